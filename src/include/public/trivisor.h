@@ -1,0 +1,55 @@
+/*
+ * The one interface of Trivisor's own that a guest may use, in every mode.
+ *
+ * Under paravirtualization it is hypercall 55 (__HYPERVISOR_arch_7, which Xen
+ * leaves unused and answers with -ENOSYS); under full virtualization it is VMCALL
+ * with the same registers: eax = 55, rdi = command, rsi and rdx = arguments, the
+ * result in rax. Natively it does not exist, and a guest must not call it.
+ *
+ * A guest finds out that it runs fully virtualized under Trivisor from CPUID leaf
+ * 0x40000000: ebx, ecx, edx spell "TrivisorTriv".
+ *
+ * This header is shared by the hypervisor and the guests.
+ */
+#ifndef PUBLIC_TRIVISOR_H
+#define PUBLIC_TRIVISOR_H
+
+#define TRIVISOR_HYPERCALL 55
+
+#define TRIVISOR_CPUID_LEAF 0x40000000u
+#define TRIVISOR_CPUID_EBX  0x76697254u /* "Triv" */
+#define TRIVISOR_CPUID_ECX  0x726f7369u /* "isor" */
+#define TRIVISOR_CPUID_EDX  0x76697254u /* "Triv" */
+
+enum trivisor_command {
+    /* Open region rsi (0..TRIVISOR_REGIONS-1) of the ledger. Returns 0 or -EINVAL. */
+    TRIVISOR_MARK_BEGIN = 0,
+    /* Close it: all that the domain's counters gained since is added to the region. */
+    TRIVISOR_MARK_END = 1,
+    /* Debug builds: recompute every invariant from scratch; returns the number of
+     * violations (0: all is well). Release builds: -ENOSYS. */
+    TRIVISOR_CHECK = 2,
+    /* Which life of the domain this is: 1, then 2, 3, ... under on_crash=restart. */
+    TRIVISOR_LIFE = 3,
+    /* Does nothing and returns 0: the cheapest way in and out, for calibration. */
+    TRIVISOR_NULL = 4,
+     * `domain` line then says whether the expectation was met. */
+    TRIVISOR_EXPECT = 5,
+};
+
+/* How the present life expects to end (TRIVISOR_EXPECT). */
+enum trivisor_expect {
+    TRIVISOR_EXPECT_NONE = 0,   /* nothing special: poweroff with code 0 is success */
+    TRIVISOR_EXPECT_KILLED = 1, /* the hypervisor will stop this life: anything else fails */
+};
+
+#define TRIVISOR_REGIONS 64
+
+/*
+ * Full virtualization: a byte or more written to this port ends the domain, code = the
+ * value (0: success). The same port as QEMU's isa-debug-exit; natively under Bochs it is
+ * nobody's, and the guest goes on to the next way of stopping the machine.
+ */
+#define TRIVISOR_PORT_END 0xf4
+
+#endif
