@@ -33,7 +33,8 @@ enum trivisor_command {
     TRIVISOR_LIFE = 3,
     /* Does nothing and returns 0: the cheapest way in and out, for calibration. */
     TRIVISOR_NULL = 4,
-     * `domain` line then says whether the expectation was met. */
+    /* Declare how this life will end: rsi = enum trivisor_expect. The `@domain` line says
+     * whether it did. */
     TRIVISOR_EXPECT = 5,
 };
 
