@@ -163,11 +163,17 @@ static inline u64 xgetbv(u32 index)
 }
 static inline void xsave64(void *area, u64 mask)
 {
-    __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+    __asm__ volatile("xsave64 (%0)"
+                     :
+                     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
 }
 static inline void xrstor64(const void *area, u64 mask)
 {
-    __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+    __asm__ volatile("xrstor64 (%0)"
+                     :
+                     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
 }
 static inline void fxsave64(void *area)
 {

@@ -35,11 +35,11 @@ struct ledger_region {
 };
 
 struct ledger {
-    struct ledger_cell cell[LC_COUNT];    /* the whole life */
+    struct ledger_cell cell[LC_COUNT];     /* the whole life */
     struct ledger_cell at_begin[LC_COUNT]; /* snapshot when the open region was opened */
-    struct ledger_region region[64];      /* TRIVISOR_REGIONS */
-    s32 open_region;                      /* the open one, or -1 */
-    u64 first_entry;                      /* TSC at the first entry of this life, or 0 */
+    struct ledger_region region[64];       /* TRIVISOR_REGIONS */
+    s32 open_region;                       /* the open one, or -1 */
+    u64 first_entry;                       /* TSC at the first entry of this life, or 0 */
 };
 
 static inline void ledger_add(struct ledger *l, enum ledger_counter c, u64 ticks)

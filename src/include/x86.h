@@ -69,19 +69,19 @@
 #define RFLAGS_ID    (1ULL << 21)
 
 /* "4-Level Paging": the bits of a page-table entry */
-#define PTE_P        (1ULL << 0)
-#define PTE_W        (1ULL << 1)
-#define PTE_U        (1ULL << 2)
-#define PTE_PWT      (1ULL << 3)
-#define PTE_PCD      (1ULL << 4)
-#define PTE_A        (1ULL << 5)
-#define PTE_D        (1ULL << 6)
-#define PTE_PS       (1ULL << 7) /* levels 2 and 3: maps a page */
-#define PTE_PAT      (1ULL << 7) /* level 1 */
-#define PTE_G        (1ULL << 8)
-#define PTE_NX       (1ULL << 63)
-#define PTE_ADDR     0x000ffffffffff000ULL
-#define PTE_AVAIL    0x7ff0000000000e00ULL /* bits the processor ignores */
+#define PTE_P     (1ULL << 0)
+#define PTE_W     (1ULL << 1)
+#define PTE_U     (1ULL << 2)
+#define PTE_PWT   (1ULL << 3)
+#define PTE_PCD   (1ULL << 4)
+#define PTE_A     (1ULL << 5)
+#define PTE_D     (1ULL << 6)
+#define PTE_PS    (1ULL << 7) /* levels 2 and 3: maps a page */
+#define PTE_PAT   (1ULL << 7) /* level 1 */
+#define PTE_G     (1ULL << 8)
+#define PTE_NX    (1ULL << 63)
+#define PTE_ADDR  0x000ffffffffff000ULL
+#define PTE_AVAIL 0x7ff0000000000e00ULL /* bits the processor ignores */
 
 /* "Page-Fault Exceptions": the error code */
 #define PF_P    (1u << 0) /* caused by rights, not by a missing entry */

@@ -1,0 +1,79 @@
+/*
+ * Domains: creation from a module, life and end.
+ */
+#ifndef DOMAIN_H
+#define DOMAIN_H
+
+#include "types.h"
+#include "config.h"
+#include "ledger.h"
+#include "vcpu.h"
+
+enum domain_limits {
+    DOMAIN_MAX = 64,       /* domains that exist at once */
+    DOMAIN_MAX_VCPUS = 32, /* what shared_info of the Xen ABI has room for */
+};
+
+enum end_reason {
+    END_NONE,     /* alive */
+    END_POWEROFF, /* the guest asked, with a code */
+    END_REBOOT,   /* the guest asked */
+    END_CRASH,    /* the guest's own fault: triple fault, SHUTDOWN_crash */
+    END_KILLED,   /* the hypervisor stopped it: see detail */
+};
+
+struct module;
+struct physmap;
+struct pv_domain;
+struct io_space;
+
+struct domain {
+    u16 id;                              /* its number: owner in the frame table */
+    u16 vcpu_count;                      /* vcpus made */
+    struct vcpu *vcpu[DOMAIN_MAX_VCPUS]; /* its virtual processors */
+    struct domain_config config;         /* from the command line */
+    const struct module *image;          /* the ELF it was built from; kept for restart */
+    struct physmap *physmap;             /* what its frame numbers mean */
+    struct pv_domain *pv;                /* pv only: start of day, shared_info, callbacks */
+    struct io_space *io;                 /* its ports and MMIO regions */
+    struct ledger ledger;                /* what it costs */
+    u64 overhead_bytes;                  /* hypervisor memory on its account */
+    u64 frames;                          /* machine frames that it owns */
+    u64 frames_max;                      /* and may own */
+    u32 life;                            /* 1, 2, ...: on_crash=restart */
+    u32 expect;                          /* enum trivisor_expect of this life */
+    bool started;                        /* has been handed to the scheduler */
+    bool doomed;                         /* end is set: no vcpu of it may run again */
+    enum end_reason end;                 /* why it ended */
+    u64 end_code;                        /* with END_POWEROFF */
+    char end_detail[160];                /* a sentence, for END_KILLED and END_CRASH */
+    char line[256];                      /* console line being assembled */
+    u32 line_length;                     /* bytes in it */
+};
+
+/* Makes a domain of a module: parses the configuration, reads the ELF, takes memory, readies
+ * vcpu 0. NULL with a sentence in why on failure, everything given back. */
+struct domain *domain_create(const struct module *image, char *why, size_t whysize);
+/* Hands its vcpus to the scheduler. */
+void domain_start(struct domain *d);
+/* Ends a domain's life from whatever context: marks it, stops its vcpus. The memory goes when the
+ * run loop next passes (domain_reap), never under the feet of the caller. The first end wins. */
+void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
+    __attribute__((format(printf, 4, 5)));
+/* From the run loop, on the processor's own stack with no guest tables needed: prints the end of
+ * every doomed domain, gives its memory back, restarts it or starts the next one. Returns
+ * false when no domain is left and the machine should stop. */
+bool domain_reap(void);
+struct domain *domain_by_id(u16 id);
+/* All lives so far ended as they should. */
+bool domain_all_well(void);
+
+/*
+ * The mode's part, one implementation linked in (src/cpu/domain_full.c, src/pv/domain_pv.c).
+ */
+/* Builds memory, first tables and vcpu 0 from the image. */
+int domain_build(struct domain *d, char *why, size_t whysize);
+/* Takes everything of domain_build's back; the vcpus no longer run. */
+void domain_unbuild(struct domain *d);
+
+#endif

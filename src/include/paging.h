@@ -1,0 +1,60 @@
+/*
+ * A vcpu's paging under full virtualization: shadow tables or a second stage. What the exit
+ * handlers and the domain builder call; src/mmu-shadow/ and src/mmu-ept/ implement it.
+ */
+#ifndef PAGING_H
+#define PAGING_H
+
+#include "types.h"
+#include "virt.h"
+
+enum paging_result {
+    PAGING_FIXED,   /* enter the guest again: it will get on */
+    PAGING_INJECT,  /* the guest's own fault: inject #PF(error, cr2) from out */
+    PAGING_EMULATE, /* emulate the instruction; out.gpa is what it touches */
+    PAGING_KILL,    /* cannot go on (out of memory): out.why is the sentence */
+};
+
+struct paging_fault {
+    u32 error;        /* PAGING_INJECT: error code */
+    u64 cr2;          /* PAGING_INJECT: address */
+    u64 gpa;          /* PAGING_EMULATE: guest-physical address touched */
+    bool table_write; /* PAGING_EMULATE: a write to a page table that is shadowed */
+    const char *why;  /* PAGING_KILL */
+};
+
+/* At boot, after virt_init: "shadow" or "ept" as the banner says. */
+const char *paging_name(void);
+int paging_vcpu_init(struct vcpu *v);
+void paging_vcpu_destroy(struct vcpu *v);
+/* The guest's CR0, CR3, CR4 or EFER changed (the new values are in virt_get): load the root that
+ * goes with them. Shadow: finds or makes the shadow root. */
+enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out);
+/* The guest executed INVLPG, or INVPCID for one address. */
+void paging_invalidate(struct vcpu *v, u64 gva);
+/* The guest asked for a flush of all translations (CR3 reload, CR4 toggles). */
+void paging_flush(struct vcpu *v);
+/* EXIT_PAGE_FAULT (shadow) or EXIT_STAGE2 (ept). */
+enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out);
+/* What virt.h's implementation must put in the processor for this vcpu: CR3 for the guest (shadow),
+ * the EPT pointer (ept), and whether CR3 accesses and page faults must exit. */
+struct paging_controls {
+    bool use_ept;       /* ept: eptp is valid */
+    bool intercept_cr3; /* shadow */
+    bool intercept_pf;  /* shadow */
+    u64 eptp;           /* EPT pointer, as the VMCS wants it */
+    u64 cr3;            /* shadow: the root to run on */
+    u64 cr0_force_set; /* CR0 bits that are 1 while running whatever the guest says (PG, WP, ...) */
+    u64 cr0_owned;     /* CR0 bits whose write by the guest must exit */
+    u64 cr4_force_set; /* the same for CR4 */
+    u64 cr4_force_clear; /* CR4 bits that are 0 while running whatever the guest says */
+    u64 cr4_owned;
+};
+void paging_get_controls(struct vcpu *v, struct paging_controls *out);
+/* The hypervisor is about to write to guest memory at gfn on the guest's behalf (guest_access.h):
+ * shadow brings the shadows of that frame up to date afterwards. Called after the write. */
+void paging_guest_written(struct domain *d, u64 gpa, unsigned len);
+/* Debug: recount from scratch; violations found, each printed. */
+unsigned paging_check(struct domain *d);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * The one place that flushes. A root is the CR3 value's frame (pv, shadow) or the EPT root's.
+ *
+ * In debug builds (and host tests) it keeps the ledger of stale translations: the (root, gva,
+ * frame) that were removed or weakened in a table and not yet flushed. Freeing, retyping or handing
+ * on a frame in that set is an assertion (tlb_assert_gone).
+ */
+#ifndef TLB_H
+#define TLB_H
+
+#include "types.h"
+
+/* A translation that the processor may hold was removed or lost rights. gva TLB_ANY_GVA: unknown.
+ */
+#define TLB_ANY_GVA  (~0ULL)
+#define TLB_ANY_ROOT MFN_INVALID
+void tlb_note_stale(mfn_t root, u64 gva, mfn_t frame);
+/* Flushes; each also drops what it covers from the stale set. */
+void tlb_flush_page(mfn_t root, u64 gva);
+void tlb_flush_root(mfn_t root);
+void tlb_flush_all(void);
+/* Asserts that no translation to this frame may be left in any TLB. */
+void tlb_assert_gone(mfn_t frame);
+
+/*
+ * What the mode does to the hardware; one implementation linked in: pv uses INVLPG and CR3, VT-x
+ * INVVPID and INVEPT, a host test its model of a TLB.
+ */
+void tlb_hw_flush_page(mfn_t root, u64 gva);
+void tlb_hw_flush_root(mfn_t root);
+void tlb_hw_flush_all(void);
+
+#endif
