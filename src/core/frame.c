@@ -1,0 +1,244 @@
+/*
+ * The frame table and the allocator of frames: a binary buddy allocator whose free lists come in
+ * two kinds, cleared and not, so that first touches find frames that were cleared ahead of time.
+ *
+ * Invariants
+ *  - A free block of 2^order frames is aligned to its size. Its first frame is on exactly one list,
+ *    free_list[cleared][order]; FRAME_FREE_HEAD is kept in type_count as order + 1, the other
+ *    frames of the block have type_count 0. All have owner DOMID_NONE and refs 0.
+ *  - Two buddies of the same kind are never both free heads of the same order: they are merged.
+ *  - A frame given back by a domain goes to a list that is not cleared.
+ *  - Frame 0 is never handed out: index 0 ends the lists.
+ */
+#include "frame.h"
+
+#include "domain.h"
+#include "frame_setup.h"
+#include "layout.h"
+#include "log.h"
+#include "tlb.h"
+
+#include <string.h>
+
+enum { MAX_ORDER = 9 };
+
+struct free_list {
+    u32 head;  /* first block, or 0 */
+    u64 count; /* blocks on it */
+};
+
+static struct frame *frames;
+static u64 frames_limit;
+static u64 free_frames;
+static struct free_list free_list[2][MAX_ORDER + 1];
+
+struct frame *frame_of(mfn_t mfn)
+{
+    if (mfn.v >= frames_limit)
+        return NULL;
+    struct frame *f = &frames[mfn.v];
+    return f->flags & FRAME_NOT_RAM ? NULL : f;
+}
+
+mfn_t frame_mfn(const struct frame *f)
+{
+    return mfn_of((u64)(f - frames));
+}
+
+u64 frame_limit(void)
+{
+    return frames_limit;
+}
+
+u64 frame_free_count(void)
+{
+    return free_frames;
+}
+
+static void list_push(u32 index, unsigned order, bool cleared)
+{
+    struct free_list *l = &free_list[cleared][order];
+    struct frame *f = &frames[index];
+
+    f->type_count = order + 1;
+    f->flags = cleared ? FRAME_ZEROED : 0;
+    f->prev = 0;
+    f->next = l->head;
+    if (l->head)
+        frames[l->head].prev = index;
+    l->head = index;
+    l->count++;
+}
+
+static void list_remove(u32 index, unsigned order, bool cleared)
+{
+    struct free_list *l = &free_list[cleared][order];
+    struct frame *f = &frames[index];
+
+    if (f->prev)
+        frames[f->prev].next = f->next;
+    else
+        l->head = f->next;
+    if (f->next)
+        frames[f->next].prev = f->prev;
+    l->count--;
+    f->type_count = 0;
+    f->next = f->prev = 0;
+}
+
+/* Gives a block back, merged with its buddies as far as they are free and of the same kind. */
+static void free_block(u32 index, unsigned order, bool cleared)
+{
+    free_frames += 1ULL << order;
+    while (order < MAX_ORDER) {
+        u32 buddy = index ^ (1u << order);
+        if (buddy >= frames_limit || buddy == 0)
+            break;
+        struct frame *b = &frames[buddy];
+        if (b->owner != DOMID_NONE || b->type_count != order + 1 ||
+            (b->flags & FRAME_NOT_RAM) || !!(b->flags & FRAME_ZEROED) != cleared)
+            break;
+        list_remove(buddy, order, cleared);
+        index &= ~(1u << order);
+        order++;
+    }
+    list_push(index, order, cleared);
+}
+
+/* Takes a block of 2^order off the lists of one kind; 0 if there is none. */
+static u32 take_block(unsigned order, bool cleared)
+{
+    unsigned have = order;
+
+    while (have <= MAX_ORDER && !free_list[cleared][have].head)
+        have++;
+    if (have > MAX_ORDER)
+        return 0;
+    u32 index = free_list[cleared][have].head;
+    list_remove(index, have, cleared);
+    while (have > order) {
+        have--;
+        list_push(index + (1u << have), have, cleared);
+    }
+    free_frames -= 1ULL << order;
+    return index;
+}
+
+static struct frame *hand_out(u32 index, unsigned order, u16 owner)
+{
+    for (u32 i = index; i < index + (1u << order); i++) {
+        frames[i] = (struct frame){.refs = 1, .owner = owner, .gfn = ~0u};
+        tlb_assert_gone(mfn_of(i));
+    }
+    return &frames[index];
+}
+
+static void clear_block(u32 index, unsigned order)
+{
+    memset(mfn_to_va(mfn_of(index)), 0, (size_t)PAGE_SIZE << order);
+}
+
+struct frame *frame_alloc_order(u16 owner, unsigned order)
+{
+    ASSERT(order <= MAX_ORDER);
+    u32 index = take_block(order, true);
+    if (!index) {
+        index = take_block(order, false);
+        if (!index)
+            return NULL;
+        clear_block(index, order);
+    }
+    return hand_out(index, order, owner);
+}
+
+struct frame *frame_alloc(u16 owner)
+{
+    return frame_alloc_order(owner, 0);
+}
+
+struct frame *frame_alloc_raw(u16 owner)
+{
+    u32 index = take_block(0, false);
+    if (!index)
+        index = take_block(0, true);
+    return index ? hand_out(index, 0, owner) : NULL;
+}
+
+bool frame_get(struct frame *f)
+{
+    if (unlikely(f->refs == ~0u))
+        return false;
+    f->refs++;
+    return true;
+}
+
+void frame_put(struct frame *f)
+{
+    ASSERT(f->refs > 0);
+    if (--f->refs)
+        return;
+    ASSERT(f->type_count == 0);
+    u32 index = (u32)(f - frames);
+    tlb_assert_gone(mfn_of(index));
+    *f = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
+    free_block(index, 0, false);
+}
+
+u64 frame_scrub(u64 count)
+{
+    u64 done = 0;
+
+    while (done < count) {
+        /* The largest blocks first, so that 2 MiB runs stay whole. */
+        unsigned order = MAX_ORDER;
+        while (!free_list[false][order].head) {
+            if (order == 0)
+                return done;
+            order--;
+        }
+        u32 index = free_list[false][order].head;
+        list_remove(index, order, false);
+        free_frames -= 1ULL << order;
+        clear_block(index, order);
+        free_block(index, order, true);
+        done += 1ULL << order;
+    }
+    return done;
+}
+
+u64 frame_table_bytes(u64 limit)
+{
+    return PAGE_ALIGN_UP(limit * sizeof(struct frame));
+}
+
+void frame_table_init(void *table, u64 limit)
+{
+    frames = table;
+    frames_limit = limit;
+    free_frames = 0;
+    memset(free_list, 0, sizeof(free_list));
+    for (u64 i = 0; i < limit; i++)
+        frames[i] = (struct frame){.owner = DOMID_NONE, .flags = FRAME_NOT_RAM, .gfn = ~0u};
+}
+
+void frame_table_add_ram(u64 first, u64 end)
+{
+    if (first == 0)
+        first = 1;
+    for (u64 i = first; i < end && i < frames_limit; i++) {
+        frames[i].flags = 0;
+        frames[i].owner = DOMID_HYPERVISOR;
+        frames[i].refs = 1;
+    }
+}
+
+void frame_table_release(u64 first, u64 end)
+{
+    if (first == 0)
+        first = 1;
+    for (u64 i = first; i < end && i < frames_limit; i++) {
+        ASSERT(frames[i].owner == DOMID_HYPERVISOR);
+        frames[i] = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
+        free_block((u32)i, 0, false);
+    }
+}
