@@ -95,8 +95,8 @@ static void free_block(u32 index, unsigned order, bool cleared)
         if (buddy >= frames_limit || buddy == 0)
             break;
         struct frame *b = &frames[buddy];
-        if (b->owner != DOMID_NONE || b->type_count != order + 1 ||
-            (b->flags & FRAME_NOT_RAM) || !!(b->flags & FRAME_ZEROED) != cleared)
+        if (b->owner != DOMID_NONE || b->type_count != order + 1 || (b->flags & FRAME_NOT_RAM) ||
+            !!(b->flags & FRAME_ZEROED) != cleared)
             break;
         list_remove(buddy, order, cleared);
         index &= ~(1u << order);

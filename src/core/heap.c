@@ -1,7 +1,7 @@
 /*
- * Memory for the hypervisor's own objects. Whole pages come from the frame table; small objects from
- * size classes (powers of two, 16 bytes to half a page) whose free objects are chained through their
- * first word. Pages given to a class stay with it.
+ * Memory for the hypervisor's own objects. Whole pages come from the frame table; small objects
+ * from size classes (powers of two, 16 bytes to half a page) whose free objects are chained through
+ * their first word. Pages given to a class stay with it.
  *
  * What is taken for a domain is added to its overhead_bytes, and subtracted when given back.
  */

@@ -47,7 +47,7 @@ struct domain {
     enum end_reason end;                 /* why it ended */
     u64 end_code;                        /* with END_POWEROFF */
     char end_detail[160];                /* a sentence, for END_KILLED and END_CRASH */
-    char line[256];                      /* console line being assembled */
+    char line[1024];                     /* console line being assembled */
     u32 line_length;                     /* bytes in it */
 };
 
@@ -64,6 +64,8 @@ void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *
  * every doomed domain, gives its memory back, restarts it or starts the next one. Returns
  * false when no domain is left and the machine should stop. */
 bool domain_reap(void);
+/* Every domain sleeps and no timer is set: nothing will ever happen again, so all are killed. */
+void domain_end_sleepers(void);
 struct domain *domain_by_id(u16 id);
 /* All lives so far ended as they should. */
 bool domain_all_well(void);

@@ -10,7 +10,7 @@
 
 struct extable_entry {
     u64 fault; /* address of the instruction that may fault */
-    u64 fixup; /* where to continue; rax holds vector << 32 | error code */
+    u64 fixup; /* where to continue; rax then holds (vector << 32 | error code) + 1 */
 };
 
 /* Where to continue after a fault at rip, or 0: then it is a bug. */

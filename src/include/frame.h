@@ -44,7 +44,7 @@ enum frame_flags {
     FRAME_SHADOW = 1 << 5,   /* shadow: the hypervisor's, holds a shadow table */
     FRAME_XEN_HEAP = 1 << 6, /* pv: shared with the guest (shared_info), not given back by it */
     FRAME_DIRTY = 1 << 7,    /* written since the dirty log was last read */
-    FRAME_NOT_RAM = 1 << 8,   /* a hole of the memory map: frame_of gives NULL */
+    FRAME_NOT_RAM = 1 << 8,  /* a hole of the memory map: frame_of gives NULL */
 };
 
 struct frame {

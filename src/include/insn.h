@@ -52,6 +52,15 @@ static inline u64 rdtsc(void)
     return (u64)hi << 32 | lo;
 }
 
+/* a * b / c with a product of 128 bits; the quotient must fit into 64. */
+static inline u64 mul_div(u64 a, u64 b, u64 c)
+{
+    u64 lo, hi;
+    __asm__("mul %3" : "=a"(lo), "=d"(hi) : "a"(a), "r"(b) : "cc");
+    __asm__("div %2" : "+a"(lo), "+d"(hi) : "r"(c) : "cc");
+    return lo;
+}
+
 static inline u64 rdmsr(u32 msr)
 {
     u32 lo, hi;

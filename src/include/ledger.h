@@ -56,8 +56,9 @@ static inline void ledger_count(struct ledger *l, enum ledger_counter c)
 /* Begins a new life: all zero, no region. */
 void ledger_reset(struct ledger *l);
 /* Region marks; 0, or -EINVAL for a bad id, an id other than the open one at the end, or a
- * region already open at the begin. The mark's own exits are not counted in the region. */
-int ledger_mark_begin(struct ledger *l, u64 id);
+ * region already open at the begin. The mark's own exit, which is charged to `own` after the
+ * begin, is not counted in the region. */
+int ledger_mark_begin(struct ledger *l, u64 id, enum ledger_counter own);
 int ledger_mark_end(struct ledger *l, u64 id);
 /* Sum of all ticks: time in the hypervisor. */
 u64 ledger_hypervisor_ticks(const struct ledger *l);

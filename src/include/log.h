@@ -8,6 +8,8 @@
 
 #include "types.h"
 
+#include <stdarg.h>
+
 /* One line of the hypervisor's on the console, with `[trivisor] ` before it and the newline after.
  */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -15,7 +17,7 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Bounded formatting; returns the length that was needed, as snprintf does. */
 int format_text(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int format_text_v(char *out, size_t size, const char *format, __builtin_va_list ap);
+int format_text_v(char *out, size_t size, const char *format, va_list ap);
 
 /* A bug in the hypervisor: prints what was being done, registers, a backtrace with names,
  * and stops the machine with a failure. Never for a guest's mistake. */

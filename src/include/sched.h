@@ -21,6 +21,8 @@ void sched_remove(struct vcpu *v);
 struct vcpu *sched_current(void);
 /* The run loop of every mode; returns never: stops the machine when the last domain has ended. */
 void sched_run(void) __attribute__((noreturn));
+/* The clock of the scheduler: the TSC. */
+u64 sched_now(void);
 /* Slice length in TSC ticks; set at boot from slice=. */
 extern u64 sched_slice;
 

@@ -1,0 +1,46 @@
+/*
+ * Not linked: compiled to assembly, from which the build takes the lines "->NAME value" to
+ * make asm_offsets.inc. So no stub ever has an offset typed by hand.
+ */
+#include "pcpu.h"
+#include "vcpu.h"
+
+#define OFFSET(name, type, member)                                                                 \
+    __asm__ volatile("\n->" #name " %c0" : : "i"(offsetof(type, member)))
+#define VALUE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"((long)(value)))
+
+void asm_offsets(void);
+void asm_offsets(void)
+{
+    OFFSET(REGS_r15, struct regs, r15);
+    OFFSET(REGS_r14, struct regs, r14);
+    OFFSET(REGS_r13, struct regs, r13);
+    OFFSET(REGS_r12, struct regs, r12);
+    OFFSET(REGS_rbp, struct regs, rbp);
+    OFFSET(REGS_rbx, struct regs, rbx);
+    OFFSET(REGS_r11, struct regs, r11);
+    OFFSET(REGS_r10, struct regs, r10);
+    OFFSET(REGS_r9, struct regs, r9);
+    OFFSET(REGS_r8, struct regs, r8);
+    OFFSET(REGS_rax, struct regs, rax);
+    OFFSET(REGS_rcx, struct regs, rcx);
+    OFFSET(REGS_rdx, struct regs, rdx);
+    OFFSET(REGS_rsi, struct regs, rsi);
+    OFFSET(REGS_rdi, struct regs, rdi);
+    OFFSET(REGS_vector, struct regs, vector);
+    OFFSET(REGS_error, struct regs, error);
+    OFFSET(REGS_rip, struct regs, rip);
+    OFFSET(REGS_cs, struct regs, cs);
+    OFFSET(REGS_rflags, struct regs, rflags);
+    OFFSET(REGS_rsp, struct regs, rsp);
+    OFFSET(REGS_ss, struct regs, ss);
+    VALUE(REGS_SIZE, sizeof(struct regs));
+    OFFSET(PCPU_current, struct pcpu, current);
+    OFFSET(PCPU_saved_rsp, struct pcpu, saved_rsp);
+    VALUE(PCPU_STACK_SIZE, PCPU_STACK_SIZE);
+    VALUE(SEL_CS64, SEL_CS64);
+    VALUE(SEL_DS, SEL_DS);
+    VALUE(GDT_LIMIT, GDT_LIMIT);
+    VALUE(SEL_GUEST_CS64, SEL_GUEST_CS64);
+    VALUE(SEL_GUEST_DS, SEL_GUEST_DS);
+}

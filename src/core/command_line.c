@@ -1,0 +1,156 @@
+/*
+ * Words of command lines, and a domain's configuration from them (docs/formats.md).
+ */
+#include "boot_steps.h"
+#include "config.h"
+#include "errno.h"
+#include "log.h"
+
+#include <string.h>
+
+enum { DEFAULT_MEM = 32 << 20, DEFAULT_SHADOW = 1 << 20, DEFAULT_WEIGHT = 256 };
+
+/* The next word: sets *word and *len, returns what follows it; NULL at the end or at a lone `--`.
+ */
+static const char *next_word(const char *at, const char **word, size_t *len)
+{
+    while (*at == ' ')
+        at++;
+    if (!*at)
+        return NULL;
+    *word = at;
+    while (*at && *at != ' ')
+        at++;
+    *len = (size_t)(at - *word);
+    if (*len == 2 && strncmp(*word, "--", 2) == 0)
+        return NULL;
+    return at;
+}
+
+static bool is_key(const char *word, size_t len, const char *key, size_t *value)
+{
+    size_t k = strlen(key);
+
+    if (len <= k || strncmp(word, key, k) != 0 || word[k] != '=')
+        return false;
+    *value = k + 1;
+    return true;
+}
+
+bool command_line_option(const char *line, const char *key, char *out, size_t size)
+{
+    const char *word;
+    size_t len, value;
+
+    for (const char *at = line; (at = next_word(at, &word, &len));)
+        if (is_key(word, len, key, &value)) {
+            format_text(out, size, "%.*s", (int)(len - value), word + value);
+            return true;
+        }
+    return false;
+}
+
+/* A number with an optional K, M or G; -EINVAL for anything else or an overflow. */
+static int parse_number(const char *s, u64 *out)
+{
+    u64 v = 0;
+    unsigned shift = 0;
+
+    if (*s < '0' || *s > '9')
+        return -EINVAL;
+    for (; *s >= '0' && *s <= '9'; s++) {
+        if (v > (~0ULL - 9) / 10)
+            return -EINVAL;
+        v = v * 10 + (u64)(*s - '0');
+    }
+    if (*s == 'K' || *s == 'M' || *s == 'G') {
+        shift = *s == 'K' ? 10 : *s == 'M' ? 20 : 30;
+        s++;
+    }
+    if (*s || v > ~0ULL >> shift)
+        return -EINVAL;
+    *out = v << shift;
+    return 0;
+}
+
+static int parse_choice(const char *s, const char *yes, const char *no, bool *out)
+{
+    *out = strcmp(s, yes) == 0;
+    return *out || strcmp(s, no) == 0 ? 0 : -EINVAL;
+}
+
+/* One word key=value; -ENOENT if the key is unknown, -EINVAL if its value is wrong. */
+static int parse_pair(const char *key, const char *value, struct domain_config *c)
+{
+    u64 n = 0;
+    int error;
+
+    if (strcmp(key, "name") == 0 || strcmp(key, "with") == 0) {
+        char *to = *key == 'n' ? c->name : c->with;
+        for (const char *s = value; *s; s++)
+            if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+                  (*s >= '0' && *s <= '9') || *s == '-' || *s == '_'))
+                return -EINVAL;
+        return *value && format_text(to, NAME_MAX_LEN, "%s", value) < NAME_MAX_LEN ? 0 : -EINVAL;
+    }
+    if (strcmp(key, "populate") == 0)
+        return parse_choice(value, "eager", "lazy", &c->eager);
+    if (strcmp(key, "pages") == 0)
+        return parse_choice(value, "4k", "2m", &c->small_pages);
+    if (strcmp(key, "on_crash") == 0)
+        return parse_choice(value, "restart", "destroy", &c->restart);
+    error = parse_number(value, &n);
+    if (strcmp(key, "mem") == 0) {
+        c->mem_bytes = n;
+        return n && !(n & PAGE_OFFSET_MASK) ? error : -EINVAL;
+    }
+    if (strcmp(key, "shadow") == 0) {
+        c->shadow_bytes = n << 10;
+        return n && n < 1ULL << 30 ? error : -EINVAL;
+    }
+    if (strcmp(key, "vcpus") == 0) {
+        c->vcpus = (u32)n;
+        return n == 1 ? error : -EINVAL;
+    }
+    if (strcmp(key, "weight") == 0) {
+        c->weight = (u32)n;
+        return n && n < 65536 ? error : -EINVAL;
+    }
+    return -ENOENT;
+}
+
+int config_parse(const char *line, struct domain_config *c, char *why, size_t whysize)
+{
+    const char *word, *at = line;
+    size_t len;
+
+    *c = (struct domain_config){.mem_bytes = DEFAULT_MEM,
+                                .shadow_bytes = DEFAULT_SHADOW,
+                                .vcpus = 1,
+                                .weight = DEFAULT_WEIGHT};
+    while ((at = next_word(at, &word, &len))) {
+        char text[64], *equals = NULL;
+        format_text(text, sizeof(text), "%.*s", (int)len, word);
+        for (char *s = text; *s && !equals; s++)
+            if (*s == '=')
+                equals = s;
+        if (!equals)
+            continue; /* GRUB puts the module's file name first */
+        *equals = 0;
+        int error = len < sizeof(text) ? parse_pair(text, equals + 1, c) : -EINVAL;
+        if (error) {
+            format_text(why, whysize, "%s `%s` in a domain's command line: see docs/formats.md",
+                        error == -ENOENT ? "unknown word" : "bad value in",
+                        error == -ENOENT ? text : word);
+            return -EINVAL;
+        }
+    }
+    if (!c->name[0])
+        format_text(c->name, sizeof(c->name), "domain");
+    for (at = line; *at; at++)
+        if (strncmp(at, " -- ", 4) == 0) {
+            format_text(c->args, sizeof(c->args), "%s", at + 4);
+            break;
+        }
+    return 0;
+}

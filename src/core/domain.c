@@ -1,0 +1,228 @@
+/*
+ * Domains: made from modules, run one after another or together, ended with a reason.
+ *
+ * Invariant: a domain's memory is given back only from domain_reap, when none of its vcpus is
+ * loaded on a processor; whoever ends a domain earlier only marks it.
+ */
+#include "domain.h"
+
+#include "boot.h"
+#include "console.h"
+#include "errno.h"
+#include "fpu.h"
+#include "frame.h"
+#include "log.h"
+#include "lives.h"
+#include "sched.h"
+#include "timer.h"
+#include "virt.h"
+
+#include "public/trivisor.h"
+
+#include <string.h>
+
+static struct domain *domains[DOMAIN_MAX];
+static bool all_well = true;
+
+struct domain *domain_by_id(u16 id)
+{
+    return id < DOMAIN_MAX ? domains[id] : NULL;
+}
+
+bool domain_all_well(void)
+{
+    return all_well;
+}
+
+void domain_note_failure(void)
+{
+    all_well = false;
+}
+
+static int free_id(void)
+{
+    for (int i = 0; i < DOMAIN_MAX; i++)
+        if (!domains[i])
+            return i;
+    return -ENOSPC;
+}
+
+static void vcpus_destroy(struct domain *d)
+{
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        struct vcpu *v = d->vcpu[i];
+        sched_remove(v);
+        timer_cancel(&v->timer);
+        virt_vcpu_destroy(v);
+        fpu_vcpu_destroy(v);
+        hv_free(d, v, sizeof(*v));
+        d->vcpu[i] = NULL;
+    }
+    d->vcpu_count = 0;
+}
+
+static int vcpu_create(struct domain *d)
+{
+    struct vcpu *v = hv_alloc(d, sizeof(*v));
+
+    if (!v)
+        return -ENOMEM;
+    v->domain = d;
+    v->id = d->vcpu_count;
+    v->state = VCPU_DOWN;
+    v->dr6 = 0xffff0ff0;
+    v->dr7 = 0x400;
+    d->vcpu[d->vcpu_count++] = v;
+    int error = fpu_vcpu_init(v);
+    return error ? error : virt_vcpu_init(v);
+}
+
+static void free_domain(struct domain *d)
+{
+    vcpus_destroy(d);
+    domain_unbuild(d);
+    ASSERT(d->frames == 0);
+    ledger_reset(&d->ledger);
+    domains[d->id] = NULL;
+    hv_free_pages(NULL, d, DOMAIN_PAGES_ORDER);
+}
+
+static int build(struct domain *d, char *why, size_t whysize)
+{
+    if (d->config.mem_bytes >> PAGE_SHIFT > frame_free_count()) {
+        format_text(why, whysize, "mem=%luK is more than the %lu KiB that are free",
+                    d->config.mem_bytes >> 10, frame_free_count() << 2);
+        return -ENOMEM;
+    }
+    d->frames_max = d->config.mem_bytes >> PAGE_SHIFT;
+    frame_scrub(d->frames_max + DOMAIN_SPARE_FRAMES);
+    for (u32 i = 0; i < d->config.vcpus; i++) {
+        int error = vcpu_create(d);
+        if (error) {
+            format_text(why, whysize, "not enough memory for its vcpus");
+            return error;
+        }
+    }
+    return domain_build(d, why, whysize);
+}
+
+/* One life of a domain; *born is its number. */
+static struct domain *create(const struct module *image, u32 life, char *why, size_t whysize)
+{
+    int id = free_id();
+    struct domain *d = id < 0 ? NULL : hv_alloc_pages(NULL, DOMAIN_PAGES_ORDER);
+
+    _Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_PAGES_ORDER, "room for it");
+    if (!d) {
+        format_text(why, whysize, "no room for another domain");
+        return NULL;
+    }
+    d->id = (u16)id;
+    d->image = image;
+    d->life = life;
+    d->overhead_bytes = PAGE_SIZE << DOMAIN_PAGES_ORDER;
+    domains[id] = d;
+    ledger_reset(&d->ledger);
+    if (config_parse(image->cmdline, &d->config, why, whysize) == 0 && build(d, why, whysize) == 0)
+        return d;
+    free_domain(d);
+    return NULL;
+}
+
+struct domain *domain_create(const struct module *image, char *why, size_t whysize)
+{
+    return create(image, 1, why, whysize);
+}
+
+void domain_start(struct domain *d)
+{
+    d->started = true;
+    if (d->life > 1)
+        log_line("@life {\"domain\":\"%s\",\"life\":%u}", d->config.name, d->life);
+    sched_wake(d->vcpu[0]);
+}
+
+void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
+{
+    va_list ap;
+
+    if (d->doomed)
+        return;
+    d->doomed = true;
+    d->end = reason;
+    d->end_code = code;
+    va_start(ap, detail);
+    format_text_v(d->end_detail, sizeof(d->end_detail), detail, ap);
+    va_end(ap);
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        sched_remove(d->vcpu[i]);
+        virt_kick(d->vcpu[i]);
+    }
+    lives_note_doomed();
+}
+
+void domain_end_sleepers(void)
+{
+    for (unsigned i = 0; i < DOMAIN_MAX; i++)
+        if (domains[i])
+            domain_end(domains[i], END_KILLED, 0, "it sleeps, and nothing is left to wake it");
+}
+
+/* Whether a life ended as it was expected to. */
+static bool ended_well(const struct domain *d)
+{
+    if (d->expect == TRIVISOR_EXPECT_KILLED)
+        return d->end == END_KILLED;
+    return (d->end == END_POWEROFF && d->end_code == 0) || d->end == END_REBOOT;
+}
+
+static void report_end(const struct domain *d, bool well)
+{
+    static const char *const reason[] = {"none", "poweroff", "reboot", "crash", "killed"};
+    u64 ticks = d->ledger.first_entry ? sched_now() - d->ledger.first_entry : 0;
+
+    if (d->end_detail[0])
+        log_line("%s ended: %s: %s", d->config.name, reason[d->end], d->end_detail);
+    log_line(
+        "@domain {\"name\":\"%s\",\"life\":%u,\"reason\":\"%s\",\"code\":%lu,\"detail\":\"%s\","
+        "\"expected\":%s,\"ticks\":%lu,\"hypervisor_ticks\":%lu,\"overhead_bytes\":%lu}",
+        d->config.name, d->life, reason[d->end], d->end_code, d->end_detail,
+        well ? "true" : "false", ticks, ledger_hypervisor_ticks(&d->ledger), d->overhead_bytes);
+}
+
+/* Prints its end, gives everything back, and makes its next life if it has one. */
+static void bury(struct domain *d)
+{
+    const struct module *image = d->image;
+    bool well = ended_well(d);
+    bool again = d->end == END_REBOOT || (d->config.restart && d->end != END_POWEROFF);
+    u32 life = d->life;
+    char why[160];
+
+    console_guest_flush(d);
+    report_end(d, well);
+    ledger_print(d);
+    if (!well)
+        all_well = false;
+    free_domain(d);
+    if (!again)
+        return;
+    d = create(image, life + 1, why, sizeof(why));
+    if (d)
+        domain_start(d);
+    else {
+        log_line("cannot restart: %s", why);
+        all_well = false;
+    }
+}
+
+bool domain_reap(void)
+{
+    for (unsigned i = 0; i < DOMAIN_MAX; i++)
+        if (domains[i] && domains[i]->doomed)
+            bury(domains[i]);
+    for (unsigned i = 0; i < DOMAIN_MAX; i++)
+        if (domains[i])
+            return true;
+    return lives_start_next();
+}

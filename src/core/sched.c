@@ -1,0 +1,171 @@
+/*
+ * Round robin with slices, and the run loop of every mode.
+ *
+ * Invariants: the run queue holds each runnable vcpu exactly once, the running one included, at its
+ * head; a blocked vcpu is on no queue; IF=0 throughout, interrupts are taken in a guest, in idle,
+ * or never.
+ */
+#include "sched.h"
+
+#include "console.h"
+#include "domain.h"
+#include "event.h"
+#include "insn.h"
+#include "lives.h"
+#include "log.h"
+#include "machine.h"
+#include "pcpu.h"
+#include "timer.h"
+#include "virt.h"
+
+u64 sched_slice;
+
+static struct vcpu *head, *tail; /* the run queue */
+
+u64 sched_now(void)
+{
+    return rdtsc();
+}
+
+static void enqueue(struct vcpu *v)
+{
+    v->run_next = NULL;
+    if (tail)
+        tail->run_next = v;
+    else
+        head = v;
+    tail = v;
+}
+
+static void dequeue(struct vcpu *v)
+{
+    struct vcpu **at = &head, *before = NULL;
+
+    while (*at && *at != v) {
+        before = *at;
+        at = &(*at)->run_next;
+    }
+    if (!*at)
+        return;
+    *at = v->run_next;
+    if (tail == v)
+        tail = before;
+    v->run_next = NULL;
+}
+
+void sched_wake(struct vcpu *v)
+{
+    if (v->state == VCPU_RUNNABLE || v->domain->doomed)
+        return;
+    v->state = VCPU_RUNNABLE;
+    enqueue(v);
+}
+
+void sched_block(struct vcpu *v)
+{
+    if (v->state != VCPU_RUNNABLE)
+        return;
+    v->state = VCPU_BLOCKED;
+    ledger_count(&v->domain->ledger, LC_BLOCKED);
+    dequeue(v);
+}
+
+void sched_remove(struct vcpu *v)
+{
+    if (v->state == VCPU_RUNNABLE)
+        dequeue(v);
+    v->state = VCPU_DOWN;
+}
+
+void sched_yield(struct vcpu *v)
+{
+    if (v->state != VCPU_RUNNABLE)
+        return;
+    dequeue(v);
+    enqueue(v);
+}
+
+struct vcpu *sched_current(void)
+{
+    return this_pcpu()->current;
+}
+
+/* Takes the loaded vcpu off the processor and puts `next` (may be NULL) on it. */
+static void switch_to(struct vcpu *next)
+{
+    struct pcpu *cpu = this_pcpu();
+
+    if (cpu->current)
+        virt_vcpu_put(cpu->current);
+    cpu->current = next;
+    if (!next)
+        return;
+    virt_vcpu_load(next);
+    ledger_count(&next->domain->ledger, LC_SCHEDULED);
+    next->slice_end = rdtsc() + sched_slice;
+    if (!next->domain->ledger.first_entry)
+        next->domain->ledger.first_entry = rdtsc();
+}
+
+/* Waits for the next timer. Deterministic: nothing else can wake the machine. */
+static void idle(void)
+{
+    u64 next = timer_next();
+
+    if (next == ~0ULL) {
+        domain_end_sleepers();
+        return;
+    }
+    timer_arm_hardware(next);
+    wait_for_interrupt();
+    timer_run(rdtsc());
+}
+
+/* Runs v until something else than v is due. */
+static void run(struct vcpu *v)
+{
+    struct ledger *ledger = &v->domain->ledger;
+    struct exit e;
+    u64 now = rdtsc();
+
+    while (v->state == VCPU_RUNNABLE) {
+        u64 until = MIN(v->slice_end, timer_next());
+        if (unlikely(now >= until)) {
+            timer_run(now);
+            if (now >= v->slice_end) {
+                if (v->run_next)
+                    sched_yield(v);
+                v->slice_end = now + sched_slice;
+                if (head != v)
+                    return;
+            }
+            until = MIN(v->slice_end, timer_next());
+        }
+        virt_deliver_pending(v);
+        virt_vcpu_run(v, until, &e);
+        virt_handle_exit(v, &e);
+        now = rdtsc();
+        ledger_add(ledger, e.counter, now - e.tsc);
+        if (unlikely(head != v))
+            return;
+    }
+}
+
+void sched_run(void)
+{
+    for (;;) {
+        if (lives_reap_due() || !lives_started()) {
+            switch_to(NULL);
+            if (!domain_reap())
+                machine_end();
+        }
+        if (!head) {
+            switch_to(NULL);
+            idle();
+            continue;
+        }
+        if (this_pcpu()->current != head)
+            switch_to(head);
+        run(head);
+    }
+}

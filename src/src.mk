@@ -1,0 +1,64 @@
+# The hypervisor: build/MODE/BUILD/trivisor.elf for MODE in shadow, ept, pv and BUILD in debug,
+# release. Each mode is a list of folders; every .c and .asm in them belongs to it.
+
+HV_MODES  := shadow ept pv
+HV_BUILDS := debug release
+
+HV_DIRS_all    := src/boot src/core
+HV_DIRS_shadow := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/emulate src/mmu-shadow
+HV_DIRS_ept    := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/emulate src/mmu-ept
+HV_DIRS_pv     := $(HV_DIRS_all) src/io src/cpu/emulate src/pv
+HV_SKIP        := src/core/asm_offsets.c
+
+HV_CC    ?= gcc
+HV_COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror  -Wmissing-prototypes -Wstrict-prototypes \
+    -ffreestanding -fno-stack-protector -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
+    -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-strict-aliasing -fcf-protection=none \
+    -fno-tree-loop-distribute-patterns -iquote src/include -Isrc/include/libc
+HV_CFLAGS_debug   := -DDEBUG_BUILD
+HV_CFLAGS_release := -fomit-frame-pointer
+HV_LDFLAGS := -nostdlib -static -T src/hypervisor.ld -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+    --build-id=none
+
+# hv_build MODE BUILD
+define hv_build
+HV_OUT_$(1)_$(2)  := build/$(1)/$(2)
+HV_SRC_$(1)       := $$(filter-out $$(HV_SKIP),$$(foreach d,$$(HV_DIRS_$(1)),$$(wildcard $$(d)/*.c $$(d)/*.asm)))
+HV_OBJ_$(1)_$(2)  := $$(HV_SRC_$(1):%=build/$(1)/$(2)/%.o)
+
+build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
+	@mkdir -p $$(@D)
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -MD -MF $$(@D)/asm_offsets.d -MT $$@ -S -o $$(@D)/asm_offsets.s $$<
+	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $$(@D)/asm_offsets.s > $$@
+
+build/$(1)/$(2)/%.c.o: %.c src/src.mk
+	@mkdir -p $$(@D)
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -c -o $$@ $$<
+
+build/$(1)/$(2)/%.asm.o: %.asm build/$(1)/$(2)/asm_offsets.inc src/src.mk
+	@mkdir -p $$(@D)
+	@nasm -f elf64 -g -F dwarf -Isrc/include/ -Ibuild/$(1)/$(2)/ -MD $$(@:.o=.d) -o $$@ $$<
+
+build/$(1)/$(2)/version.c.o: FORCE_VERSION
+	@mkdir -p $$(@D)
+	@printf 'extern const char build_commit[];\nconst char build_commit[] = "%s";\n' '$(HV_COMMIT)' > $$(@D)/version.c.new
+	@cmp -s $$(@D)/version.c.new $$(@D)/version.c || cp $$(@D)/version.c.new $$(@D)/version.c
+	@[ $$@ -nt $$(@D)/version.c ] || $$(HV_CC) $$(HV_CFLAGS) -c -o $$@ $$(@D)/version.c
+
+build/$(1)/$(2)/trivisor.elf: $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o src/hypervisor.ld src/names.sh
+	@ld $$(HV_LDFLAGS) -o $$@.first $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o
+	@sh src/names.sh $$@.first > $$(@D)/names.c
+	@$$(HV_CC) $$(HV_CFLAGS) -c -o $$(@D)/names.o $$(@D)/names.c
+	@ld $$(HV_LDFLAGS) -o $$@ $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o $$(@D)/names.o
+	@rm -f $$@.first
+	@echo "built $$@"
+
+-include $$(HV_OBJ_$(1)_$(2):.o=.d) build/$(1)/$(2)/asm_offsets.d
+endef
+
+.PHONY: FORCE_VERSION hypervisors
+FORCE_VERSION:
+$(foreach m,$(HV_MODES),$(foreach b,$(HV_BUILDS),$(eval $(call hv_build,$(m),$(b)))))
+
+hypervisors: $(foreach m,$(HV_MODES),$(foreach b,$(HV_BUILDS),build/$(m)/$(b)/trivisor.elf))
