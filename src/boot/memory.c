@@ -124,7 +124,7 @@ static void use(u64 start, u64 end)
 static void find_in_use(void)
 {
     use(0, FIRST_MIB);
-    use((u64)(uintptr_t)boot_start, (u64)(uintptr_t)image_end - IMAGE_BASE);
+    use((u64)(uintptr_t)loaded_start - IMAGE_BASE, (u64)(uintptr_t)image_end - IMAGE_BASE);
     for (u32 i = 0; i < boot_info.modules; i++)
         use(boot_info.module[i].start, boot_info.module[i].end);
 }

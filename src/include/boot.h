@@ -40,6 +40,6 @@ static inline const void *module_bytes(const struct module *m)
 }
 
 /* Linker symbols. */
-extern char boot_start[], image_start[], image_end[], text_start[], text_end[], rodata_end[];
+extern char loaded_start[], image_start[], image_end[], text_start[], text_end[], rodata_end[];
 
 #endif
