@@ -130,13 +130,14 @@ static bool insert(struct elf_image *out, const struct elf_segment *s)
 static int add_load(struct elf_image *out, const u8 *file, u64 size,
                     const struct elf_program_header *p, char *why, size_t whysize)
 {
-    struct elf_segment s = {p->paddr, p->vaddr, p->memsz, p->filesz, file + p->offset};
+    struct elf_segment s = {p->paddr, p->vaddr, p->memsz, p->filesz, NULL};
 
     if (!p->memsz)
         return 0;
     if (!inside(p->offset, p->filesz, size))
         FAIL("the ELF is truncated: a segment of %lu bytes at offset %lu lies outside it",
              p->filesz, p->offset);
+    s.bytes = file + p->offset;
     if (p->filesz > p->memsz)
         FAIL("a segment of the ELF is larger in the file than in memory");
     if (p->paddr + p->memsz < p->paddr || p->paddr + p->memsz > 1ULL << 46)
