@@ -16,6 +16,7 @@
 #include "frame_setup.h"
 #include "layout.h"
 #include "log.h"
+#include "machine.h"
 #include "tlb.h"
 
 #include <string.h>
@@ -241,4 +242,61 @@ void frame_table_release(u64 first, u64 end)
         frames[i] = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
         free_block((u32)i, 0, false);
     }
+}
+
+/* Violations among the free blocks of one list; adds their frames to *total. */
+static unsigned check_list(bool cleared, unsigned order, u64 *total)
+{
+    unsigned bad = 0;
+    u64 count = 0;
+
+    for (u32 i = free_list[cleared][order].head, before = 0; i; before = i, i = frames[i].next) {
+        const struct frame *f = &frames[i];
+        count++;
+        if (f->owner != DOMID_NONE || f->refs || f->type_count != order + 1 || f->prev != before ||
+            i % (1u << order) || count > frames_limit) {
+            machine_violation("frame %x is on a free list of order %u but not free", i, order);
+            if (++bad > 8 || count > frames_limit)
+                return bad;
+        }
+    }
+    if (count != free_list[cleared][order].count) {
+        machine_violation("free list of order %u has %lu blocks, not %lu", order, count,
+                          free_list[cleared][order].count);
+        bad++;
+    }
+    *total += count << order;
+    return bad;
+}
+
+unsigned frame_check(void)
+{
+    u64 listed = 0, unowned = 0;
+    unsigned bad = 0;
+
+    for (unsigned order = 0; order <= MAX_ORDER; order++)
+        bad += check_list(false, order, &listed) + check_list(true, order, &listed);
+    for (u64 i = 1; i < frames_limit && bad < 8; i++) {
+        const struct frame *f = &frames[i];
+        if (f->flags & FRAME_NOT_RAM)
+            continue;
+        if (f->owner == DOMID_NONE) {
+            unowned++;
+            continue;
+        }
+        if (!f->refs) {
+            machine_violation("frame %lx has owner %x and no reference", i, f->owner);
+            bad++;
+        }
+        if (f->owner != DOMID_HYPERVISOR && !domain_by_id(f->owner)) {
+            machine_violation("frame %lx belongs to domain %u, which does not exist", i, f->owner);
+            bad++;
+        }
+    }
+    if (listed != free_frames || unowned != free_frames) {
+        machine_violation("%lu frames are free, %lu are listed, %lu have no owner", free_frames,
+                          listed, unowned);
+        bad++;
+    }
+    return bad;
 }

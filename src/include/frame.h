@@ -84,6 +84,11 @@ u64 frame_free_count(void);
 /* Clears up to count free frames now, so that first touches need not; returns how many. */
 u64 frame_scrub(u64 count);
 
+/* Debug: walks every free list and every record; prints and returns the number of violations of the
+ * invariants at the head of frame.c, of frames of domains that do not exist, and of domains
+ * whose count of frames is not what the records say. */
+unsigned frame_check(void);
+
 /* Memory for the hypervisor's own objects: whole frames from the table above, cleared.
  * Counted against a domain (its overhead_bytes) if d is not NULL. */
 struct domain;

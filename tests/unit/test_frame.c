@@ -1,4 +1,5 @@
 // sources: src/core/frame.c src/core/heap.c tests/unit/stub_panic.c tests/unit/stub_tlb.c
+// tests/unit/stub_machine.c
 /*
  * The frame allocator: what it hands out is cleared, aligned, never handed out twice, and all of it
  * comes back together.
@@ -13,6 +14,7 @@
 #include "frame.h"
 #include "frame_setup.h"
 #include "layout.h"
+#include "stub_machine.h"
 
 enum { FRAMES = 4096, HOLE_START = 700, HOLE_END = 800 };
 enum { USABLE = FRAMES - 1 - (HOLE_END - HOLE_START) };
@@ -37,8 +39,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    unsigned bad = frame_check();
     free(host_machine_memory);
     free(table);
+    assert_int_equal(bad, 0);
     return 0;
 }
 
@@ -180,6 +184,23 @@ static void random_blocks(void **state)
     blocks_merge_again(state);
 }
 
+static void check_sees_what_is_wrong(void **state)
+{
+    (void)state;
+    struct frame *f = frame_alloc(3);
+    assert_int_equal(frame_check(), 0);
+    domains_that_exist = ~8ULL;
+    assert_int_equal(frame_check(), 1);
+    domains_that_exist = ~0ULL;
+    f->refs = 0;
+    assert_int_equal(frame_check(), 1);
+    f->refs = 1;
+    f->owner = DOMID_NONE;
+    assert_int_equal(frame_check(), 1);
+    f->owner = 3;
+    frame_put(f);
+}
+
 static void heap_objects_are_apart(void **state)
 {
     static const size_t size[] = {1, 16, 17, 100, 512, 2048, 2049, 4096};
@@ -214,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(references_keep_a_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(no_record_outside_ram, setup, teardown),
         cmocka_unit_test_setup_teardown(random_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(check_sees_what_is_wrong, setup, teardown),
         cmocka_unit_test_setup_teardown(heap_objects_are_apart, setup, teardown),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
