@@ -1,5 +1,5 @@
-// sources: src/core/frame.c src/core/heap.c tests/unit/stub_panic.c tests/unit/stub_tlb.c
-// tests/unit/stub_machine.c
+// sources: src/core/frame.c src/core/heap.c tests/unit/stub_panic.c
+// sources: tests/unit/stub_tlb.c tests/unit/stub_machine.c
 /*
  * The frame allocator: what it hands out is cleared, aligned, never handed out twice, and all of it
  * comes back together.
