@@ -1,0 +1,326 @@
+/*
+ * The decoder. Driven by the rows of opcodes.c; here are prefixes, ModRM, SIB, displacement and
+ * immediates, and the opcodes that look at more than their row ("Instruction Format").
+ *
+ * Invariants: never looks beyond INSN_BUFFER bytes, as at most 15 bytes of prefixes and opcode are
+ * followed by at most 14; whatever lies behind the first len bytes changes nothing but which bytes
+ * are looked at before DECODE_TRUNCATED is returned.
+ */
+#include "decoder.h"
+
+enum modrm_values {
+    MOD_DISP8 = 1,
+    MOD_DISP = 2,
+    RM_SIB = 4,     /* 32- and 64-bit addresses: a SIB byte follows */
+    RM_DISP32 = 5,  /* with mod 0: no base */
+    RM_DISP16 = 6,  /* 16-bit addresses, with mod 0: no base */
+    INDEX_NONE = 4, /* in a SIB byte */
+};
+
+INLINE s64 take_signed(struct decoder *d, unsigned bytes)
+{
+    const u8 *p = d->at;
+    s16 v16;
+    s32 v32;
+    s64 v64;
+
+    d->at += bytes;
+    switch (bytes) {
+    case 1:
+        return (s8)*p;
+    case 2:
+        __builtin_memcpy(&v16, p, sizeof(v16));
+        return v16;
+    case 4:
+        __builtin_memcpy(&v32, p, sizeof(v32));
+        return v32;
+    default:
+        __builtin_memcpy(&v64, p, sizeof(v64));
+        return v64;
+    }
+}
+
+/* What to return at the end; error is 0 or DECODE_INVALID. */
+INLINE int finish(const struct decoder *d, struct insn *i, int error)
+{
+    unsigned length = d->at - d->start;
+
+    if (unlikely(length > d->len))
+        return d->len < INSN_MAX ? DECODE_TRUNCATED : DECODE_TOO_LONG;
+    if (unlikely(length > INSN_MAX))
+        return DECODE_TOO_LONG;
+    if (unlikely(error))
+        return error;
+    i->length = length;
+    return length;
+}
+
+static void legacy_prefix(u8 byte, struct insn *i, unsigned size)
+{
+    switch (byte) {
+    case 0xf0:
+        i->prefixes |= PREFIX_LOCK;
+        return;
+    case 0xf2:
+        i->prefixes = (i->prefixes & ~PREFIX_REP) | PREFIX_REPNE;
+        return;
+    case 0xf3:
+        i->prefixes = (i->prefixes & ~PREFIX_REPNE) | PREFIX_REP;
+        return;
+    case 0x66:
+        i->prefixes |= PREFIX_OPERAND;
+        return;
+    case 0x67:
+        i->prefixes |= PREFIX_ADDRESS;
+        return;
+    case 0x64:
+    case 0x65:
+        i->segment = byte == 0x64 ? SEG_FS : SEG_GS;
+        break;
+    default: /* 26, 2E, 36, 3E */
+        if (size == CODE_64)
+            return; /* ignored there, an earlier FS or GS remains */
+        i->segment = byte >> 3 & 3;
+    }
+    i->prefixes |= PREFIX_SEGMENT;
+}
+
+/* Leaves d->at at the opcode. False: no opcode within 15 bytes. */
+INLINE bool take_prefixes(struct decoder *d, struct insn *i)
+{
+    while (unlikely(opcode_map_1[*d->at].flags & OF_PREFIX)) {
+        u8 byte = *d->at;
+
+        if ((byte & 0xf0) == 0x40) {
+            if (d->size != CODE_64)
+                return true;
+            i->rex = byte;
+        } else {
+            i->rex = 0; /* a REX prefix counts only right before the opcode */
+            legacy_prefix(byte, i, d->size);
+        }
+        if (++d->at - d->start >= INSN_MAX)
+            return false;
+    }
+    return true;
+}
+
+INLINE void set_sizes(const struct decoder *d, struct insn *i)
+{
+    bool operand_prefix = i->prefixes & PREFIX_OPERAND;
+
+    i->address_size = d->size;
+    if (unlikely(i->prefixes & PREFIX_ADDRESS))
+        i->address_size = d->size == CODE_32 ? 2 : 4;
+    if (d->flags & OF_BYTE)
+        i->operand_size = 1;
+    else if (i->rex & REX_W)
+        i->operand_size = 8;
+    else
+        i->operand_size = (d->size == CODE_16) != operand_prefix ? 2 : 4;
+    if (d->size == CODE_64) {
+        if (d->flags & OF_F64)
+            i->operand_size = 8;
+        else if ((d->flags & OF_D64) && i->operand_size == 4)
+            i->operand_size = 8;
+    }
+    i->src_size = i->operand_size;
+}
+
+/* "16-Bit Addressing Forms with the ModR/M Byte" */
+static void memory_16(struct decoder *d, struct insn *i, unsigned mod, unsigned rm)
+{
+    static const u8 base[8] = {REG_RBX, REG_RBX, REG_RBP, REG_RBP,
+                               REG_RSI, REG_RDI, REG_RBP, REG_RBX};
+    static const u8 index[4] = {REG_RSI, REG_RDI, REG_RSI, REG_RDI};
+
+    i->base = base[rm];
+    i->index = rm < ARRAY_SIZE(index) ? index[rm] : REG_NONE;
+    if (mod == 0 && rm == RM_DISP16)
+        i->base = REG_NONE;
+    if (mod == MOD_DISP8)
+        i->disp = take_signed(d, 1);
+    else if (mod == MOD_DISP || i->base == REG_NONE)
+        i->disp = take_signed(d, 2);
+    if (i->base == REG_RBP && !(i->prefixes & PREFIX_SEGMENT))
+        i->segment = SEG_SS;
+}
+
+/* "32-Bit Addressing Forms with the ModR/M Byte" and the SIB byte; 64-bit ones too. */
+INLINE void memory_32(struct decoder *d, struct insn *i, unsigned mod, unsigned rm)
+{
+    unsigned base = rm;
+
+    if (rm == RM_SIB) {
+        u8 sib = *d->at++;
+        unsigned index = (sib >> 3 & 7) | (i->rex & REX_X) << 2;
+
+        base = sib & 7;
+        if (index != INDEX_NONE) {
+            i->index = index;
+            i->scale = sib >> 6;
+        }
+    }
+    if (mod == MOD_DISP8) {
+        i->disp = take_signed(d, 1);
+    } else if (mod == MOD_DISP) {
+        i->disp = take_signed(d, 4);
+    } else if (base == RM_DISP32) {
+        i->disp = take_signed(d, 4);
+        if (rm != RM_SIB && d->size == CODE_64)
+            i->base = REG_RIP;
+        return;
+    }
+    if ((base == REG_RSP || base == REG_RBP) && !(i->rex & REX_B) &&
+        !(i->prefixes & PREFIX_SEGMENT))
+        i->segment = SEG_SS;
+    i->base = base | (i->rex & REX_B) << 3;
+}
+
+INLINE void take_modrm(struct decoder *d, struct insn *i)
+{
+    u8 modrm = *d->at++;
+    unsigned mod = modrm >> 6, rm = modrm & 7;
+
+    i->modrm = modrm;
+    i->reg = (modrm >> 3 & 7) | (i->rex & REX_R) << 1;
+    if (mod == MOD_REGISTER || unlikely(d->flags & OF_REGISTER)) {
+        i->rm = rm | (i->rex & REX_B) << 3;
+        return;
+    }
+    i->memory = true;
+    if (unlikely(i->address_size == 2))
+        memory_16(d, i, mod, rm);
+    else
+        memory_32(d, i, mod, rm);
+}
+
+INLINE void take_immediate(struct decoder *d, struct insn *i)
+{
+    unsigned z = i->operand_size == 2 ? 2 : 4;
+
+    switch (d->flags & OF_IMM) {
+    case OF_IMM8:
+        i->imm = take_signed(d, 1);
+        break;
+    case OF_IMM16:
+        i->imm = take_signed(d, 2);
+        break;
+    case OF_IMMZ:
+        i->imm = take_signed(d, z);
+        break;
+    case OF_IMMV:
+        i->imm = take_signed(d, i->operand_size);
+        break;
+    case OF_IMMENTER:
+        d->at += 3;
+        break;
+    case OF_IMMFAR:
+        d->at += z + 2;
+        break;
+    }
+}
+
+/* Byte registers 4 to 7 are AH, CH, DH, BH unless there is a REX prefix. */
+static void name_byte_registers(const struct decoder *d, struct insn *i)
+{
+    bool rm_is_byte = (d->flags & OF_BYTE) || i->src_size == 1;
+
+    if (i->rex)
+        return;
+    if ((d->flags & OF_BYTE) && i->reg >= 4 && i->reg < 8)
+        i->reg += REG_AH - 4;
+    if (rm_is_byte && i->rm >= 4 && i->rm < 8)
+        i->rm += REG_AH - 4;
+}
+
+INLINE bool is_escape(u8 byte)
+{
+    return byte == 0x0f || byte == 0x62 || (byte & 0xfe) == 0xc4;
+}
+
+/* The row of the opcode at d->at, groups resolved; d->flags, operation and operand kinds from it.
+ */
+INLINE int take_opcode(struct decoder *d, struct insn *i)
+{
+    struct opcode row;
+    int error = 0;
+
+    i->opcode = *d->at++;
+    row = opcode_map_1[i->opcode];
+    if (is_escape(i->opcode))
+        row = decode_escape(d, i, i->opcode, &error);
+    if (row.flags & OF_GROUP) {
+        const struct opcode *member = &opcode_groups[row.operation][*d->at >> 3 & 7];
+
+        row.flags |= member->flags;
+        row.operation = member->operation;
+        if (member->operands)
+            row.operands = member->operands;
+    }
+    d->flags = row.flags;
+    i->operation = row.operation;
+    i->dst = row.operands & 0xf;
+    i->src = row.operands >> 4;
+    return error;
+}
+
+/* Combinations that are #UD whatever the rest. */
+INLINE bool is_invalid(const struct decoder *d, const struct insn *i)
+{
+    if (unlikely(i->operation == OP_INVALID))
+        return true;
+    if (unlikely(d->flags & (OF_MEMORY | OF_NO64))) {
+        if ((d->flags & OF_MEMORY) && !i->memory)
+            return true;
+        if ((d->flags & OF_NO64) && d->size == CODE_64)
+            return true;
+    }
+    return unlikely(i->prefixes & PREFIX_LOCK) && !((d->flags & OF_LOCK) && i->memory);
+}
+
+int decode_padded(const u8 *bytes, unsigned len, enum code_size size, struct insn *i)
+{
+    struct decoder d = {.start = bytes, .at = bytes, .len = len, .size = size};
+    int error;
+
+    *i = (struct insn){.segment = SEG_DS, .base = REG_NONE, .index = REG_NONE};
+    if (unlikely(!take_prefixes(&d, i)))
+        return len < INSN_MAX ? DECODE_TRUNCATED : DECODE_TOO_LONG;
+    error = take_opcode(&d, i);
+    set_sizes(&d, i);
+    if (likely(d.flags & OF_MODRM)) {
+        take_modrm(&d, i);
+    } else if (d.flags & OF_OPREG) {
+        i->rm = (i->opcode & 7) | (i->rex & REX_B) << 3;
+    } else if (d.flags & OF_MOFFS) {
+        i->memory = true;
+        i->disp = take_signed(&d, i->address_size);
+    }
+    if (unlikely(d.flags & OF_SPECIAL) && decode_special(&d, i) != 0)
+        error = DECODE_INVALID;
+    if (d.flags & OF_IMM)
+        take_immediate(&d, i);
+    if ((d.flags & OF_BYTE) || unlikely(i->src_size == 1))
+        name_byte_registers(&d, i);
+    if (is_invalid(&d, i))
+        error = DECODE_INVALID;
+    return finish(&d, i, error);
+}
+
+int decode(const u8 *bytes, unsigned len, enum code_size size, struct insn *out)
+{
+    u8 padded[INSN_BUFFER] = {0};
+
+    __builtin_memcpy(padded, bytes, MIN(len, sizeof(padded)));
+    return decode_padded(padded, len, size, out);
+}
+
+const char *operation_name(enum operation op)
+{
+#define NAME(name) #name,
+    static const char *const names[] = {OPERATIONS(NAME)};
+#undef NAME
+
+    return op < OP_COUNT ? names[op] : "?";
+}

@@ -1,0 +1,215 @@
+/*
+ * The decoder: opcodes that look at more than their row in the table, and the ways into the other
+ * opcode maps.
+ */
+#include "decoder.h"
+
+/* 0F 01 with a register: instructions of their own. */
+static int special_0f01(struct insn *i)
+{
+    enum { SMSW = 4, LMSW = 6 };
+
+    switch (i->modrm >> 3 & 7) {
+    case SMSW:
+    case LMSW:
+        return 0;
+    }
+    i->dst = i->src = OPERAND_NONE;
+    switch (i->modrm) {
+    case 0xc1: /* VMCALL */
+    case 0xd9: /* VMMCALL */
+        i->operation = OP_VMCALL;
+        return 0;
+    case 0xd0:
+        i->operation = OP_XGETBV;
+        return 0;
+    case 0xd1:
+        i->operation = OP_XSETBV;
+        return 0;
+    case 0xf8:
+        i->operation = OP_SWAPGS;
+        return 0;
+    case 0xf9:
+        i->operation = OP_RDTSCP;
+        return 0;
+    }
+    i->operation = OP_UNKNOWN;
+    return 0;
+}
+
+/* UD2, unless the signature of Xen's forced emulation and CPUID follow. */
+static int special_ud2(struct decoder *d, struct insn *i)
+{
+    static const u8 forced[] = {'x', 'e', 'n', 0x0f, 0xa2};
+    unsigned there = d->len - (d->at - d->start);
+
+    if (i->prefixes || i->rex || d->at - d->start > (int)d->len)
+        return DECODE_INVALID;
+    for (unsigned n = 0; n < sizeof(forced) && n < there; n++)
+        if (d->at[n] != forced[n])
+            return DECODE_INVALID;
+    d->at += sizeof(forced);
+    i->operation = OP_CPUID_FORCED;
+    return 0;
+}
+
+/* Control and debug register moves: a whole register whatever the prefixes. */
+static int special_mov_cr(const struct decoder *d, struct insn *i)
+{
+    enum { CRS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8, DRS = 0xff };
+    bool cr = i->operation == OP_MOV_FROM_CR || i->operation == OP_MOV_TO_CR;
+
+    i->operand_size = i->src_size = d->size == CODE_64 ? 8 : 4;
+    return (cr ? CRS : DRS) >> i->reg & 1 ? 0 : DECODE_INVALID;
+}
+
+/* MOV to and from segment registers; REX.R does not count. */
+static int special_mov_segment(struct insn *i)
+{
+    i->reg &= 7;
+    i->src_size = 2;
+    if (i->operation == OP_MOV_TO_SEG || i->memory)
+        i->operand_size = 2;
+    if (i->reg > SEG_GS || (i->operation == OP_MOV_TO_SEG && i->reg == SEG_CS))
+        return DECODE_INVALID;
+    return 0;
+}
+
+static int special_map_1(struct decoder *d, struct insn *i)
+{
+    switch (i->opcode) {
+    case 0x63: /* MOVSXD; ARPL outside 64-bit code */
+        if (d->size == CODE_64) {
+            i->src_size = MIN(i->operand_size, 4);
+        } else {
+            i->operation = OP_UNKNOWN;
+            i->dst = i->src = OPERAND_NONE;
+        }
+        return 0;
+    case 0x8c:
+    case 0x8e:
+        return special_mov_segment(i);
+    case 0x90: /* NOP; PAUSE, which REX.B does not make an XCHG */
+        if (i->rm == REG_RAX || (i->prefixes & PREFIX_REP)) {
+            i->operation = OP_NOP;
+            i->dst = i->src = OPERAND_NONE;
+        }
+        return 0;
+    case 0xf6: /* TEST: alone in its group it has an immediate */
+        d->flags |= OF_IMM8;
+        return 0;
+    case 0xf7:
+        d->flags |= OF_IMMZ;
+        return 0;
+    }
+    return 0;
+}
+
+static int special_map_0f(struct decoder *d, struct insn *i)
+{
+    switch (i->opcode) {
+    case 0x00: /* SLDT, STR to memory and LLDT, LTR: 2 bytes */
+        if (i->memory || i->operation == OP_LLDT || i->operation == OP_LTR)
+            i->operand_size = i->src_size = 2;
+        return 0;
+    case 0x01:
+        if (!i->memory)
+            return special_0f01(i);
+        if (i->operation == OP_SMSW || i->operation == OP_LMSW)
+            i->operand_size = i->src_size = 2;
+        return 0;
+    case 0x0b:
+        return special_ud2(d, i);
+    case 0x20 ... 0x23:
+        return special_mov_cr(d, i);
+    case 0xb6:
+    case 0xbe:
+        i->src_size = 1;
+        return 0;
+    case 0xb7:
+    case 0xbf:
+        i->src_size = 2;
+        return 0;
+    case 0xc3: /* MOVNTI */
+        if (i->prefixes & (PREFIX_OPERAND | PREFIX_REP | PREFIX_REPNE))
+            return DECODE_INVALID;
+        return 0;
+    case 0xc7: /* CMPXCHG8B, CMPXCHG16B */
+        if (i->operation == OP_CMPXCHG8B)
+            i->operand_size = i->rex & REX_W ? 8 : 4;
+        return 0;
+    }
+    return 0;
+}
+
+/* Opcodes whose row is not the whole story. 0, or DECODE_INVALID. */
+int decode_special(struct decoder *d, struct insn *i)
+{
+    return i->map == MAP_1 ? special_map_1(d, i) : special_map_0f(d, i);
+}
+
+/* Maps 0F38 and 0F3A: of them only MOVBE and INVPCID have an operation. */
+static struct opcode three_byte_opcode(struct insn *i)
+{
+    u8 prefixes = i->prefixes & (PREFIX_REP | PREFIX_REPNE);
+    struct opcode row = {OP_UNKNOWN, 0, OF_MODRM};
+
+    if (i->map == MAP_0F3A) {
+        row.flags |= OF_IMM8;
+    } else if (i->opcode == 0xf0 && !prefixes) {
+        row = (struct opcode){OP_MOVBE, OPERAND_REG | OPERAND_RM << 4, OF_MODRM | OF_MEMORY};
+    } else if (i->opcode == 0xf1 && !prefixes) {
+        row = (struct opcode){OP_MOVBE, OPERAND_RM | OPERAND_REG << 4, OF_MODRM | OF_MEMORY};
+    } else if (i->opcode == 0x82 && (i->prefixes & PREFIX_OPERAND) && !prefixes) {
+        row = (struct opcode){OP_INVPCID, OPERAND_REG | OPERAND_RM << 4,
+                              OF_MODRM | OF_MEMORY | OF_F64};
+    }
+    return row;
+}
+
+/*
+ * VEX (C4, C5) and EVEX (62) encodings: length only. d->at is behind the opcode byte `first`.
+ * Returns false if it is not one but LES, LDS or BOUND.
+ */
+static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode *row, int *error)
+{
+    enum { VEX2 = 0xc5, VEX3 = 0xc4, EVEX = 0x62, VEX_MAP = 0x1f, EVEX_MAP = 7 };
+    unsigned map = MAP_0F;
+
+    if (d->size != CODE_64 && *d->at >> 6 != MOD_REGISTER)
+        return false;
+    if (i->rex || (i->prefixes & (PREFIX_LOCK | PREFIX_REP | PREFIX_REPNE | PREFIX_OPERAND)))
+        *error = DECODE_INVALID;
+    if (first != VEX2)
+        map = *d->at & (first == VEX3 ? VEX_MAP : EVEX_MAP);
+    if (map < MAP_0F || map > MAP_0F3A)
+        *error = DECODE_INVALID;
+    d->at += first == VEX2 ? 1 : first == VEX3 ? 2 : 3;
+    i->map = map;
+    i->opcode = *d->at++;
+    *row = (struct opcode){OP_UNKNOWN, 0, OF_MODRM};
+    if (map == MAP_0F3A || (map == MAP_0F && (opcode_map_0f[i->opcode].flags & OF_IMM8)))
+        row->flags |= OF_IMM8;
+    if (map == MAP_0F && i->opcode == 0x77) /* VZEROUPPER, VZEROALL */
+        row->flags = 0;
+    return true;
+}
+
+/* The opcodes of map 1 that are no instruction by themselves. */
+struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *error)
+{
+    struct opcode row = {OP_UNKNOWN, 0, OF_MODRM | OF_MEMORY};
+
+    if (first != 0x0f) {
+        take_vex(d, i, first, &row, error);
+        return row;
+    }
+    i->opcode = *d->at++;
+    if (i->opcode != 0x38 && i->opcode != 0x3a) {
+        i->map = MAP_0F;
+        return opcode_map_0f[i->opcode];
+    }
+    i->map = i->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
+    i->opcode = *d->at++;
+    return three_byte_opcode(i);
+}
