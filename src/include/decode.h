@@ -134,7 +134,7 @@ enum operand_kind {
     OPERAND_NONE,
     OPERAND_REG, /* insn.reg: ModRM.reg; for operations on CR, DR and segments its number */
     OPERAND_RM,  /* insn.rm if it is a register, else memory */
-    OPERAND_IMM, /* insn.imm, sign-extended to 64 bits unless a MOV's */
+    OPERAND_IMM, /* insn.imm, sign-extended to 64 bits from its own size */
     OPERAND_ONE, /* the constant 1 */
     OPERAND_CL,  /* register CL */
     OPERAND_DX,  /* register DX (port number) */

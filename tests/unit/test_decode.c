@@ -81,7 +81,7 @@ static const struct known known[] = {
     {8, "f6 0f 01", "TEST1 [ds:rdi], 0x1"},
     {8, "48 f7 17", "NOT8 [ds:rdi]"},
     {8, "f0 ff 0f", "DEC4 [ds:rdi]"},
-    {8, "48 f7 27", "UNKNOWN8"},
+    {8, "48 f7 27", "UNKNOWN8 [ds:rdi]"},
     {8, "48 d3 e7", "SHL8 rdi, cl"},
     {8, "d1 37", "SHL4 [ds:rdi], 1"},
     {8, "c0 ff 07", "SAR1 bh, 0x7"},
@@ -190,7 +190,7 @@ static const struct known known[] = {
     {8, "48 8c d0", "MOV_FROM_SEG8 rax, 2/2"},
     {8, "8c 17", "MOV_FROM_SEG2 [ds:rdi], 2"},
     /* others: length only */
-    {8, "0f 0b", NULL},
+    {8, "0f 0b 90", NULL},
     {8, "0f b9 c0", NULL},
     {8, "e8 00 00 00 00", "UNKNOWN8"},
     {8, "66 e8 00 00 00 00", "UNKNOWN8"},

@@ -176,7 +176,7 @@ const struct opcode opcode_map_1[256] = {
 };
 
 const struct opcode opcode_map_0f[256] = {
-    [0x00] = {GROUP_6, RM, GRP},
+    [0x00] = {GROUP_6, RM, GRP | OF_SPECIAL},
     [0x01] = {GROUP_7, RM, GRP | OF_SPECIAL},
     [0x02 ... 0x03] = UNKNOWN(M),
     [0x04] = INVALID,
@@ -288,8 +288,8 @@ const struct opcode opcode_groups[GROUP_COUNT][8] = {
                  INVALID},
     [GROUP_6] = {SAME(OP_SLDT),
                  SAME(OP_STR),
-                 {OP_LLDT, SRC_RM, OF_SPECIAL},
-                 {OP_LTR, SRC_RM, OF_SPECIAL},
+                 {OP_LLDT, SRC_RM, 0},
+                 {OP_LTR, SRC_RM, 0},
                  UNKNOWN(0),
                  UNKNOWN(0),
                  INVALID,
