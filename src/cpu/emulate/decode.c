@@ -107,29 +107,28 @@ INLINE bool take_prefixes(struct decoder *d, struct insn *i)
 
 INLINE void set_sizes(const struct decoder *d, struct insn *i)
 {
-    bool operand_prefix = i->prefixes & PREFIX_OPERAND;
+    unsigned size = 4;
 
     i->address_size = d->size;
     if (unlikely(i->prefixes & PREFIX_ADDRESS))
         i->address_size = d->size == CODE_32 ? 2 : 4;
-    if (d->flags & OF_BYTE)
-        i->operand_size = 1;
-    else if (i->rex & REX_W)
-        i->operand_size = 8;
-    else
-        i->operand_size = (d->size == CODE_16) != operand_prefix ? 2 : 4;
-    if (d->size == CODE_64) {
-        if (d->flags & OF_F64)
-            i->operand_size = 8;
-        else if ((d->flags & OF_D64) && i->operand_size == 4)
-            i->operand_size = 8;
+    if (unlikely((d->size == CODE_16) != !!(i->prefixes & PREFIX_OPERAND)))
+        size = 2;
+    if (unlikely(d->flags & (OF_BYTE | OF_D64 | OF_F64))) {
+        if (d->flags & OF_BYTE)
+            size = 1;
+        else if (d->size == CODE_64 && ((d->flags & OF_F64) || size == 4))
+            size = 8;
     }
-    i->src_size = i->operand_size;
+    if ((i->rex & REX_W) && size != 1)
+        size = 8;
+    i->operand_size = i->src_size = size;
 }
 
 /* "16-Bit Addressing Forms with the ModR/M Byte" */
-static void memory_16(struct decoder *d, struct insn *i, unsigned mod, unsigned rm)
+static const u8 *memory_16(const u8 *at, struct insn *i, unsigned mod, unsigned rm)
 {
+    struct decoder tail = {.at = at}, *d = &tail;
     static const u8 base[8] = {REG_RBX, REG_RBX, REG_RBP, REG_RBP,
                                REG_RSI, REG_RDI, REG_RBP, REG_RBX};
     static const u8 index[4] = {REG_RSI, REG_RDI, REG_RSI, REG_RDI};
@@ -144,6 +143,7 @@ static void memory_16(struct decoder *d, struct insn *i, unsigned mod, unsigned 
         i->disp = take_signed(d, 2);
     if (i->base == REG_RBP && !(i->prefixes & PREFIX_SEGMENT))
         i->segment = SEG_SS;
+    return tail.at;
 }
 
 /* "32-Bit Addressing Forms with the ModR/M Byte" and the SIB byte; 64-bit ones too. */
@@ -190,7 +190,7 @@ INLINE void take_modrm(struct decoder *d, struct insn *i)
     }
     i->memory = true;
     if (unlikely(i->address_size == 2))
-        memory_16(d, i, mod, rm);
+        d->at = memory_16(d->at, i, mod, rm);
     else
         memory_32(d, i, mod, rm);
 }
@@ -222,41 +222,66 @@ INLINE void take_immediate(struct decoder *d, struct insn *i)
 }
 
 /* Byte registers 4 to 7 are AH, CH, DH, BH unless there is a REX prefix. */
-static void name_byte_registers(const struct decoder *d, struct insn *i)
+static void name_byte_registers(unsigned flags, struct insn *i)
 {
-    bool rm_is_byte = (d->flags & OF_BYTE) || i->src_size == 1;
+    bool rm_is_byte = (flags & OF_BYTE) || i->src_size == 1;
 
     if (i->rex)
         return;
-    if ((d->flags & OF_BYTE) && i->reg >= 4 && i->reg < 8)
+    if ((flags & OF_BYTE) && i->reg >= 4 && i->reg < 8)
         i->reg += REG_AH - 4;
     if (rm_is_byte && i->rm >= 4 && i->rm < 8)
         i->rm += REG_AH - 4;
 }
 
-INLINE bool is_escape(u8 byte)
+/*
+ * decode_special.c's two functions get the decoder's address; given that of a copy, the compiler
+ * keeps the original in registers on the way that most instructions take.
+ */
+INLINE struct opcode escape(struct decoder *d, struct insn *i, int *error)
 {
-    return byte == 0x0f || byte == 0x62 || (byte & 0xfe) == 0xc4;
+    struct decoder copy = *d;
+    int failed = 0;
+    struct opcode row = decode_escape(&copy, i, i->opcode, &failed);
+
+    *d = copy;
+    *error = failed;
+    return row;
 }
 
-/* The row of the opcode at d->at, groups resolved; d->flags, operation and operand kinds from it.
- */
+INLINE int special(struct decoder *d, struct insn *i)
+{
+    struct decoder copy = *d;
+    int error = decode_special(&copy, i);
+
+    *d = copy;
+    return error;
+}
+
+/* A group's row, by ModRM.reg, combined with that of the opcode. */
+static struct opcode group_row(struct opcode row, u8 modrm)
+{
+    const struct opcode *member = &opcode_groups[row.operation][modrm >> 3 & 7];
+
+    row.flags |= member->flags;
+    row.operation = member->operation;
+    if (member->operands)
+        row.operands = member->operands;
+    return row;
+}
+
+/* The row of the opcode at d->at; d->flags, operation and operand kinds from it. */
 INLINE int take_opcode(struct decoder *d, struct insn *i)
 {
-    struct opcode row;
+    struct opcode row = opcode_map_1[*d->at];
     int error = 0;
 
     i->opcode = *d->at++;
-    row = opcode_map_1[i->opcode];
-    if (is_escape(i->opcode))
-        row = decode_escape(d, i, i->opcode, &error);
-    if (row.flags & OF_GROUP) {
-        const struct opcode *member = &opcode_groups[row.operation][*d->at >> 3 & 7];
-
-        row.flags |= member->flags;
-        row.operation = member->operation;
-        if (member->operands)
-            row.operands = member->operands;
+    if (unlikely(row.flags & OF_GROUP)) {
+        if (row.operation == GROUP_ESCAPE)
+            row = escape(d, i, &error);
+        if (row.flags & OF_GROUP)
+            row = group_row(row, *d->at);
     }
     d->flags = row.flags;
     i->operation = row.operation;
@@ -266,18 +291,18 @@ INLINE int take_opcode(struct decoder *d, struct insn *i)
 }
 
 /* Combinations that are #UD whatever the rest. */
-INLINE bool is_invalid(const struct decoder *d, const struct insn *i)
+static bool is_invalid(unsigned flags, unsigned size, const struct insn *i)
 {
-    if (unlikely(i->operation == OP_INVALID))
+    if ((flags & OF_MEMORY) && !i->memory)
         return true;
-    if (unlikely(d->flags & (OF_MEMORY | OF_NO64))) {
-        if ((d->flags & OF_MEMORY) && !i->memory)
-            return true;
-        if ((d->flags & OF_NO64) && d->size == CODE_64)
-            return true;
-    }
-    return unlikely(i->prefixes & PREFIX_LOCK) && !((d->flags & OF_LOCK) && i->memory);
+    if ((flags & OF_NO64) && size == CODE_64)
+        return true;
+    return (i->prefixes & PREFIX_LOCK) && !((flags & OF_LOCK) && i->memory);
 }
+
+enum {
+    OF_RARE = OF_SPECIAL | OF_IMM | OF_BYTE | OF_MEMORY | OF_NO64, /* more to do behind ModRM */
+};
 
 int decode_padded(const u8 *bytes, unsigned len, enum code_size size, struct insn *i)
 {
@@ -297,14 +322,16 @@ int decode_padded(const u8 *bytes, unsigned len, enum code_size size, struct ins
         i->memory = true;
         i->disp = take_signed(&d, i->address_size);
     }
-    if (unlikely(d.flags & OF_SPECIAL) && decode_special(&d, i) != 0)
-        error = DECODE_INVALID;
-    if (d.flags & OF_IMM)
-        take_immediate(&d, i);
-    if ((d.flags & OF_BYTE) || unlikely(i->src_size == 1))
-        name_byte_registers(&d, i);
-    if (is_invalid(&d, i))
-        error = DECODE_INVALID;
+    if (unlikely((d.flags & OF_RARE) | i->prefixes | (i->operation == OP_INVALID))) {
+        if ((d.flags & OF_SPECIAL) && special(&d, i) != 0)
+            error = DECODE_INVALID;
+        if (d.flags & OF_IMM)
+            take_immediate(&d, i);
+        if ((d.flags & OF_BYTE) || i->src_size == 1)
+            name_byte_registers(d.flags, i);
+        if (i->operation == OP_INVALID || is_invalid(d.flags, size, i))
+            error = DECODE_INVALID;
+    }
     return finish(&d, i, error);
 }
 

@@ -43,6 +43,10 @@ enum {
     {                                                                                              \
         OP_INVALID, 0, OF_MODRM                                                                    \
     }
+#define ESCAPE                                                                                     \
+    {                                                                                              \
+        GROUP_ESCAPE, 0, OF_GROUP                                                                  \
+    }
 #define UNKNOWN(flags)                                                                             \
     {                                                                                              \
         OP_UNKNOWN, 0, flags                                                                       \
@@ -60,7 +64,7 @@ const struct opcode opcode_map_1[256] = {
     [0x06 ... 0x07] = UNKNOWN(OF_NO64),
     ALU(0x08, OP_OR, OF_LOCK),
     [0x0e] = UNKNOWN(OF_NO64),
-    [0x0f] = UNKNOWN(OF_SPECIAL), /* escape to the other maps */
+    [0x0f] = ESCAPE,
     ALU(0x10, OP_ADC, OF_LOCK),
     [0x16 ... 0x17] = UNKNOWN(OF_NO64),
     ALU(0x18, OP_SBB, OF_LOCK),
@@ -82,7 +86,7 @@ const struct opcode opcode_map_1[256] = {
     [0x50 ... 0x57] = {OP_PUSH, SRC_RM, OF_OPREG | OF_D64},
     [0x58 ... 0x5f] = {OP_POP, RM, OF_OPREG | OF_D64},
     [0x60 ... 0x61] = UNKNOWN(OF_NO64),
-    [0x62] = UNKNOWN(OF_SPECIAL), /* BOUND, EVEX */
+    [0x62] = ESCAPE, /* BOUND, EVEX */
     [0x63] = {OP_MOVSX, REG_RM, M | OF_SPECIAL},
     [0x64 ... 0x67] = PREFIX,
     [0x68] = {OP_PUSH, SRC_IMM, OF_D64 | OF_IMMZ},
@@ -137,7 +141,7 @@ const struct opcode opcode_map_1[256] = {
     [0xc1] = {GROUP_2, RM_IMM, GRP | OF_IMM8},
     [0xc2] = UNKNOWN(OF_IMM16 | OF_F64),
     [0xc3] = UNKNOWN(OF_F64),
-    [0xc4 ... 0xc5] = UNKNOWN(OF_SPECIAL), /* LES, LDS, VEX */
+    [0xc4 ... 0xc5] = ESCAPE, /* LES, LDS, VEX */
     [0xc6] = {GROUP_11, RM_IMM, GRPB | OF_IMM8},
     [0xc7] = {GROUP_11, RM_IMM, GRP | OF_IMMZ},
     [0xc8] = UNKNOWN(OF_IMMENTER | OF_D64),
@@ -206,9 +210,9 @@ const struct opcode opcode_map_0f[256] = {
     [0x34 ... 0x35] = UNKNOWN(0),
     [0x36] = INVALID,
     [0x37] = UNKNOWN(0),
-    [0x38] = UNKNOWN(OF_SPECIAL),
+    [0x38] = UNKNOWN(0), /* escape */
     [0x39] = INVALID,
-    [0x3a] = UNKNOWN(OF_SPECIAL),
+    [0x3a] = UNKNOWN(0), /* escape */
     [0x3b ... 0x3f] = INVALID,
     [0x40 ... 0x4f] = {OP_CMOVCC, REG_RM, M},
     [0x50 ... 0x6f] = UNKNOWN(M),

@@ -49,7 +49,8 @@ enum opcode_group {
     GROUP_8,  /* 0F BA */
     GROUP_9,  /* 0F C7 */
     GROUP_11, /* C6, C7 */
-    GROUP_COUNT
+    GROUP_COUNT,
+    GROUP_ESCAPE = GROUP_COUNT, /* no group: the opcode leads to another map */
 };
 
 /* A row that is #UD. */
