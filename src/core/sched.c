@@ -2,8 +2,8 @@
  * Round robin with slices, and the run loop of every mode.
  *
  * Invariants: the run queue holds each runnable vcpu exactly once, the running one included, at its
- * head; a blocked vcpu is on no queue; IF=0 throughout, interrupts are taken in a guest, in idle,
- * or never.
+ * this_pcpu()->queue_head; a blocked vcpu is on no queue; IF=0 throughout, interrupts are taken in
+ * a guest, in idle, or never.
  */
 #include "sched.h"
 
@@ -20,69 +20,9 @@
 
 u64 sched_slice;
 
-static struct vcpu *head, *tail; /* the run queue */
-
 u64 sched_now(void)
 {
     return rdtsc();
-}
-
-static void enqueue(struct vcpu *v)
-{
-    v->run_next = NULL;
-    if (tail)
-        tail->run_next = v;
-    else
-        head = v;
-    tail = v;
-}
-
-static void dequeue(struct vcpu *v)
-{
-    struct vcpu **at = &head, *before = NULL;
-
-    while (*at && *at != v) {
-        before = *at;
-        at = &(*at)->run_next;
-    }
-    if (!*at)
-        return;
-    *at = v->run_next;
-    if (tail == v)
-        tail = before;
-    v->run_next = NULL;
-}
-
-void sched_wake(struct vcpu *v)
-{
-    if (v->state == VCPU_RUNNABLE || v->domain->doomed)
-        return;
-    v->state = VCPU_RUNNABLE;
-    enqueue(v);
-}
-
-void sched_block(struct vcpu *v)
-{
-    if (v->state != VCPU_RUNNABLE)
-        return;
-    v->state = VCPU_BLOCKED;
-    ledger_count(&v->domain->ledger, LC_BLOCKED);
-    dequeue(v);
-}
-
-void sched_remove(struct vcpu *v)
-{
-    if (v->state == VCPU_RUNNABLE)
-        dequeue(v);
-    v->state = VCPU_DOWN;
-}
-
-void sched_yield(struct vcpu *v)
-{
-    if (v->state != VCPU_RUNNABLE)
-        return;
-    dequeue(v);
-    enqueue(v);
 }
 
 struct vcpu *sched_current(void)
@@ -136,7 +76,7 @@ static void run(struct vcpu *v)
                 if (v->run_next)
                     sched_yield(v);
                 v->slice_end = now + sched_slice;
-                if (head != v)
+                if (this_pcpu()->queue_head != v)
                     return;
             }
             until = MIN(v->slice_end, timer_next());
@@ -146,7 +86,7 @@ static void run(struct vcpu *v)
         virt_handle_exit(v, &e);
         now = rdtsc();
         ledger_add(ledger, e.counter, now - e.tsc);
-        if (unlikely(head != v))
+        if (unlikely(this_pcpu()->queue_head != v))
             return;
     }
 }
@@ -159,13 +99,13 @@ void sched_run(void)
             if (!domain_reap())
                 machine_end();
         }
-        if (!head) {
+        if (!this_pcpu()->queue_head) {
             switch_to(NULL);
             idle();
             continue;
         }
-        if (this_pcpu()->current != head)
-            switch_to(head);
-        run(head);
+        if (this_pcpu()->current != this_pcpu()->queue_head)
+            switch_to(this_pcpu()->queue_head);
+        run(this_pcpu()->queue_head);
     }
 }

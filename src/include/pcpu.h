@@ -38,20 +38,31 @@ struct tss {
 _Static_assert(sizeof(struct tss) == 104, "64-bit TSS");
 
 struct pcpu {
-    struct vcpu *current; /* the vcpu loaded on this processor */
-    u64 saved_rsp;        /* pv: the run loop's stack pointer while a guest runs */
-    struct timer *timers; /* sorted list */
-    u32 id;               /* 0.. */
-    u64 *gdt;             /* the page at SEL_ 0xe000, 512 descriptors */
-    struct tss tss;       /* its task-state segment */
+    struct vcpu *current;    /* the vcpu loaded on this processor */
+    u64 saved_rsp;           /* pv: the run loop's stack pointer while a guest runs */
+    u32 id;                  /* 0.. */
+    struct vcpu *queue_head; /* run queue: the vcpu that runs or should run, or NULL */
+    struct vcpu *queue_tail; /* its last */
+    struct timer *timers;    /* sorted by deadline */
+    u64 *gdt;                /* the page at SEL_ 0xe000, 512 descriptors */
+    struct tss tss;          /* its task-state segment */
 };
 
-/* This processor. */
+/* This processor. Host tests have one, and no stack of its own to find it by. */
+#ifdef HOST_TEST
+extern struct pcpu host_pcpu;
+static inline struct pcpu *this_pcpu(void)
+{
+    return &host_pcpu;
+}
+#else
 static inline struct pcpu *this_pcpu(void)
 {
     u64 rsp;
     __asm__("mov %%rsp, %0" : "=r"(rsp));
     return (struct pcpu *)(uintptr_t)(rsp & ~((u64)PCPU_STACK_SIZE - 1));
 }
+
+#endif
 
 #endif

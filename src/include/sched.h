@@ -21,6 +21,8 @@ void sched_remove(struct vcpu *v);
 struct vcpu *sched_current(void);
 /* The run loop of every mode; returns never: stops the machine when the last domain has ended. */
 void sched_run(void) __attribute__((noreturn));
+/* Debug: violations of the run queue's invariants (src/core/run_queue.c). */
+unsigned run_queue_check(void);
 /* The clock of the scheduler: the TSC. */
 u64 sched_now(void);
 /* Slice length in TSC ticks; set at boot from slice=. */
