@@ -118,10 +118,10 @@ struct emulate_ctx {
     u8 code_size;                  /* enum code_size, of CS */
     u8 cpl;                        /* current privilege level; 3 in virtual-8086 mode */
     u8 iopl;                       /* I/O privilege level */
-    bool system_only;              /* refuse all but IN, OUT, INS, OUTS and what follows MOV_FROM_CR
-                                      in OPERATIONS: UNHANDLEABLE */
-    u8 fetched;                    /* bytes of the instruction already in .bytes; 0: fetch them */
-    u16 rep_limit;                 /* most iterations of a REP at once; 0 counts as 1 */
+    bool system_only; /* UNHANDLEABLE but for IN, OUT, INS, OUTS and what OPERATIONS has
+                         from MOV_FROM_CR on */
+    u8 fetched;       /* bytes of the instruction already in .bytes; 0: fetch them */
+    u16 rep_limit;    /* most iterations of a REP at once; 0 counts as 1 */
 
     u8 notes;                /* out: enum emulate_notes */
     struct virt_event fault; /* out, with EMULATE_FAULT */

@@ -53,6 +53,7 @@ static const struct known known[] = {
     {8, "c7 c8 00 00 00 00", NULL},
     {8, "0f c3 07", "MOV4 [ds:rdi], rax"},
     {8, "48 0f c3 07", "MOV8 [ds:rdi], rax"},
+    {2, "0f c3 07", "MOV4 [ds:rbx a2], rax"},
     {8, "0f c3 c7", NULL},
     {8, "66 0f c3 07", NULL},
     {8, "0f b6 07", "MOVZX4 rax, [ds:rdi]/1"},

@@ -133,6 +133,7 @@ static int special_map_0f(struct decoder *d, struct insn *i)
     case 0xc3: /* MOVNTI */
         if (i->prefixes & (PREFIX_OPERAND | PREFIX_REP | PREFIX_REPNE))
             return DECODE_INVALID;
+        i->operand_size = i->src_size = i->rex & REX_W ? 8 : 4;
         return 0;
     case 0xc7: /* CMPXCHG8B, CMPXCHG16B */
         if (i->operation == OP_CMPXCHG8B)

@@ -1,0 +1,154 @@
+/*
+ * Emulating one instruction: fetch, decode, the handler of its operation, retirement.
+ */
+#include "executor.h"
+
+static handler *const handlers[OP_COUNT] = {
+    [OP_MOV] = exec_mov,
+    [OP_ADD... OP_SAR] = exec_alu,
+    [OP_BT... OP_BTC] = exec_bit,
+    [OP_XCHG] = exec_xchg,
+    [OP_XADD] = exec_xadd,
+    [OP_CMPXCHG] = exec_cmpxchg,
+    [OP_CMPXCHG8B] = exec_cmpxchg8b,
+    [OP_MOVZX... OP_MOVSX] = exec_extend,
+    [OP_MOVBE] = exec_movbe,
+    [OP_LEA] = exec_lea,
+    [OP_SETCC] = exec_setcc,
+    [OP_CMOVCC] = exec_cmovcc,
+    [OP_NOP] = exec_nop,
+    [OP_PUSH] = exec_push,
+    [OP_POP] = exec_pop,
+    [OP_PUSHF] = exec_pushf,
+    [OP_MOVS... OP_OUTS] = exec_string,
+    [OP_IN] = exec_in,
+    [OP_OUT] = exec_out,
+    [OP_MOV_FROM_SEG... OP_MOV_TO_SEG] = exec_mov_segment,
+    [OP_MOV_FROM_CR... OP_MOV_TO_CR] = exec_mov_cr,
+    [OP_MOV_FROM_DR... OP_MOV_TO_DR] = exec_mov_dr,
+    [OP_CLTS] = exec_clts,
+    [OP_LMSW] = exec_lmsw,
+    [OP_SMSW] = exec_smsw,
+    [OP_LGDT... OP_LIDT] = exec_load_table,
+    [OP_SGDT... OP_SIDT] = exec_store_table,
+    [OP_LLDT... OP_LTR] = exec_load_selector,
+    [OP_SLDT... OP_STR] = exec_store_selector,
+    [OP_RDMSR] = exec_rdmsr,
+    [OP_WRMSR] = exec_wrmsr,
+    [OP_RDTSC... OP_RDTSCP] = exec_rdtsc,
+    [OP_RDPMC] = exec_rdpmc,
+    [OP_CPUID... OP_CPUID_FORCED] = exec_cpuid,
+    [OP_XGETBV] = exec_xgetbv,
+    [OP_XSETBV] = exec_xsetbv,
+    [OP_INVLPG] = exec_invlpg,
+    [OP_INVPCID] = exec_invpcid,
+    [OP_INVD... OP_WBINVD] = exec_wbinvd,
+    [OP_HLT] = exec_hlt,
+    [OP_CLI... OP_STI] = exec_interrupt_flag,
+    [OP_SWAPGS] = exec_swapgs,
+    [OP_VMCALL] = exec_vmcall,
+};
+
+/* Where the instruction is, and how many bytes from RIP + done on may be fetched at once: to the
+ * end of the page, within CS. */
+static enum emulate_result fetch_range(struct emulate_ctx *ctx, unsigned done, u64 *la,
+                                       unsigned *len)
+{
+    u64 ip = ctx->regs->rip + done;
+    struct segment cs;
+
+    *len = INSN_MAX - done;
+    *la = ip;
+    if (likely(ctx->code_size == CODE_64)) {
+        if (!canonical(ip))
+            return emulate_raise(ctx, VEC_GP, 0);
+    } else {
+        TRY(HOOK(ctx, segment, SEG_CS, &cs));
+        if (ip > cs.limit)
+            return emulate_raise(ctx, VEC_GP, 0);
+        *len = MIN(*len, cs.limit - ip + 1);
+        *la = (u32)(cs.base + ip);
+    }
+    *len = MIN(*len, PAGE_SIZE - (*la & PAGE_OFFSET_MASK));
+    return EMULATE_OK;
+}
+
+/* Fetches what can be had without going beyond a page. */
+static enum emulate_result fetch_more(struct emulate_ctx *ctx)
+{
+    unsigned len;
+    u64 la;
+
+    TRY(fetch_range(ctx, ctx->fetched, &la, &len));
+    TRY(HOOK(ctx, fetch, la, ctx->bytes + ctx->fetched, len));
+    ctx->fetched += len;
+    return EMULATE_OK;
+}
+
+/* UD2 at the end of what can be fetched: what would make it a forced emulation is not there. */
+static bool is_ud2(const struct emulate_ctx *ctx)
+{
+    return ctx->fetched >= 2 && ctx->bytes[0] == 0x0f && ctx->bytes[1] == 0x0b;
+}
+
+static enum emulate_result fetch_and_decode(struct emulate_ctx *ctx)
+{
+    enum emulate_result more;
+
+    if (ctx->fetched == 0)
+        TRY(fetch_more(ctx));
+    for (;;) {
+        int length = decode_padded(ctx->bytes, ctx->fetched, ctx->code_size, &ctx->insn);
+
+        if (likely(length > 0))
+            return EMULATE_OK;
+        switch (length) {
+        case DECODE_TRUNCATED:
+            more = fetch_more(ctx);
+            if (more == EMULATE_FAULT && is_ud2(ctx))
+                return emulate_raise(ctx, VEC_UD, 0);
+            TRY(more);
+            break;
+        case DECODE_TOO_LONG:
+            return emulate_raise(ctx, VEC_GP, 0);
+        default:
+            return emulate_raise(ctx, VEC_UD, 0);
+        }
+    }
+}
+
+/* See emulate_ctx.system_only. */
+static bool is_system(enum operation op)
+{
+    return op >= OP_MOV_FROM_CR || (op >= OP_INS && op <= OP_OUT);
+}
+
+/* RIP goes on, RF is cleared, and a single step is due if TF was set before. */
+static void retire(struct emulate_ctx *ctx, u64 rflags_before)
+{
+    struct regs *regs = ctx->regs;
+
+    if (likely(!(ctx->notes & EMULATE_REP_MORE))) {
+        regs->rip += ctx->insn.length;
+        if (ctx->code_size != CODE_64)
+            regs->rip = (u32)regs->rip;
+    }
+    regs->rflags &= ~RFLAGS_RF;
+    if (unlikely(rflags_before & RFLAGS_TF))
+        ctx->notes |= EMULATE_SINGLE_STEP;
+}
+
+enum emulate_result emulate_insn(struct emulate_ctx *ctx)
+{
+    u64 rflags_before = ctx->regs->rflags;
+    handler *execute;
+
+    ctx->notes = 0;
+    TRY(fetch_and_decode(ctx));
+    execute = handlers[ctx->insn.operation];
+    if (unlikely(!execute || (ctx->system_only && !is_system(ctx->insn.operation))))
+        return EMULATE_UNHANDLEABLE;
+    TRY(execute(ctx));
+    retire(ctx, rflags_before);
+    return EMULATE_OK;
+}

@@ -1,0 +1,139 @@
+/*
+ * What the files of the executor share: registers by number, addresses, operands, and the handlers
+ * of operations. A handler does the whole instruction but for RIP and RF, and changes registers
+ * only when nothing can fail any more.
+ */
+#ifndef EXECUTOR_H
+#define EXECUTOR_H
+
+#include "alu.h"
+#include "emulate.h"
+
+#define SLOT(name) (offsetof(struct regs, name) / sizeof(u64))
+
+/* Where register n is in struct regs, by u64s. */
+static inline u64 *gpr(const struct emulate_ctx *ctx, unsigned n)
+{
+    static const u8 slot[16] = {SLOT(rax), SLOT(rcx), SLOT(rdx), SLOT(rbx), SLOT(rsp), SLOT(rbp),
+                                SLOT(rsi), SLOT(rdi), SLOT(r8),  SLOT(r9),  SLOT(r10), SLOT(r11),
+                                SLOT(r12), SLOT(r13), SLOT(r14), SLOT(r15)};
+
+    return (u64 *)ctx->regs + slot[n];
+}
+
+/* The value of a register (enum insn_reg), zero-extended from size bytes. */
+static inline u64 read_reg(const struct emulate_ctx *ctx, unsigned n, unsigned size)
+{
+    if (unlikely(n >= REG_AH))
+        return *gpr(ctx, n - REG_AH) >> 8 & 0xff;
+    return *gpr(ctx, n) & alu_mask(size);
+}
+
+/* Writes size bytes; a write of four clears the upper half. */
+static inline void write_reg(struct emulate_ctx *ctx, unsigned n, unsigned size, u64 value)
+{
+    u64 *reg;
+
+    if (unlikely(n >= REG_AH)) {
+        reg = gpr(ctx, n - REG_AH);
+        *reg = (*reg & ~0xff00ULL) | (value & 0xff) << 8;
+        return;
+    }
+    reg = gpr(ctx, n);
+    if (size >= 4)
+        *reg = value & alu_mask(size);
+    else
+        *reg = (*reg & ~alu_mask(size)) | (value & alu_mask(size));
+}
+
+/* The offset of the memory operand in its segment ("Specifying an Offset"). */
+static inline u64 effective_address(const struct emulate_ctx *ctx, const struct insn *i)
+{
+    u64 offset = i->disp;
+
+    if (i->base < REG_AH)
+        offset += *gpr(ctx, i->base);
+    else if (i->base == REG_RIP)
+        offset += ctx->regs->rip + i->length;
+    if (i->index < REG_AH)
+        offset += *gpr(ctx, i->index) << i->scale;
+    return offset & alu_mask(i->address_size);
+}
+
+/* access.c: segment, limit, canonical and alignment checks outside the common case. */
+enum emulate_result linear_address_checked(struct emulate_ctx *ctx, enum seg seg, u64 offset,
+                                           unsigned len, bool write, u64 *la);
+
+/* seg:offset to a linear address at which len bytes may be accessed; #GP, #SS or #AC otherwise. */
+static inline enum emulate_result linear_address(struct emulate_ctx *ctx, enum seg seg, u64 offset,
+                                                 unsigned len, bool write, u64 *la)
+{
+    *la = offset;
+    if (likely(ctx->code_size == CODE_64 && seg < SEG_FS && ctx->cpl == 0 && canonical(offset) &&
+               canonical(offset + len - 1)))
+        return EMULATE_OK;
+    return linear_address_checked(ctx, seg, offset, len, write, la);
+}
+
+/* The memory operand's linear address. */
+static inline enum emulate_result operand_address(struct emulate_ctx *ctx, unsigned len, bool write,
+                                                  u64 *la)
+{
+    return linear_address(ctx, ctx->insn.segment, effective_address(ctx, &ctx->insn), len, write,
+                          la);
+}
+
+/* seg:offset without any check (INVLPG). */
+enum emulate_result linear_address_unchecked(struct emulate_ctx *ctx, enum seg seg, u64 offset,
+                                             u64 *la);
+
+/* A hook that is not there is an instruction that is not there. */
+#define HOOK(ctx, name, ...)                                                                       \
+    ((ctx)->ops->name ? (ctx)->ops->name((ctx), __VA_ARGS__) : EMULATE_UNHANDLEABLE)
+#define HOOK0(ctx, name) ((ctx)->ops->name ? (ctx)->ops->name((ctx)) : EMULATE_UNHANDLEABLE)
+/* Leaves the handler unless the expression is EMULATE_OK. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        enum emulate_result try_result = (expression);                                             \
+        if (unlikely(try_result != EMULATE_OK))                                                    \
+            return try_result;                                                                     \
+    } while (0)
+
+/* The source operand's value, zero-extended from i->src_size (an immediate: sign-extended). */
+enum emulate_result load_source(struct emulate_ctx *ctx, u64 *value);
+/* Writes the destination operand, i->operand_size bytes. */
+enum emulate_result store_destination(struct emulate_ctx *ctx, u64 value);
+/* Reads a register or memory destination without meaning to write it. */
+enum emulate_result load_destination(struct emulate_ctx *ctx, u64 *value);
+
+/* Reads CR0 or CR4 through the hook. */
+static inline enum emulate_result cr_bit(struct emulate_ctx *ctx, unsigned cr, u64 bit, bool *set)
+{
+    u64 value = 0;
+
+    TRY(HOOK(ctx, read_cr, cr, &value));
+    *set = value & bit;
+    return EMULATE_OK;
+}
+
+/* True if the port may be reached: else a fault. */
+enum emulate_result check_port(struct emulate_ctx *ctx, u16 port, unsigned len);
+/* The width of a stack pointer: 8, 4 or 2. */
+enum emulate_result stack_size(struct emulate_ctx *ctx, unsigned *size);
+
+/* Handlers, by file. Those that serve several operations look at ctx->insn.operation. */
+typedef enum emulate_result handler(struct emulate_ctx *ctx);
+/* exec_data.c */
+handler exec_mov, exec_alu, exec_bit, exec_xchg, exec_xadd, exec_cmpxchg, exec_cmpxchg8b;
+handler exec_extend, exec_movbe, exec_lea, exec_setcc, exec_cmovcc, exec_nop;
+handler exec_push, exec_pop, exec_pushf;
+/* exec_string.c; these move RIP themselves, or note EMULATE_REP_MORE */
+handler exec_string;
+/* exec_system.c */
+handler exec_in, exec_out, exec_mov_segment, exec_mov_cr, exec_mov_dr, exec_clts, exec_lmsw;
+handler exec_smsw, exec_load_table, exec_store_table, exec_load_selector, exec_store_selector;
+handler exec_rdmsr, exec_wrmsr, exec_rdtsc, exec_rdpmc, exec_cpuid, exec_xgetbv, exec_xsetbv;
+handler exec_invlpg, exec_invpcid, exec_wbinvd, exec_hlt, exec_interrupt_flag, exec_swapgs;
+handler exec_vmcall;
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The oracle: see unicorn_oracle.h. Instructions are placed in fresh slots, as Unicorn keeps
+ * translations; an engine that has used its slots up is closed and another opened.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicorn/unicorn.h>
+#include <cmocka.h>
+#include "unicorn_oracle.h"
+
+enum { CODE_BYTES = CODE_SLOT * CODE_SLOTS };
+
+/* Unicorn frees little of what it allocates; the leak checker is for our own code. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libunicorn\n";
+}
+
+static uc_engine *uc;
+static enum code_size mode;
+static u8 *code_memory, *data_memory;
+
+static int reg_ids[18] = {UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX,
+                          UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
+                          UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,
+                          UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15};
+static int reg_ids_32[8] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,
+                            UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
+
+static void must(uc_err err)
+{
+    if (err != UC_ERR_OK)
+        fail_msg("unicorn: %s", uc_strerror(err));
+}
+
+u64 machine_segment_base(enum code_size size, enum seg seg)
+{
+    static const u16 selectors_16[] = {
+        [SEG_ES] = 0x1010, [SEG_CS] = 0,      [SEG_SS] = 0x0ff0,
+        [SEG_DS] = 0x1000, [SEG_FS] = 0x1123, [SEG_GS] = 0x0f00,
+    };
+
+    if (size == CODE_16)
+        return selectors_16[seg] << 4;
+    if (size == CODE_64 && seg == SEG_FS)
+        return 0x123;
+    if (size == CODE_64 && seg == SEG_GS)
+        return 0xffffffffffff0010ULL;
+    return 0;
+}
+
+static void set_segments(void)
+{
+    static const int ids[] = {UC_X86_REG_ES, UC_X86_REG_CS, UC_X86_REG_SS,
+                              UC_X86_REG_DS, UC_X86_REG_FS, UC_X86_REG_GS};
+    u64 fs = machine_segment_base(mode, SEG_FS), gs = machine_segment_base(mode, SEG_GS);
+
+    if (mode == CODE_16)
+        for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++) {
+            u16 selector = machine_segment_base(mode, seg) >> 4;
+
+            if (seg != SEG_CS)
+                must(uc_reg_write(uc, ids[seg], &selector));
+        }
+    if (mode == CODE_64) {
+        must(uc_reg_write(uc, UC_X86_REG_FS_BASE, &fs));
+        must(uc_reg_write(uc, UC_X86_REG_GS_BASE, &gs));
+    }
+}
+
+void oracle_open(enum code_size size, u8 **data)
+{
+    mode = size;
+    must(uc_open(UC_ARCH_X86,
+                 size == CODE_64   ? UC_MODE_64
+                 : size == CODE_32 ? UC_MODE_32
+                                   : UC_MODE_16,
+                 &uc));
+    code_memory = aligned_alloc(4096, CODE_BYTES);
+    data_memory = aligned_alloc(4096, DATA_SIZE);
+    memset(code_memory, 0x90, CODE_BYTES);
+    memset(data_memory, 0, DATA_SIZE);
+    must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_ALL, code_memory));
+    must(uc_mem_map_ptr(uc, DATA_BASE, DATA_SIZE, UC_PROT_READ | UC_PROT_WRITE, data_memory));
+    set_segments();
+    *data = data_memory;
+}
+
+void oracle_close(void)
+{
+    must(uc_close(uc));
+    free(code_memory);
+    free(data_memory);
+}
+
+u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len)
+{
+    assert_true(slot < CODE_SLOTS && len <= CODE_SLOT);
+    memcpy(code_memory + slot * CODE_SLOT, bytes, len);
+    return CODE_BASE + slot * CODE_SLOT;
+}
+
+static unsigned reg_count(void)
+{
+    return mode == CODE_64 ? 16 : 8;
+}
+
+static void set_state(const struct machine_state *state)
+{
+    void *values[16];
+    u64 flags = state->rflags;
+
+    for (unsigned n = 0; n < reg_count(); n++)
+        values[n] = (void *)&state->gpr[n];
+    must(uc_reg_write_batch(uc, mode == CODE_64 ? reg_ids : reg_ids_32, values, reg_count()));
+    must(uc_reg_write(uc, UC_X86_REG_EFLAGS, &flags));
+}
+
+static void get_state(struct machine_state *state)
+{
+    void *values[16];
+    u64 flags = 0;
+
+    for (unsigned n = 0; n < reg_count(); n++) {
+        state->gpr[n] = 0;
+        values[n] = &state->gpr[n];
+    }
+    must(uc_reg_read_batch(uc, mode == CODE_64 ? reg_ids : reg_ids_32, values, reg_count()));
+    must(uc_reg_read(uc, UC_X86_REG_EFLAGS, &flags));
+    state->rflags = (u32)flags;
+}
+
+enum oracle_result oracle_run(unsigned slot, unsigned len, struct machine_state *state)
+{
+    u64 start = CODE_BASE + slot * CODE_SLOT;
+    u16 cs = start >> 4;
+    uc_err err;
+
+    if (mode == CODE_16)
+        must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
+    set_state(state);
+    err = uc_emu_start(uc, start, start + len, 0, 0);
+    get_state(state);
+    switch (err) {
+    case UC_ERR_OK:
+        return ORACLE_OK;
+    case UC_ERR_INSN_INVALID:
+        return ORACLE_UD;
+    default:
+        return ORACLE_FAULT;
+    }
+}

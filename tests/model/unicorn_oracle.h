@@ -1,0 +1,37 @@
+/*
+ * Unicorn as the model of an x86 processor: one instruction from a given state. And the machine
+ * that both it and the emulator under test see: flat code, two pages of data, nothing else.
+ */
+#ifndef UNICORN_ORACLE_H
+#define UNICORN_ORACLE_H
+
+#include "decode.h"
+
+enum machine {
+    DATA_BASE = 0x14000,  /* linear address of the data */
+    DATA_SIZE = 2 * 4096, /* nothing lies around it */
+    CODE_BASE = 0x80000,  /* instructions, one in a slot */
+    CODE_SLOT = 32,
+    CODE_SLOTS = 8192,
+};
+
+/* The state an instruction starts from and leaves. */
+struct machine_state {
+    u64 gpr[16]; /* in encoding order */
+    u64 rip;     /* offset in CS */
+    u64 rflags;
+};
+
+enum oracle_result { ORACLE_OK, ORACLE_FAULT, ORACLE_UD };
+
+/* Opens an engine for this code size; its data is at *data. Code slots are all unused. */
+void oracle_open(enum code_size size, u8 **data);
+void oracle_close(void);
+/* Base of a segment register in this machine. */
+u64 machine_segment_base(enum code_size size, enum seg seg);
+/* Puts an instruction in a slot; the linear address it got. */
+u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len);
+/* Executes the instruction of len bytes in the slot, REP to its end. */
+enum oracle_result oracle_run(unsigned slot, unsigned len, struct machine_state *state);
+
+#endif
