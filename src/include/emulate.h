@@ -125,7 +125,8 @@ struct emulate_ctx {
 
     u8 notes;                /* out: enum emulate_notes */
     struct virt_event fault; /* out, with EMULATE_FAULT */
-    struct insn insn;        /* out: the instruction, if it was decoded */
+    struct insn insn;        /* out: the instruction, if it was decoded; of a plain MOV only
+                                its length, operation and operand_size */
     u8 bytes[INSN_BUFFER];   /* its bytes */
 };
 

@@ -1,6 +1,7 @@
 // sources: src/cpu/emulate/decode.c src/cpu/emulate/decode_special.c src/cpu/emulate/opcodes.c
 // sources: src/cpu/emulate/emulate.c src/cpu/emulate/access.c src/cpu/emulate/alu.c
-// sources: src/cpu/emulate/exec_data.c src/cpu/emulate/exec_string.c src/cpu/emulate/exec_system.c
+// sources: src/cpu/emulate/exec_short.c src/cpu/emulate/exec_data.c
+// sources: src/cpu/emulate/exec_string.c src/cpu/emulate/exec_system.c
 // sources: tests/model/unicorn_oracle.c tests/model/unicorn_generate.c
 // libs: -lunicorn
 /*
@@ -144,12 +145,13 @@ static enum emulate_result emulate_state(struct world *w, struct machine_state *
 {
     struct emulate_ctx ctx;
     struct regs regs = {.rip = state->rip, .rflags = state->rflags};
+    bool kernel = random_below(2); /* CPL 0 may take the short way */
     enum emulate_result result;
 
     for (unsigned n = 0; n < 16; n++)
         *reg_of(&regs, n) = state->gpr[n];
     do {
-        emulate_init(&ctx, &regs, &ops, w, w->size, 0);
+        emulate_init(&ctx, &regs, &ops, w, w->size, kernel ? 0 : 3);
         ctx.rep_limit = 1 + random_below(6);
         result = emulate_insn(&ctx);
     } while (result == EMULATE_OK && (ctx.notes & EMULATE_REP_MORE));

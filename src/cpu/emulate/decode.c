@@ -278,8 +278,15 @@ INLINE int take_opcode(struct decoder *d, struct insn *i)
 
     i->opcode = *d->at++;
     if (unlikely(row.flags & OF_GROUP)) {
-        if (row.operation == GROUP_ESCAPE)
-            row = escape(d, i, &error);
+        if (row.operation == GROUP_ESCAPE) {
+            if (i->opcode == 0x0f && (*d->at & ~2) != 0x38) {
+                i->map = MAP_0F;
+                i->opcode = *d->at++;
+                row = opcode_map_0f[i->opcode];
+            } else {
+                row = escape(d, i, &error);
+            }
+        }
         if (row.flags & OF_GROUP)
             row = group_row(row, *d->at);
     }

@@ -196,7 +196,6 @@ static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode 
     return true;
 }
 
-/* The opcodes of map 1 that are no instruction by themselves. */
 struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *error)
 {
     struct opcode row = {OP_UNKNOWN, 0, OF_MODRM | OF_MEMORY};
@@ -206,10 +205,6 @@ struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *er
         return row;
     }
     i->opcode = *d->at++;
-    if (i->opcode != 0x38 && i->opcode != 0x3a) {
-        i->map = MAP_0F;
-        return opcode_map_0f[i->opcode];
-    }
     i->map = i->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
     i->opcode = *d->at++;
     return three_byte_opcode(i);

@@ -24,8 +24,8 @@ enum rex_bits { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 enum { MOD_REGISTER = 3 }; /* ModRM.mod: rm is a register */
 
 /*
- * For an opcode of map 1 that is no instruction by itself (0F, C4, C5, 62; d->at is behind it): its
- * map, opcode and row. *error becomes DECODE_INVALID if it is #UD.
+ * For an opcode of map 1 that is no instruction by itself (0F with 38 or 3A; C4, C5, 62; d->at is
+ * behind the first byte): its map, opcode and row. *error becomes DECODE_INVALID if it is #UD.
  */
 struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *error);
 /* For a row with OF_SPECIAL, when ModRM has been taken: 0, or DECODE_INVALID. */

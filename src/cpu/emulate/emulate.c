@@ -59,7 +59,7 @@ static enum emulate_result fetch_range(struct emulate_ctx *ctx, unsigned done, u
 
     *len = INSN_MAX - done;
     *la = ip;
-    if (likely(ctx->code_size == CODE_64)) {
+    if (ctx->code_size == CODE_64) {
         if (!canonical(ip))
             return emulate_raise(ctx, VEC_GP, 0);
     } else {
@@ -85,6 +85,19 @@ static enum emulate_result fetch_more(struct emulate_ctx *ctx)
     return EMULATE_OK;
 }
 
+/* Fetches the beginning. */
+static inline enum emulate_result fetch_first(struct emulate_ctx *ctx)
+{
+    u64 ip = ctx->regs->rip;
+
+    if (unlikely(ctx->code_size != CODE_64 || !canonical(ip) ||
+                 (ip & PAGE_OFFSET_MASK) > PAGE_SIZE - INSN_MAX))
+        return fetch_more(ctx);
+    TRY(HOOK(ctx, fetch, ip, ctx->bytes, INSN_MAX));
+    ctx->fetched = INSN_MAX;
+    return EMULATE_OK;
+}
+
 /* UD2 at the end of what can be fetched: what would make it a forced emulation is not there. */
 static bool is_ud2(const struct emulate_ctx *ctx)
 {
@@ -95,8 +108,6 @@ static enum emulate_result fetch_and_decode(struct emulate_ctx *ctx)
 {
     enum emulate_result more;
 
-    if (ctx->fetched == 0)
-        TRY(fetch_more(ctx));
     for (;;) {
         int length = decode_padded(ctx->bytes, ctx->fetched, ctx->code_size, &ctx->insn);
 
@@ -124,7 +135,7 @@ static bool is_system(enum operation op)
 }
 
 /* RIP goes on, RF is cleared, and a single step is due if TF was set before. */
-static void retire(struct emulate_ctx *ctx, u64 rflags_before)
+static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
 {
     struct regs *regs = ctx->regs;
 
@@ -141,9 +152,20 @@ static void retire(struct emulate_ctx *ctx, u64 rflags_before)
 enum emulate_result emulate_insn(struct emulate_ctx *ctx)
 {
     u64 rflags_before = ctx->regs->rflags;
+    enum emulate_result result;
     handler *execute;
 
     ctx->notes = 0;
+    if (ctx->fetched == 0)
+        TRY(fetch_first(ctx));
+    if (looks_short(ctx->bytes) && ctx->code_size == CODE_64 && ctx->cpl == 0 &&
+        !ctx->system_only) {
+        result = short_mov(ctx);
+        if (likely(result == EMULATE_OK))
+            retire(ctx, rflags_before);
+        if (likely(result != SHORT_NOT))
+            return result;
+    }
     TRY(fetch_and_decode(ctx));
     execute = handlers[ctx->insn.operation];
     if (unlikely(!execute || (ctx->system_only && !is_system(ctx->insn.operation))))

@@ -121,6 +121,28 @@ enum emulate_result check_port(struct emulate_ctx *ctx, u16 port, unsigned len);
 /* The width of a stack pointer: 8, 4 or 2. */
 enum emulate_result stack_size(struct emulate_ctx *ctx, unsigned *size);
 
+/*
+ * exec_short.c: decodes and executes at once what page-table and device accesses mostly are; see
+ * there. For bytes that look_short, CPL 0 in 64-bit code. SHORT_NOT: it is not that simple, nothing
+ * has happened; else what a handler returns.
+ */
+enum emulate_result short_mov(struct emulate_ctx *ctx);
+#define SHORT_NOT ((enum emulate_result)0xff)
+enum short_opcodes { MOV_STORE = 0x89, MOV_LOAD = 0x8b, MOV_STORE_IMM = 0xc7 };
+
+static inline bool is_rex(u8 byte)
+{
+    return (byte & 0xf0) == 0x40;
+}
+
+static inline bool looks_short(const u8 *bytes)
+{
+    const u8 *p = bytes + is_rex(*bytes);
+
+    return ((*p & ~(MOV_STORE ^ MOV_LOAD)) == (MOV_STORE & MOV_LOAD) || *p == MOV_STORE_IMM) &&
+           p[1] < 0xc0; /* ModRM: not a register */
+}
+
 /* Handlers, by file. Those that serve several operations look at ctx->insn.operation. */
 typedef enum emulate_result handler(struct emulate_ctx *ctx);
 /* exec_data.c */
