@@ -1,0 +1,815 @@
+// sources: src/cpu/emulate/decode.c src/cpu/emulate/decode_special.c src/cpu/emulate/opcodes.c
+// sources: src/cpu/emulate/emulate.c src/cpu/emulate/access.c src/cpu/emulate/alu.c
+// sources: src/cpu/emulate/exec_short.c src/cpu/emulate/exec_data.c
+// sources: src/cpu/emulate/exec_string.c src/cpu/emulate/exec_system.c
+/*
+ * The executor's rules, apart from arithmetic (tests/model/test_emulate.c has that): privileged
+ * instructions and which hook they reach, faults that leave no trace, segmentation, REP, LOCK,
+ * fetch across pages, shadows and single steps; and random bytes with hooks that fail at random.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "emulate.h"
+
+enum { DATA = 0x10000, DATA_SIZE = 0x2000, CODE = 0x400000, CODE_SIZE = 0x2000 };
+
+/* The world that the hooks below show. */
+static struct {
+    _Alignas(16) u8 data[DATA_SIZE];
+    u8 code[CODE_SIZE];      /* linear CODE .. */
+    bool code_page_2;        /* the second page of code is there */
+    u64 readonly_from;       /* data from here on cannot be written */
+    u64 cr0, cr4;            /* what read_cr says */
+    struct segment seg[6];   /* outside 64-bit code; base of FS and GS in it */
+    unsigned lost_exchanges; /* so many cmpxchg find another value */
+    char log[512];           /* what other hooks were asked */
+    unsigned fail_one_in;    /* fuzzing: a hook fails now and then */
+} w;
+
+static u64 seed;
+static u32 random_u32(void)
+{
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return seed >> 32;
+}
+
+static enum emulate_result random_failure(struct emulate_ctx *ctx)
+{
+    if (!w.fail_one_in || random_u32() % w.fail_one_in)
+        return EMULATE_OK;
+    switch (random_u32() % 3) {
+    case 0:
+        return emulate_raise(ctx, VEC_GP, 0);
+    case 1:
+        return EMULATE_RETRY;
+    default:
+        return EMULATE_UNHANDLEABLE;
+    }
+}
+
+static enum emulate_result note(struct emulate_ctx *ctx, const char *format, ...)
+{
+    size_t used = strlen(w.log);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(w.log + used, sizeof(w.log) - used, format, args);
+    va_end(args);
+    return random_failure(ctx);
+}
+
+static enum emulate_result fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
+{
+    assert_in_range(len, 1, INSN_MAX);
+    assert_true(la / PAGE_SIZE == (la + len - 1) / PAGE_SIZE);
+    if (la < CODE || la + len > CODE + CODE_SIZE || (la >= CODE + PAGE_SIZE && !w.code_page_2))
+        return emulate_page_fault(ctx, la, PF_I);
+    memcpy(to, w.code + (la - CODE), len);
+    return random_failure(ctx);
+}
+
+static enum emulate_result at_data(struct emulate_ctx *ctx, u64 la, unsigned len, bool write,
+                                   u8 **at)
+{
+    if (w.fail_one_in) { /* fuzzing: everything is there */
+        *at = w.data + la % (DATA_SIZE - 16);
+        return random_failure(ctx);
+    }
+    if (la < DATA || la + len > DATA + DATA_SIZE)
+        return emulate_page_fault(ctx, la, write ? PF_W : 0);
+    if (write && la + len > w.readonly_from)
+        return emulate_page_fault(ctx, la, PF_W | PF_P);
+    *at = w.data + (la - DATA);
+    return EMULATE_OK;
+}
+
+static enum emulate_result mem_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len,
+                                    enum emulate_access why)
+{
+    enum emulate_result result;
+    u8 *at;
+
+    assert_true(len == 1 || len == 2 || len == 4 || len == 8);
+    result = at_data(ctx, la, len, why == EMULATE_RMW, &at);
+    *value = 0;
+    if (result == EMULATE_OK)
+        memcpy(value, at, len);
+    return result;
+}
+
+static enum emulate_result mem_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    enum emulate_result result;
+    u8 *at;
+
+    assert_true(len == 8 || value >> (8 * len) == 0);
+    result = at_data(ctx, la, len, true, &at);
+    if (result == EMULATE_OK)
+        memcpy(at, &value, len);
+    return result;
+}
+
+static enum emulate_result mem_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
+                                       const u64 *new_value, unsigned len)
+{
+    enum emulate_result result;
+    u8 *at;
+
+    result = at_data(ctx, la, len, true, &at);
+    if (result != EMULATE_OK)
+        return result;
+    if (w.lost_exchanges) {
+        w.lost_exchanges--;
+        at[0]++;
+    }
+    if (memcmp(at, old, len) == 0)
+        memcpy(at, new_value, len);
+    else
+        memcpy(old, at, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result get_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+{
+    assert_in_range(seg, SEG_ES, SEG_GS);
+    *out = w.seg[seg];
+    return random_failure(ctx);
+}
+
+static enum emulate_result read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
+{
+    *value = cr == 0 ? w.cr0 : cr == 4 ? w.cr4 : 0xc000 + cr;
+    return random_failure(ctx);
+}
+
+#define NOTE2(name, a, b)                                                                          \
+    static enum emulate_result name(struct emulate_ctx *ctx, a x, b y)                             \
+    {                                                                                              \
+        return note(ctx, #name " %llx %llx;", (unsigned long long)x, (unsigned long long)y);       \
+    }
+#define READ2(name, a, answer)                                                                     \
+    static enum emulate_result name(struct emulate_ctx *ctx, a x, u64 *value)                      \
+    {                                                                                              \
+        *value = answer;                                                                           \
+        return note(ctx, #name " %llx;", (unsigned long long)x);                                   \
+    }
+#define NOTE0(name)                                                                                \
+    static enum emulate_result name(struct emulate_ctx *ctx)                                       \
+    {                                                                                              \
+        return note(ctx, #name ";");                                                               \
+    }
+NOTE2(write_cr, unsigned, u64)
+READ2(read_dr, unsigned, 0xd00 + x)
+NOTE2(write_dr, unsigned, u64)
+READ2(read_msr, u32, 0x1111111122222222)
+NOTE2(write_msr, u32, u64)
+NOTE2(io_allowed, u16, unsigned)
+READ2(rdpmc, u32, 0x5)
+READ2(xgetbv, u32, 0x7)
+NOTE2(xsetbv, u32, u64)
+NOTE0(hlt)
+NOTE0(vmcall)
+NOTE0(swapgs)
+NOTE2(write_selector, enum seg, u16)
+
+static enum emulate_result io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
+{
+    *value = 0xa1a2a3a4;
+    return note(ctx, "in %x %u;", port, len);
+}
+
+static enum emulate_result io_out(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value)
+{
+    return note(ctx, "out %x %u %llx;", port, len, (unsigned long long)value);
+}
+
+static enum emulate_result cpuid(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4])
+{
+    for (unsigned n = 0; n < 4; n++)
+        out[n] = 0xf0000000 + n;
+    return note(ctx, "cpuid %x %x;", leaf, subleaf);
+}
+
+static enum emulate_result rdtsc(struct emulate_ctx *ctx, u64 *value)
+{
+    *value = 0x3333333344444444;
+    return random_failure(ctx);
+}
+
+static enum emulate_result invlpg(struct emulate_ctx *ctx, u64 la)
+{
+    return note(ctx, "invlpg %llx;", (unsigned long long)la);
+}
+
+static enum emulate_result invpcid(struct emulate_ctx *ctx, u64 type, u64 pcid, u64 la)
+{
+    return note(ctx, "invpcid %llx %llx %llx;", (unsigned long long)type, (unsigned long long)pcid,
+                (unsigned long long)la);
+}
+
+static enum emulate_result wbinvd(struct emulate_ctx *ctx, bool write_back)
+{
+    return note(ctx, "wbinvd %u;", write_back);
+}
+
+static enum emulate_result read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
+                                      u16 *limit)
+{
+    *base = 0xffff800000001000 + table;
+    *limit = 0x7f;
+    return random_failure(ctx);
+}
+
+static enum emulate_result write_table(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
+                                       u16 limit)
+{
+    return note(ctx, "table %u %llx %x;", table, (unsigned long long)base, limit);
+}
+
+static enum emulate_result read_selector(struct emulate_ctx *ctx, enum seg seg, u16 *selector)
+{
+    *selector = 0x10 + seg;
+    return random_failure(ctx);
+}
+
+static const struct emulate_ops ops = {
+    .fetch = fetch,
+    .read = mem_read,
+    .write = mem_write,
+    .cmpxchg = mem_cmpxchg,
+    .segment = get_segment,
+    .read_cr = read_cr,
+    .write_cr = write_cr,
+    .read_dr = read_dr,
+    .write_dr = write_dr,
+    .read_msr = read_msr,
+    .write_msr = write_msr,
+    .io_allowed = io_allowed,
+    .io_in = io_in,
+    .io_out = io_out,
+    .cpuid = cpuid,
+    .rdtsc = rdtsc,
+    .rdpmc = rdpmc,
+    .xgetbv = xgetbv,
+    .xsetbv = xsetbv,
+    .invlpg = invlpg,
+    .invpcid = invpcid,
+    .wbinvd = wbinvd,
+    .hlt = hlt,
+    .vmcall = vmcall,
+    .swapgs = swapgs,
+    .read_table = read_table,
+    .write_table = write_table,
+    .read_selector = read_selector,
+    .write_selector = write_selector,
+};
+static const struct emulate_ops no_ops = {.fetch = fetch};
+
+static struct regs regs;
+static struct emulate_ctx ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    w.code_page_2 = true;
+    w.readonly_from = ~0ULL;
+    w.cr0 = CR0_PE;
+    for (unsigned n = 0; n < 6; n++)
+        w.seg[n] = (struct segment){.limit = 0xffffffff, .attr = n == SEG_CS ? 0x49b : 0x493};
+    memset(&regs, 0, sizeof(regs));
+    regs.rip = CODE;
+    regs.rflags = RFLAGS_FIXED;
+    regs.rax = 0x1122334455667788;
+    regs.rbx = 0x0b;
+    regs.rcx = 0xc0000080;
+    regs.rdx = 0x99000003f8;
+    regs.rsi = DATA + 0x100;
+    regs.rdi = DATA;
+    regs.rsp = DATA + 0x800;
+    return 0;
+}
+
+static unsigned put_code(u64 at, const char *hex)
+{
+    unsigned n = 0, value;
+    int used;
+
+    for (; sscanf(hex, "%2x%n", &value, &used) == 1; hex += used)
+        w.code[at - CODE + n++] = value;
+    return n;
+}
+
+/* Executes hex at regs.rip. Whatever does not succeed must leave the registers as they were. */
+static enum emulate_result run_with(const struct emulate_ops *with, const char *hex,
+                                    enum code_size size, unsigned cpl)
+{
+    struct regs before = regs;
+    unsigned len = put_code(regs.rip, hex);
+    enum emulate_result result;
+
+    w.log[0] = 0;
+    emulate_init(&ctx, &regs, with, NULL, size, cpl);
+    result = emulate_insn(&ctx);
+    if (result == EMULATE_OK && !(ctx.notes & EMULATE_REP_MORE))
+        assert_int_equal(regs.rip, before.rip + len);
+    else if (!(ctx.insn.prefixes & (PREFIX_REP | PREFIX_REPNE)))
+        assert_memory_equal(&regs, &before, sizeof(regs));
+    return result;
+}
+
+static enum emulate_result run(const char *hex)
+{
+    return run_with(&ops, hex, CODE_64, 0);
+}
+
+static void must_fault(const char *hex, enum code_size size, unsigned cpl, unsigned vector)
+{
+    if (run_with(&ops, hex, size, cpl) != EMULATE_FAULT)
+        fail_msg("%s: no fault", hex);
+    if (ctx.fault.vector != vector)
+        fail_msg("%s: vector %u", hex, ctx.fault.vector);
+    assert_int_equal(ctx.fault.has_error, vector >= 10 && vector != 16);
+    assert_int_equal(w.log[0], 0);
+}
+
+/* Each privileged instruction: at CPL 0 it reaches its hook, at CPL 3 it is #GP, without a hook it
+ * is unhandleable. */
+static void privileged(void **state)
+{
+    static const struct {
+        u8 size;
+        const char *hex, *log;
+        u64 rax, rdx; /* after; 0: unchanged */
+    } cases[] = {
+        {8, "0f 20 c0", "", CR0_PE, 0},
+        {8, "0f 20 d8", "", 0xc003, 0},
+        {8, "44 0f 20 c0", "", 0xc008, 0},
+        {8, "0f 22 d8", "write_cr 3 1122334455667788;", 0, 0},
+        {4, "0f 22 d8", "write_cr 3 55667788;", 0, 0},
+        {8, "0f 21 f8", "read_dr 7;", 0xd07, 0},
+        {8, "0f 21 e0", "read_dr 6;", 0xd06, 0},
+        {8, "0f 23 c0", "write_dr 0 1122334455667788;", 0, 0},
+        {8, "0f 32", "read_msr c0000080;", 0x22222222, 0x11111111},
+        {8, "0f 30", "write_msr c0000080 3f855667788;", 0, 0},
+        {8, "0f 06", "write_cr 0 1;", 0, 0},
+        {8, "0f 01 f0", "write_cr 0 9;", 0, 0},
+        {8, "0f 01 16", "table 0 605040302010000 0;", 0, 0},
+        {8, "0f 01 38", "", 0, 0}, /* INVLPG of a non-canonical address: nothing */
+        {8, "0f 01 3f", "invlpg 10000;", 0, 0},
+        {8, "66 0f 38 82 0e", "invpcid c0000080 0 0;", 0, 0},
+        {8, "0f 09", "wbinvd 1;", 0, 0},
+        {8, "0f 08", "wbinvd 0;", 0, 0},
+        {8, "f4", "hlt;", 0, 0},
+        {8, "0f 01 f8", "swapgs;", 0, 0},
+        {8, "0f 01 d1", "xsetbv c0000080 3f855667788;", 0, 0},
+        {8, "0f 00 d8", "write_selector 7 7788;", 0, 0},
+        {8, "0f 00 d0", "write_selector 6 7788;", 0, 0},
+    };
+
+    for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
+        bool lgdt = strncmp(cases[n].log, "table", 5) == 0;
+        enum emulate_result result;
+
+        setup(state);
+        w.cr4 = CR4_OSXSAVE;
+        if (lgdt) /* a base that is canonical */
+            for (unsigned b = 0; b < 6; b++)
+                w.data[0x102 + b] = 0x10 * b;
+        result = run_with(&ops, cases[n].hex, cases[n].size, 0);
+        if (result != EMULATE_OK)
+            fail_msg("%s: %d", cases[n].hex, result);
+        if (strcmp(w.log, lgdt ? "table 0 504030201000 0;" : cases[n].log) != 0)
+            fail_msg("%s: %s", cases[n].hex, w.log);
+        assert_int_equal(regs.rax, cases[n].rax ? cases[n].rax : 0x1122334455667788);
+        assert_int_equal(regs.rdx, cases[n].rdx ? cases[n].rdx : 0x99000003f8);
+        setup(state);
+        w.cr4 = CR4_OSXSAVE;
+        must_fault(cases[n].hex, cases[n].size, 3, VEC_GP);
+        if (strcmp(cases[n].hex, "0f 01 38") == 0)
+            continue;
+        result = run_with(&no_ops, cases[n].hex, cases[n].size, 0);
+        assert_int_equal(result, EMULATE_UNHANDLEABLE);
+    }
+}
+
+/* Those that CR4 makes privileged. */
+static void decided_by_cr4(void **state)
+{
+    static const struct {
+        const char *hex;
+        u64 bit;
+        bool forbids;
+    } cases[] = {
+        {"0f 31", CR4_TSD, true},     {"0f 01 f9", CR4_TSD, true},  {"0f 33", CR4_PCE, false},
+        {"0f 01 e0", CR4_UMIP, true}, {"0f 01 06", CR4_UMIP, true}, {"0f 01 0e", CR4_UMIP, true},
+        {"0f 00 c0", CR4_UMIP, true}, {"0f 00 c8", CR4_UMIP, true},
+    };
+
+    for (unsigned n = 0; n < ARRAY_SIZE(cases); n++)
+        for (unsigned set = 0; set < 2; set++) {
+            setup(state);
+            w.cr4 = set ? cases[n].bit : 0;
+            if (set == cases[n].forbids)
+                must_fault(cases[n].hex, CODE_64, 3, VEC_GP);
+            else
+                assert_int_equal(run_with(&ops, cases[n].hex, CODE_64, 3), EMULATE_OK);
+            setup(state);
+            w.cr4 = set ? cases[n].bit : 0;
+            assert_int_equal(run(cases[n].hex), EMULATE_OK);
+        }
+    setup(state);
+    must_fault("0f 01 d0", CODE_64, 0, VEC_UD); /* XGETBV without OSXSAVE */
+    must_fault("0f 01 d1", CODE_64, 3, VEC_UD);
+    w.cr4 = CR4_DE;
+    must_fault("0f 21 e0", CODE_64, 0, VEC_UD); /* DR4 */
+}
+
+static void unprivileged(void **state)
+{
+    (void)state;
+    assert_int_equal(run_with(&ops, "0f 31", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(regs.rax, 0x44444444);
+    assert_int_equal(regs.rdx, 0x33333333);
+    assert_int_equal(run_with(&ops, "0f 01 f9", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(regs.rcx, 0x22222222);
+    regs.rax = 0xffffffff00000007;
+    regs.rcx = 1;
+    assert_int_equal(run_with(&ops, "0f 0b 78 65 6e 0f a2", CODE_64, 3), EMULATE_OK);
+    assert_string_equal(w.log, "cpuid 7 1;");
+    assert_int_equal(regs.rax, 0xf0000000);
+    assert_int_equal(regs.rbx, 0xf0000001);
+    assert_int_equal(regs.rcx, 0xf0000002);
+    assert_int_equal(regs.rdx, 0xf0000003);
+    assert_int_equal(run_with(&ops, "0f a2", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&ops, "0f 01 c1", CODE_64, 3), EMULATE_OK);
+    assert_string_equal(w.log, "vmcall;");
+    assert_int_equal(run("0f 01 07"), EMULATE_OK); /* SGDT */
+    assert_memory_equal(w.data, "\x7f\x00\x00\x10\x00\x00\x00\x80\xff\xff", 10);
+    assert_int_equal(run("48 8c d8"), EMULATE_OK); /* MOV RAX, DS */
+    assert_int_equal(regs.rax, 0x13);
+    assert_int_equal(run("0f 00 0f"), EMULATE_OK); /* STR [RDI] */
+    assert_memory_equal(w.data, "\x17\x00\x00\x10", 4);
+}
+
+static void ports(void **state)
+{
+    (void)state;
+    assert_int_equal(run("ec"), EMULATE_OK);
+    assert_string_equal(w.log, "in 3f8 1;");
+    assert_int_equal(regs.rax, 0x11223344556677a4);
+    assert_int_equal(run("e5 80"), EMULATE_OK);
+    assert_string_equal(w.log, "in 80 4;");
+    assert_int_equal(regs.rax, 0xa1a2a3a4);
+    assert_int_equal(run("66 ef"), EMULATE_OK);
+    assert_string_equal(w.log, "out 3f8 2 a3a4;");
+    assert_int_equal(run_with(&ops, "ee", CODE_64, 3), EMULATE_OK);
+    assert_string_equal(w.log, "io_allowed 3f8 1;out 3f8 1 a4;");
+    regs.rflags |= RFLAGS_IOPL;
+    assert_int_equal(run_with(&ops, "ee", CODE_64, 3), EMULATE_OK);
+    assert_string_equal(w.log, "out 3f8 1 a4;");
+    regs.rflags &= ~RFLAGS_IOPL;
+    assert_int_equal(run_with(&no_ops, "ee", CODE_64, 3), EMULATE_FAULT);
+    assert_int_equal(ctx.fault.vector, VEC_GP);
+    regs.rcx = 3;
+    memcpy(w.data + 0x100, "xyz", 3);
+    assert_int_equal(run("f3 6e"), EMULATE_OK);
+    assert_string_equal(w.log, "out 3f8 1 78;out 3f8 1 79;out 3f8 1 7a;");
+    assert_int_equal(regs.rcx, 0);
+    assert_int_equal(regs.rsi, DATA + 0x103);
+    regs.rcx = 2;
+    regs.rflags |= RFLAGS_DF;
+    regs.rdi = DATA + 0x20;
+    assert_int_equal(run("f3 6d"), EMULATE_OK);
+    assert_string_equal(w.log, "in 3f8 4;in 3f8 4;");
+    assert_int_equal(regs.rdi, DATA + 0x18);
+    assert_memory_equal(w.data + 0x1c, "\xa4\xa3\xa2\xa1\xa4\xa3\xa2\xa1", 8);
+    regs.rdi = DATA + DATA_SIZE; /* the port must not be read if the bytes cannot be stored */
+    must_fault("6c", CODE_64, 0, VEC_PF);
+}
+
+static void interrupt_flag(void **state)
+{
+    (void)state;
+    assert_int_equal(run("fb"), EMULATE_OK);
+    assert_true(regs.rflags & RFLAGS_IF);
+    assert_int_equal(ctx.notes, EMULATE_STI_SHADOW);
+    assert_int_equal(run("fb"), EMULATE_OK);
+    assert_int_equal(ctx.notes, 0);
+    assert_int_equal(run("fa"), EMULATE_OK);
+    assert_false(regs.rflags & RFLAGS_IF);
+    must_fault("fa", CODE_64, 3, VEC_GP);
+    must_fault("fb", CODE_64, 1, VEC_GP);
+    regs.rflags |= 1 << 12;
+    assert_int_equal(run_with(&ops, "fb", CODE_64, 1), EMULATE_OK);
+    assert_int_equal(run("8e d0"), EMULATE_OK);
+    assert_string_equal(w.log, "write_selector 2 7788;");
+    assert_int_equal(ctx.notes, EMULATE_MOV_SS_SHADOW);
+    assert_int_equal(run("8e d8"), EMULATE_OK);
+    assert_int_equal(ctx.notes, 0);
+}
+
+static void step_and_resume_flags(void **state)
+{
+    (void)state;
+    regs.rflags |= RFLAGS_TF | RFLAGS_RF;
+    assert_int_equal(run("48 89 07"), EMULATE_OK);
+    assert_int_equal(ctx.notes, EMULATE_SINGLE_STEP);
+    assert_false(regs.rflags & RFLAGS_RF);
+    regs.rcx = 3;
+    assert_int_equal(run("f3 aa"), EMULATE_OK);
+    assert_int_equal(ctx.notes, EMULATE_SINGLE_STEP | EMULATE_REP_MORE);
+    assert_int_equal(regs.rcx, 2);
+}
+
+static void rep_stops_and_goes_on(void **state)
+{
+    (void)state;
+    regs.rdi = DATA + DATA_SIZE - 0x28;
+    regs.rcx = 10;
+    assert_int_equal(run("f3 48 ab"), EMULATE_FAULT);
+    assert_int_equal(ctx.fault.vector, VEC_PF);
+    assert_int_equal(ctx.fault.cr2, DATA + DATA_SIZE);
+    assert_int_equal(ctx.fault.error, PF_W);
+    assert_int_equal(regs.rcx, 5);
+    assert_int_equal(regs.rdi, DATA + DATA_SIZE);
+    assert_int_equal(regs.rip, CODE);
+    regs.rdi = DATA;
+    regs.rcx = 600;
+    for (unsigned left = 600; left > 256; left -= 256) {
+        assert_int_equal(run("f3 aa"), EMULATE_OK);
+        assert_int_equal(ctx.notes, EMULATE_REP_MORE);
+        assert_int_equal(regs.rcx, left - 256);
+        assert_int_equal(regs.rip, CODE);
+    }
+    assert_int_equal(run("f3 aa"), EMULATE_OK);
+    assert_int_equal(ctx.notes, 0);
+    assert_int_equal(regs.rcx, 0);
+    assert_int_equal(w.data[599], 0x88);
+    assert_int_equal(w.data[600], 0);
+    assert_int_equal(run("f3 aa"), EMULATE_OK); /* no iteration */
+    assert_int_equal(w.data[600], 0);
+}
+
+static void faults_leave_no_trace(void **state)
+{
+    (void)state;
+    w.readonly_from = DATA;
+    must_fault("48 89 07", CODE_64, 0, VEC_PF);
+    assert_int_equal(ctx.fault.error, PF_P | PF_W);
+    must_fault("48 83 07 01", CODE_64, 0, VEC_PF);
+    assert_int_equal(ctx.fault.error, PF_P | PF_W); /* read-modify-write: a write's fault */
+    must_fault("f0 48 83 07 01", CODE_64, 0, VEC_PF);
+    must_fault("48 0f b1 1f", CODE_64, 0, VEC_PF);
+    must_fault("48 87 1f", CODE_64, 0, VEC_PF);
+    must_fault("50", CODE_64, 0, VEC_PF);
+    must_fault("8f 07", CODE_64, 0, VEC_PF);
+    must_fault("0f 01 07", CODE_64, 0, VEC_PF);
+    must_fault("0f 94 07", CODE_64, 0, VEC_PF);
+    assert_int_equal(run("48 8b 07"), EMULATE_OK);
+}
+
+static void addresses_64(void **state)
+{
+    (void)state;
+    regs.rdi = 0x00007ffffffffffc;
+    must_fault("48 89 07", CODE_64, 0, VEC_GP);
+    must_fault("48 89 07", CODE_64, 3, VEC_GP);
+    must_fault("89 07", CODE_64, 0, VEC_PF); /* its last byte is still canonical */
+    regs.rdi = 0xffff7ffffffffff8;
+    must_fault("48 8b 07", CODE_64, 0, VEC_GP);
+    regs.rdi = 0xffff800000000000;
+    must_fault("48 8b 07", CODE_64, 0, VEC_PF);
+    regs.rbp = regs.rsp = 0x8000000000000000;
+    must_fault("48 8b 45 00", CODE_64, 0, VEC_SS);
+    must_fault("48 8b 04 24", CODE_64, 0, VEC_SS);
+    must_fault("50", CODE_64, 0, VEC_SS);
+    must_fault("3e 48 8b 45 00", CODE_64, 0, VEC_SS); /* ignored override */
+    w.seg[SEG_GS].base = 0x8000000000000000;
+    regs.rdi = DATA;
+    must_fault("65 48 8b 07", CODE_64, 0, VEC_GP);
+    w.seg[SEG_GS].base = 0x10;
+    w.data[0x10] = 0x5a;
+    assert_int_equal(run("65 8a 07"), EMULATE_OK);
+    assert_int_equal(regs.rax & 0xff, 0x5a);
+    regs.rdi = 0xabcd00000000 | DATA; /* 67: 32-bit address */
+    assert_int_equal(run("67 8a 47 10"), EMULATE_OK);
+    regs.rdi = DATA + 8;
+    must_fault("f0 48 0f c7 0f", CODE_64, 0, VEC_GP); /* CMPXCHG16B, not aligned */
+}
+
+static void alignment_check(void **state)
+{
+    (void)state;
+    regs.rflags |= RFLAGS_AC;
+    regs.rdi = DATA + 1;
+    w.cr0 |= CR0_AM;
+    must_fault("89 07", CODE_64, 3, VEC_AC);
+    assert_int_equal(run("89 07"), EMULATE_OK);
+    assert_int_equal(run_with(&ops, "88 07", CODE_64, 3), EMULATE_OK);
+    w.cr0 &= ~CR0_AM;
+    assert_int_equal(run_with(&ops, "89 07", CODE_64, 3), EMULATE_OK);
+}
+
+enum { UNUSABLE = 1 << 12 };
+
+static void segmentation_32(void **state)
+{
+    (void)state;
+    w.seg[SEG_DS].limit = DATA + 6;
+    must_fault("89 47 04", CODE_32, 0, VEC_GP);
+    assert_int_equal(run_with(&ops, "89 47 03", CODE_32, 0), EMULATE_OK);
+    w.seg[SEG_DS].attr = 0x491; /* read only */
+    must_fault("89 07", CODE_32, 0, VEC_GP);
+    assert_int_equal(run_with(&ops, "8b 07", CODE_32, 0), EMULATE_OK);
+    w.seg[SEG_DS].attr = 0x499; /* execute only */
+    must_fault("8b 07", CODE_32, 0, VEC_GP);
+    w.seg[SEG_DS].attr = 0x493 | UNUSABLE;
+    must_fault("8b 07", CODE_32, 0, VEC_GP);
+    must_fault("2e 89 07", CODE_32, 0, VEC_GP); /* code is never writable */
+    w.seg[SEG_SS].limit = 0x100;
+    must_fault("50", CODE_32, 0, VEC_SS);
+    must_fault("36 89 07", CODE_32, 0, VEC_SS);
+    w.seg[SEG_ES] = (struct segment){.limit = DATA - 1, .attr = 0x497}; /* expand-down */
+    regs.rdi = DATA - 1;
+    must_fault("26 88 07", CODE_32, 0, VEC_GP);
+    regs.rdi = DATA;
+    assert_int_equal(run_with(&ops, "26 88 07", CODE_32, 0), EMULATE_OK);
+    w.seg[SEG_ES].base = 0xfffff000; /* wraps at 4 GiB */
+    regs.rdi = DATA + 0x1004;
+    assert_int_equal(run_with(&ops, "26 c6 07 77", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(w.data[4], 0x77);
+    w.cr0 = 0; /* real mode: types do not count, limits do */
+    w.seg[SEG_DS] = (struct segment){.base = DATA, .limit = 0xffff, .attr = 0x91};
+    regs.rbx = 0x20;
+    assert_int_equal(run_with(&ops, "88 07", CODE_16, 0), EMULATE_OK);
+    regs.rbx = 0xffff;
+    must_fault("89 07", CODE_16, 0, VEC_GP);
+    must_fault("0f 00 c0", CODE_16, 0, VEC_UD); /* SLDT */
+}
+
+static void fetch_over_pages(void **state)
+{
+    (void)state;
+    for (unsigned before = 1; before < 8; before++) {
+        regs.rip = CODE + PAGE_SIZE - before;
+        assert_int_equal(run("48 c7 87 00 01 00 00 78 56 34 12"), EMULATE_OK);
+    }
+    assert_memory_equal(w.data + 0x100, "\x78\x56\x34\x12\0\0\0\0", 8);
+    w.code_page_2 = false;
+    regs.rip = CODE + PAGE_SIZE - 3;
+    assert_int_equal(run("48 89 07"), EMULATE_OK);
+    regs.rip = CODE + PAGE_SIZE - 2;
+    must_fault("48 89 07", CODE_64, 0, VEC_PF);
+    assert_int_equal(ctx.fault.cr2, CODE + PAGE_SIZE);
+    assert_int_equal(ctx.fault.error, PF_I);
+    regs.rip = CODE + PAGE_SIZE - 2;
+    must_fault("0f 0b", CODE_64, 0, VEC_UD);
+    regs.rip = CODE;
+    must_fault("3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 3e 90", CODE_64, 0, VEC_GP);
+    must_fault("f0 90", CODE_64, 0, VEC_UD);
+    w.seg[SEG_CS].limit = CODE + 1;
+    must_fault("b8 00 00 00 00", CODE_32, 0, VEC_GP);
+    assert_int_equal(run_with(&ops, "89 07", CODE_32, 0), EMULATE_OK);
+}
+
+static void locked_loops(void **state)
+{
+    u64 value = 0x100;
+
+    (void)state;
+    memcpy(w.data, &value, 8);
+    w.lost_exchanges = 3;
+    assert_int_equal(run("f0 48 81 07 00 10 00 00"), EMULATE_OK);
+    memcpy(&value, w.data, 8);
+    assert_int_equal(value, 0x1103);
+    w.lost_exchanges = 1000;
+    assert_int_equal(run("f0 48 81 07 00 10 00 00"), EMULATE_RETRY);
+    w.lost_exchanges = 0;
+    value = 1;
+    memcpy(w.data, &value, 8);
+    assert_int_equal(run("f0 48 f7 1f"), EMULATE_OK); /* LOCK NEG */
+    memcpy(&value, w.data, 8);
+    assert_int_equal(value, -1);
+    assert_int_equal(regs.rflags &
+                         (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF),
+                     RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_SF);
+    regs.rax = -1;
+    assert_int_equal(run("f0 48 0f b1 1f"), EMULATE_OK);
+    memcpy(&value, w.data, 8);
+    assert_int_equal(value, 0xb);
+    assert_true(regs.rflags & RFLAGS_ZF);
+    assert_int_equal(regs.rax, -1);
+    assert_int_equal(run("f0 48 0f b1 1f"), EMULATE_OK);
+    assert_false(regs.rflags & RFLAGS_ZF);
+    assert_int_equal(regs.rax, 0xb);
+    regs.rdx = 0;
+    assert_int_equal(run("f0 48 0f c7 0f"), EMULATE_OK); /* CMPXCHG16B: equal */
+    assert_true(regs.rflags & RFLAGS_ZF);
+    memcpy(&value, w.data + 8, 8);
+    assert_int_equal(value, regs.rcx);
+}
+
+static void movbe(void **state)
+{
+    (void)state;
+    assert_int_equal(run("48 0f 38 f1 07"), EMULATE_OK);
+    assert_memory_equal(w.data, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
+    assert_int_equal(run("66 0f 38 f0 07"), EMULATE_OK);
+    assert_int_equal(regs.rax, 0x1122334455661122);
+}
+
+static void system_only(void **state)
+{
+    (void)state;
+    put_code(CODE, "48 89 07");
+    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    ctx.system_only = true;
+    assert_int_equal(emulate_insn(&ctx), EMULATE_UNHANDLEABLE);
+    put_code(CODE, "66 48 89 07");
+    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    ctx.system_only = true;
+    assert_int_equal(emulate_insn(&ctx), EMULATE_UNHANDLEABLE);
+    put_code(CODE, "ec");
+    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    ctx.system_only = true;
+    assert_int_equal(emulate_insn(&ctx), EMULATE_OK);
+}
+
+static void not_ours(void **state)
+{
+    (void)state;
+    assert_int_equal(run("0f ae 07"), EMULATE_UNHANDLEABLE);
+    assert_int_equal(run("c5 f8 28 07"), EMULATE_UNHANDLEABLE);
+    assert_int_equal(run("e8 00 00 00 00"), EMULATE_UNHANDLEABLE);
+    must_fault("0f 0b 90", CODE_64, 0, VEC_UD);
+}
+
+/* Any bytes, any state, hooks that fail: no crash, and no half-done instruction. */
+static void random_bytes(void **state)
+{
+    static const u8 sizes[] = {CODE_16, CODE_32, CODE_64};
+    unsigned results[4] = {0};
+
+    setup(state);
+    seed = 7;
+    w.fail_one_in = 12;
+    for (unsigned n = 0; n < 400000; n++) {
+        struct regs before;
+        enum emulate_result result;
+        bool rep;
+
+        for (unsigned b = 0; b < 16; b += 4) {
+            u32 r = random_u32();
+            memcpy(w.code + b, &r, 4);
+        }
+        if (n & 1)
+            w.code[0] = 0x0f;
+        for (unsigned r = 0; r < sizeof(regs) / 4; r++)
+            ((u32 *)&regs)[r] = random_u32() % 3 ? random_u32() : 0;
+        regs.rip = CODE;
+        regs.rcx &= 0xf00000000000003f;
+        before = regs;
+        w.log[0] = 0;
+        emulate_init(&ctx, &regs, &ops, NULL, sizes[n % 3], random_u32() % 4);
+        result = emulate_insn(&ctx);
+        results[result]++;
+        rep = ctx.insn.operation >= OP_MOVS && ctx.insn.operation <= OP_OUTS;
+        if (result != EMULATE_OK && !rep)
+            assert_memory_equal(&regs, &before, sizeof(regs));
+        if (result == EMULATE_OK && !(ctx.notes & EMULATE_REP_MORE))
+            assert_in_range(regs.rip - CODE, 1, INSN_MAX);
+    }
+    for (unsigned n = 0; n < ARRAY_SIZE(results); n++)
+        assert_true(results[n] > 1000);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+    const struct CMUnitTest tests[] = {
+        TEST(privileged),
+        TEST(decided_by_cr4),
+        TEST(unprivileged),
+        TEST(ports),
+        TEST(interrupt_flag),
+        TEST(step_and_resume_flags),
+        TEST(addresses_64),
+        TEST(rep_stops_and_goes_on),
+        TEST(faults_leave_no_trace),
+        TEST(alignment_check),
+        TEST(segmentation_32),
+        TEST(fetch_over_pages),
+        TEST(locked_loops),
+        TEST(movbe),
+        TEST(system_only),
+        TEST(not_ours),
+        TEST(random_bytes),
+    };
+#undef TEST
+    return cmocka_run_group_tests_name("emulate_rules", tests, NULL, NULL);
+}
