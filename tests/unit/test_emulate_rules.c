@@ -571,6 +571,11 @@ static void faults_leave_no_trace(void **state)
     must_fault("0f 01 07", CODE_64, 0, VEC_PF);
     must_fault("0f 94 07", CODE_64, 0, VEC_PF);
     assert_int_equal(run("48 8b 07"), EMULATE_OK);
+    regs.rdi = DATA - 8;
+    must_fault("48 8b 07", CODE_64, 0, VEC_PF);
+    assert_int_equal(ctx.fault.error, 0);
+    must_fault("48 83 07 01", CODE_64, 0, VEC_PF);
+    assert_int_equal(ctx.fault.error, PF_W);
 }
 
 static void addresses_64(void **state)
@@ -747,6 +752,7 @@ static void not_ours(void **state)
     assert_int_equal(run("c5 f8 28 07"), EMULATE_UNHANDLEABLE);
     assert_int_equal(run("e8 00 00 00 00"), EMULATE_UNHANDLEABLE);
     must_fault("0f 0b 90", CODE_64, 0, VEC_UD);
+    must_fault("c7 0f 00 00 00 00", CODE_64, 0, VEC_UD);
 }
 
 /* Any bytes, any state, hooks that fail: no crash, and no half-done instruction. */
