@@ -235,8 +235,8 @@ static void name_byte_registers(unsigned flags, struct insn *i)
 }
 
 /*
- * decode_special.c's two functions get the decoder's address; given that of a copy, the compiler
- * keeps the original in registers on the way that most instructions take.
+ * decode_escape gets the decoder's address; given that of a copy, the compiler keeps the original
+ * in registers on the way that most instructions take.
  */
 INLINE struct opcode escape(struct decoder *d, struct insn *i, int *error)
 {
@@ -247,15 +247,6 @@ INLINE struct opcode escape(struct decoder *d, struct insn *i, int *error)
     *d = copy;
     *error = failed;
     return row;
-}
-
-INLINE int special(struct decoder *d, struct insn *i)
-{
-    struct decoder copy = *d;
-    int error = decode_special(&copy, i);
-
-    *d = copy;
-    return error;
 }
 
 /* A group's row, by ModRM.reg, combined with that of the opcode. */
@@ -330,12 +321,14 @@ int decode_padded(const u8 *bytes, unsigned len, enum code_size size, struct ins
         i->disp = take_signed(&d, i->address_size);
     }
     if (unlikely((d.flags & OF_RARE) | i->prefixes | (i->operation == OP_INVALID))) {
-        if ((d.flags & OF_SPECIAL) && special(&d, i) != 0)
+        if ((d.flags & OF_SPECIAL) && decode_special(size, i) != 0)
             error = DECODE_INVALID;
         if (d.flags & OF_IMM)
             take_immediate(&d, i);
         if ((d.flags & OF_BYTE) || i->src_size == 1)
             name_byte_registers(d.flags, i);
+        if (i->operation == OP_INVALID)
+            d.at += decode_forced_emulation(d.at, MAX(bytes + len, d.at) - d.at, i);
         if (i->operation == OP_INVALID || is_invalid(d.flags, size, i))
             error = DECODE_INVALID;
     }

@@ -37,29 +37,26 @@ static int special_0f01(struct insn *i)
     return 0;
 }
 
-/* UD2, unless the signature of Xen's forced emulation and CPUID follow. */
-static int special_ud2(struct decoder *d, struct insn *i)
+unsigned decode_forced_emulation(const u8 *at, unsigned there, struct insn *i)
 {
     static const u8 forced[] = {'x', 'e', 'n', 0x0f, 0xa2};
-    unsigned there = d->len - (d->at - d->start);
 
-    if (i->prefixes || i->rex || d->at - d->start > (int)d->len)
-        return DECODE_INVALID;
+    if (i->map != MAP_0F || i->opcode != 0x0b || i->prefixes || i->rex)
+        return 0;
     for (unsigned n = 0; n < sizeof(forced) && n < there; n++)
-        if (d->at[n] != forced[n])
-            return DECODE_INVALID;
-    d->at += sizeof(forced);
+        if (at[n] != forced[n])
+            return 0;
     i->operation = OP_CPUID_FORCED;
-    return 0;
+    return sizeof(forced);
 }
 
 /* Control and debug register moves: a whole register whatever the prefixes. */
-static int special_mov_cr(const struct decoder *d, struct insn *i)
+static int special_mov_cr(unsigned size, struct insn *i)
 {
     enum { CRS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8, DRS = 0xff };
     bool cr = i->operation == OP_MOV_FROM_CR || i->operation == OP_MOV_TO_CR;
 
-    i->operand_size = i->src_size = d->size == CODE_64 ? 8 : 4;
+    i->operand_size = i->src_size = size == CODE_64 ? 8 : 4;
     return (cr ? CRS : DRS) >> i->reg & 1 ? 0 : DECODE_INVALID;
 }
 
@@ -75,11 +72,11 @@ static int special_mov_segment(struct insn *i)
     return 0;
 }
 
-static int special_map_1(struct decoder *d, struct insn *i)
+static int special_map_1(unsigned size, struct insn *i)
 {
     switch (i->opcode) {
     case 0x63: /* MOVSXD; ARPL outside 64-bit code */
-        if (d->size == CODE_64) {
+        if (size == CODE_64) {
             i->src_size = MIN(i->operand_size, 4);
         } else {
             i->operation = OP_UNKNOWN;
@@ -95,17 +92,11 @@ static int special_map_1(struct decoder *d, struct insn *i)
             i->dst = i->src = OPERAND_NONE;
         }
         return 0;
-    case 0xf6: /* TEST: alone in its group it has an immediate */
-        d->flags |= OF_IMM8;
-        return 0;
-    case 0xf7:
-        d->flags |= OF_IMMZ;
-        return 0;
     }
     return 0;
 }
 
-static int special_map_0f(struct decoder *d, struct insn *i)
+static int special_map_0f(unsigned size, struct insn *i)
 {
     switch (i->opcode) {
     case 0x00: /* SLDT, STR to memory and LLDT, LTR: 2 bytes */
@@ -118,10 +109,8 @@ static int special_map_0f(struct decoder *d, struct insn *i)
         if (i->operation == OP_SMSW || i->operation == OP_LMSW)
             i->operand_size = i->src_size = 2;
         return 0;
-    case 0x0b:
-        return special_ud2(d, i);
     case 0x20 ... 0x23:
-        return special_mov_cr(d, i);
+        return special_mov_cr(size, i);
     case 0xb6:
     case 0xbe:
         i->src_size = 1;
@@ -144,9 +133,9 @@ static int special_map_0f(struct decoder *d, struct insn *i)
 }
 
 /* Opcodes whose row is not the whole story. 0, or DECODE_INVALID. */
-int decode_special(struct decoder *d, struct insn *i)
+int decode_special(unsigned size, struct insn *i)
 {
-    return i->map == MAP_1 ? special_map_1(d, i) : special_map_0f(d, i);
+    return i->map == MAP_1 ? special_map_1(size, i) : special_map_0f(size, i);
 }
 
 /* Maps 0F38 and 0F3A: of them only MOVBE and INVPCID have an operation. */

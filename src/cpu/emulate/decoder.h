@@ -28,7 +28,14 @@ enum { MOD_REGISTER = 3 }; /* ModRM.mod: rm is a register */
  * behind the first byte): its map, opcode and row. *error becomes DECODE_INVALID if it is #UD.
  */
 struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *error);
-/* For a row with OF_SPECIAL, when ModRM has been taken: 0, or DECODE_INVALID. */
-int decode_special(struct decoder *d, struct insn *i);
+/* For a row with OF_SPECIAL, when ModRM has been taken: 0, or DECODE_INVALID. size: enum code_size.
+ */
+int decode_special(unsigned size, struct insn *i);
+/*
+ * UD2 followed by the signature of Xen's forced emulation and CPUID is one instruction. i: an
+ * invalid one; at: the bytes behind its opcode, `there` of them. Returns how many belong to it, or
+ * 0. If what is there could be the beginning, it is said to be.
+ */
+unsigned decode_forced_emulation(const u8 *at, unsigned there, struct insn *i);
 
 #endif

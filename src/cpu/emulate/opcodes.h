@@ -41,7 +41,8 @@ enum opcode_group {
     GROUP_1,  /* 80 to 83: ALU with immediate */
     GROUP_1A, /* 8F */
     GROUP_2,  /* C0, C1, D0 to D3: shifts; operands are the opcode's */
-    GROUP_3,  /* F6, F7 */
+    GROUP_3B, /* F6: TEST alone has an immediate, */
+    GROUP_3,  /* F7: hence two */
     GROUP_4,  /* FE */
     GROUP_5,  /* FF */
     GROUP_6,  /* 0F 00 */
