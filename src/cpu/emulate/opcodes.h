@@ -25,7 +25,7 @@ enum opcode_flags {
     OF_MEMORY = 1 << 10,   /* #UD if ModRM names a register */
     OF_REGISTER = 1 << 11, /* ModRM names a register whatever mod is */
     OF_LOCK = 1 << 12,     /* may have LOCK if the destination is memory */
-    OF_SPECIAL = 1 << 13,  /* decode.c looks closer; see `special` there */
+    OF_SPECIAL = 1 << 13,  /* decode_special.c looks closer: decode_special */
     OF_GROUP = 1 << 14,    /* operation is an opcode_group: ModRM.reg chooses the row */
     OF_PREFIX = 1 << 15,   /* not an opcode */
 };
