@@ -67,7 +67,8 @@ struct emulate_ops {
                                 enum emulate_access why);
     enum emulate_result (*write)(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len);
     /* Atomically: if the len bytes (16: two words) at la equal old, stores new_value. old receives
-     * what was there. A fault is a write's, whether they are equal or not. */
+     * what was there. A fault is a write's, whether they are equal or not. At a device: a read,
+     * then a write. */
     enum emulate_result (*cmpxchg)(struct emulate_ctx *ctx, u64 la, u64 *old, const u64 *new_value,
                                    unsigned len);
     /* A segment register with what it hides. In 64-bit code asked for FS and GS only. */

@@ -2,6 +2,7 @@
 // sources: src/cpu/emulate/emulate.c src/cpu/emulate/access.c src/cpu/emulate/alu.c
 // sources: src/cpu/emulate/exec_short.c src/cpu/emulate/exec_data.c
 // sources: src/cpu/emulate/exec_string.c src/cpu/emulate/exec_system.c
+// sources: tests/unit/stub_emulate_world.c
 /*
  * The executor's rules, apart from arithmetic (tests/model/test_emulate.c has that): privileged
  * instructions and which hook they reach, faults that leave no trace, segmentation, REP, LOCK,
@@ -13,261 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "emulate.h"
-
-enum { DATA = 0x10000, DATA_SIZE = 0x2000, CODE = 0x400000, CODE_SIZE = 0x2000 };
-
-/* The world that the hooks below show. */
-static struct {
-    _Alignas(16) u8 data[DATA_SIZE];
-    u8 code[CODE_SIZE];      /* linear CODE .. */
-    bool code_page_2;        /* the second page of code is there */
-    u64 readonly_from;       /* data from here on cannot be written */
-    u64 cr0, cr4;            /* what read_cr says */
-    struct segment seg[6];   /* outside 64-bit code; base of FS and GS in it */
-    unsigned lost_exchanges; /* so many cmpxchg find another value */
-    char log[512];           /* what other hooks were asked */
-    unsigned fail_one_in;    /* fuzzing: a hook fails now and then */
-} w;
-
-static u64 seed;
-static u32 random_u32(void)
-{
-    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-    return seed >> 32;
-}
-
-static enum emulate_result random_failure(struct emulate_ctx *ctx)
-{
-    if (!w.fail_one_in || random_u32() % w.fail_one_in)
-        return EMULATE_OK;
-    switch (random_u32() % 3) {
-    case 0:
-        return emulate_raise(ctx, VEC_GP, 0);
-    case 1:
-        return EMULATE_RETRY;
-    default:
-        return EMULATE_UNHANDLEABLE;
-    }
-}
-
-static enum emulate_result note(struct emulate_ctx *ctx, const char *format, ...)
-{
-    size_t used = strlen(w.log);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(w.log + used, sizeof(w.log) - used, format, args);
-    va_end(args);
-    return random_failure(ctx);
-}
-
-static enum emulate_result fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
-{
-    assert_in_range(len, 1, INSN_MAX);
-    assert_true(la / PAGE_SIZE == (la + len - 1) / PAGE_SIZE);
-    if (la < CODE || la + len > CODE + CODE_SIZE || (la >= CODE + PAGE_SIZE && !w.code_page_2))
-        return emulate_page_fault(ctx, la, PF_I);
-    memcpy(to, w.code + (la - CODE), len);
-    return random_failure(ctx);
-}
-
-static enum emulate_result at_data(struct emulate_ctx *ctx, u64 la, unsigned len, bool write,
-                                   u8 **at)
-{
-    if (w.fail_one_in) { /* fuzzing: everything is there */
-        *at = w.data + la % (DATA_SIZE - 16);
-        return random_failure(ctx);
-    }
-    if (la < DATA || la + len > DATA + DATA_SIZE)
-        return emulate_page_fault(ctx, la, write ? PF_W : 0);
-    if (write && la + len > w.readonly_from)
-        return emulate_page_fault(ctx, la, PF_W | PF_P);
-    *at = w.data + (la - DATA);
-    return EMULATE_OK;
-}
-
-static enum emulate_result mem_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len,
-                                    enum emulate_access why)
-{
-    enum emulate_result result;
-    u8 *at;
-
-    assert_true(len == 1 || len == 2 || len == 4 || len == 8);
-    result = at_data(ctx, la, len, why == EMULATE_RMW, &at);
-    *value = 0;
-    if (result == EMULATE_OK)
-        memcpy(value, at, len);
-    return result;
-}
-
-static enum emulate_result mem_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
-{
-    enum emulate_result result;
-    u8 *at;
-
-    assert_true(len == 8 || value >> (8 * len) == 0);
-    result = at_data(ctx, la, len, true, &at);
-    if (result == EMULATE_OK)
-        memcpy(at, &value, len);
-    return result;
-}
-
-static enum emulate_result mem_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
-                                       const u64 *new_value, unsigned len)
-{
-    enum emulate_result result;
-    u8 *at;
-
-    result = at_data(ctx, la, len, true, &at);
-    if (result != EMULATE_OK)
-        return result;
-    if (w.lost_exchanges) {
-        w.lost_exchanges--;
-        at[0]++;
-    }
-    if (memcmp(at, old, len) == 0)
-        memcpy(at, new_value, len);
-    else
-        memcpy(old, at, len);
-    return EMULATE_OK;
-}
-
-static enum emulate_result get_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
-{
-    assert_in_range(seg, SEG_ES, SEG_GS);
-    *out = w.seg[seg];
-    return random_failure(ctx);
-}
-
-static enum emulate_result read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
-{
-    *value = cr == 0 ? w.cr0 : cr == 4 ? w.cr4 : 0xc000 + cr;
-    return random_failure(ctx);
-}
-
-#define NOTE2(name, a, b)                                                                          \
-    static enum emulate_result name(struct emulate_ctx *ctx, a x, b y)                             \
-    {                                                                                              \
-        return note(ctx, #name " %llx %llx;", (unsigned long long)x, (unsigned long long)y);       \
-    }
-#define READ2(name, a, answer)                                                                     \
-    static enum emulate_result name(struct emulate_ctx *ctx, a x, u64 *value)                      \
-    {                                                                                              \
-        *value = answer;                                                                           \
-        return note(ctx, #name " %llx;", (unsigned long long)x);                                   \
-    }
-#define NOTE0(name)                                                                                \
-    static enum emulate_result name(struct emulate_ctx *ctx)                                       \
-    {                                                                                              \
-        return note(ctx, #name ";");                                                               \
-    }
-NOTE2(write_cr, unsigned, u64)
-READ2(read_dr, unsigned, 0xd00 + x)
-NOTE2(write_dr, unsigned, u64)
-READ2(read_msr, u32, 0x1111111122222222)
-NOTE2(write_msr, u32, u64)
-NOTE2(io_allowed, u16, unsigned)
-READ2(rdpmc, u32, 0x5)
-READ2(xgetbv, u32, 0x7)
-NOTE2(xsetbv, u32, u64)
-NOTE0(hlt)
-NOTE0(vmcall)
-NOTE0(swapgs)
-NOTE2(write_selector, enum seg, u16)
-
-static enum emulate_result io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
-{
-    *value = 0xa1a2a3a4;
-    return note(ctx, "in %x %u;", port, len);
-}
-
-static enum emulate_result io_out(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value)
-{
-    return note(ctx, "out %x %u %llx;", port, len, (unsigned long long)value);
-}
-
-static enum emulate_result cpuid(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4])
-{
-    for (unsigned n = 0; n < 4; n++)
-        out[n] = 0xf0000000 + n;
-    return note(ctx, "cpuid %x %x;", leaf, subleaf);
-}
-
-static enum emulate_result rdtsc(struct emulate_ctx *ctx, u64 *value)
-{
-    *value = 0x3333333344444444;
-    return random_failure(ctx);
-}
-
-static enum emulate_result invlpg(struct emulate_ctx *ctx, u64 la)
-{
-    return note(ctx, "invlpg %llx;", (unsigned long long)la);
-}
-
-static enum emulate_result invpcid(struct emulate_ctx *ctx, u64 type, u64 pcid, u64 la)
-{
-    return note(ctx, "invpcid %llx %llx %llx;", (unsigned long long)type, (unsigned long long)pcid,
-                (unsigned long long)la);
-}
-
-static enum emulate_result wbinvd(struct emulate_ctx *ctx, bool write_back)
-{
-    return note(ctx, "wbinvd %u;", write_back);
-}
-
-static enum emulate_result read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
-                                      u16 *limit)
-{
-    *base = 0xffff800000001000 + table;
-    *limit = 0x7f;
-    return random_failure(ctx);
-}
-
-static enum emulate_result write_table(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
-                                       u16 limit)
-{
-    return note(ctx, "table %u %llx %x;", table, (unsigned long long)base, limit);
-}
-
-static enum emulate_result read_selector(struct emulate_ctx *ctx, enum seg seg, u16 *selector)
-{
-    *selector = 0x10 + seg;
-    return random_failure(ctx);
-}
-
-static const struct emulate_ops ops = {
-    .fetch = fetch,
-    .read = mem_read,
-    .write = mem_write,
-    .cmpxchg = mem_cmpxchg,
-    .segment = get_segment,
-    .read_cr = read_cr,
-    .write_cr = write_cr,
-    .read_dr = read_dr,
-    .write_dr = write_dr,
-    .read_msr = read_msr,
-    .write_msr = write_msr,
-    .io_allowed = io_allowed,
-    .io_in = io_in,
-    .io_out = io_out,
-    .cpuid = cpuid,
-    .rdtsc = rdtsc,
-    .rdpmc = rdpmc,
-    .xgetbv = xgetbv,
-    .xsetbv = xsetbv,
-    .invlpg = invlpg,
-    .invpcid = invpcid,
-    .wbinvd = wbinvd,
-    .hlt = hlt,
-    .vmcall = vmcall,
-    .swapgs = swapgs,
-    .read_table = read_table,
-    .write_table = write_table,
-    .read_selector = read_selector,
-    .write_selector = write_selector,
-};
-static const struct emulate_ops no_ops = {.fetch = fetch};
+#include "stub_emulate_world.h"
 
 static struct regs regs;
 static struct emulate_ctx ctx;
@@ -324,12 +71,12 @@ static enum emulate_result run_with(const struct emulate_ops *with, const char *
 
 static enum emulate_result run(const char *hex)
 {
-    return run_with(&ops, hex, CODE_64, 0);
+    return run_with(&world_ops, hex, CODE_64, 0);
 }
 
 static void must_fault(const char *hex, enum code_size size, unsigned cpl, unsigned vector)
 {
-    if (run_with(&ops, hex, size, cpl) != EMULATE_FAULT)
+    if (run_with(&world_ops, hex, size, cpl) != EMULATE_FAULT)
         fail_msg("%s: no fault", hex);
     if (ctx.fault.vector != vector)
         fail_msg("%s: vector %u", hex, ctx.fault.vector);
@@ -380,7 +127,7 @@ static void privileged(void **state)
         if (lgdt) /* a base that is canonical */
             for (unsigned b = 0; b < 6; b++)
                 w.data[0x102 + b] = 0x10 * b;
-        result = run_with(&ops, cases[n].hex, cases[n].size, 0);
+        result = run_with(&world_ops, cases[n].hex, cases[n].size, 0);
         if (result != EMULATE_OK)
             fail_msg("%s: %d", cases[n].hex, result);
         if (strcmp(w.log, lgdt ? "table 0 504030201000 0;" : cases[n].log) != 0)
@@ -392,7 +139,7 @@ static void privileged(void **state)
         must_fault(cases[n].hex, cases[n].size, 3, VEC_GP);
         if (strcmp(cases[n].hex, "0f 01 38") == 0)
             continue;
-        result = run_with(&no_ops, cases[n].hex, cases[n].size, 0);
+        result = run_with(&world_fetch_only, cases[n].hex, cases[n].size, 0);
         assert_int_equal(result, EMULATE_UNHANDLEABLE);
     }
 }
@@ -417,7 +164,7 @@ static void decided_by_cr4(void **state)
             if (set == cases[n].forbids)
                 must_fault(cases[n].hex, CODE_64, 3, VEC_GP);
             else
-                assert_int_equal(run_with(&ops, cases[n].hex, CODE_64, 3), EMULATE_OK);
+                assert_int_equal(run_with(&world_ops, cases[n].hex, CODE_64, 3), EMULATE_OK);
             setup(state);
             w.cr4 = set ? cases[n].bit : 0;
             assert_int_equal(run(cases[n].hex), EMULATE_OK);
@@ -432,21 +179,21 @@ static void decided_by_cr4(void **state)
 static void unprivileged(void **state)
 {
     (void)state;
-    assert_int_equal(run_with(&ops, "0f 31", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "0f 31", CODE_64, 3), EMULATE_OK);
     assert_int_equal(regs.rax, 0x44444444);
     assert_int_equal(regs.rdx, 0x33333333);
-    assert_int_equal(run_with(&ops, "0f 01 f9", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "0f 01 f9", CODE_64, 3), EMULATE_OK);
     assert_int_equal(regs.rcx, 0x22222222);
     regs.rax = 0xffffffff00000007;
     regs.rcx = 1;
-    assert_int_equal(run_with(&ops, "0f 0b 78 65 6e 0f a2", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "0f 0b 78 65 6e 0f a2", CODE_64, 3), EMULATE_OK);
     assert_string_equal(w.log, "cpuid 7 1;");
     assert_int_equal(regs.rax, 0xf0000000);
     assert_int_equal(regs.rbx, 0xf0000001);
     assert_int_equal(regs.rcx, 0xf0000002);
     assert_int_equal(regs.rdx, 0xf0000003);
-    assert_int_equal(run_with(&ops, "0f a2", CODE_64, 3), EMULATE_OK);
-    assert_int_equal(run_with(&ops, "0f 01 c1", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "0f a2", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "0f 01 c1", CODE_64, 3), EMULATE_OK);
     assert_string_equal(w.log, "vmcall;");
     assert_int_equal(run("0f 01 07"), EMULATE_OK); /* SGDT */
     assert_memory_equal(w.data, "\x7f\x00\x00\x10\x00\x00\x00\x80\xff\xff", 10);
@@ -467,13 +214,13 @@ static void ports(void **state)
     assert_int_equal(regs.rax, 0xa1a2a3a4);
     assert_int_equal(run("66 ef"), EMULATE_OK);
     assert_string_equal(w.log, "out 3f8 2 a3a4;");
-    assert_int_equal(run_with(&ops, "ee", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "ee", CODE_64, 3), EMULATE_OK);
     assert_string_equal(w.log, "io_allowed 3f8 1;out 3f8 1 a4;");
     regs.rflags |= RFLAGS_IOPL;
-    assert_int_equal(run_with(&ops, "ee", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "ee", CODE_64, 3), EMULATE_OK);
     assert_string_equal(w.log, "out 3f8 1 a4;");
     regs.rflags &= ~RFLAGS_IOPL;
-    assert_int_equal(run_with(&no_ops, "ee", CODE_64, 3), EMULATE_FAULT);
+    assert_int_equal(run_with(&world_fetch_only, "ee", CODE_64, 3), EMULATE_FAULT);
     assert_int_equal(ctx.fault.vector, VEC_GP);
     regs.rcx = 3;
     memcpy(w.data + 0x100, "xyz", 3);
@@ -505,7 +252,7 @@ static void interrupt_flag(void **state)
     must_fault("fa", CODE_64, 3, VEC_GP);
     must_fault("fb", CODE_64, 1, VEC_GP);
     regs.rflags |= 1 << 12;
-    assert_int_equal(run_with(&ops, "fb", CODE_64, 1), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "fb", CODE_64, 1), EMULATE_OK);
     assert_int_equal(run("8e d0"), EMULATE_OK);
     assert_string_equal(w.log, "write_selector 2 7788;");
     assert_int_equal(ctx.notes, EMULATE_MOV_SS_SHADOW);
@@ -615,9 +362,9 @@ static void alignment_check(void **state)
     w.cr0 |= CR0_AM;
     must_fault("89 07", CODE_64, 3, VEC_AC);
     assert_int_equal(run("89 07"), EMULATE_OK);
-    assert_int_equal(run_with(&ops, "88 07", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "88 07", CODE_64, 3), EMULATE_OK);
     w.cr0 &= ~CR0_AM;
-    assert_int_equal(run_with(&ops, "89 07", CODE_64, 3), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "89 07", CODE_64, 3), EMULATE_OK);
 }
 
 enum { UNUSABLE = 1 << 12 };
@@ -627,10 +374,10 @@ static void segmentation_32(void **state)
     (void)state;
     w.seg[SEG_DS].limit = DATA + 6;
     must_fault("89 47 04", CODE_32, 0, VEC_GP);
-    assert_int_equal(run_with(&ops, "89 47 03", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "89 47 03", CODE_32, 0), EMULATE_OK);
     w.seg[SEG_DS].attr = 0x491; /* read only */
     must_fault("89 07", CODE_32, 0, VEC_GP);
-    assert_int_equal(run_with(&ops, "8b 07", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "8b 07", CODE_32, 0), EMULATE_OK);
     w.seg[SEG_DS].attr = 0x499; /* execute only */
     must_fault("8b 07", CODE_32, 0, VEC_GP);
     w.seg[SEG_DS].attr = 0x493 | UNUSABLE;
@@ -643,15 +390,15 @@ static void segmentation_32(void **state)
     regs.rdi = DATA - 1;
     must_fault("26 88 07", CODE_32, 0, VEC_GP);
     regs.rdi = DATA;
-    assert_int_equal(run_with(&ops, "26 88 07", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "26 88 07", CODE_32, 0), EMULATE_OK);
     w.seg[SEG_ES].base = 0xfffff000; /* wraps at 4 GiB */
     regs.rdi = DATA + 0x1004;
-    assert_int_equal(run_with(&ops, "26 c6 07 77", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "26 c6 07 77", CODE_32, 0), EMULATE_OK);
     assert_int_equal(w.data[4], 0x77);
     w.cr0 = 0; /* real mode: types do not count, limits do */
     w.seg[SEG_DS] = (struct segment){.base = DATA, .limit = 0xffff, .attr = 0x91};
     regs.rbx = 0x20;
-    assert_int_equal(run_with(&ops, "88 07", CODE_16, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "88 07", CODE_16, 0), EMULATE_OK);
     regs.rbx = 0xffff;
     must_fault("89 07", CODE_16, 0, VEC_GP);
     must_fault("0f 00 c0", CODE_16, 0, VEC_UD); /* SLDT */
@@ -679,7 +426,7 @@ static void fetch_over_pages(void **state)
     must_fault("f0 90", CODE_64, 0, VEC_UD);
     w.seg[SEG_CS].limit = CODE + 1;
     must_fault("b8 00 00 00 00", CODE_32, 0, VEC_GP);
-    assert_int_equal(run_with(&ops, "89 07", CODE_32, 0), EMULATE_OK);
+    assert_int_equal(run_with(&world_ops, "89 07", CODE_32, 0), EMULATE_OK);
 }
 
 static void locked_loops(void **state)
@@ -732,15 +479,15 @@ static void system_only(void **state)
 {
     (void)state;
     put_code(CODE, "48 89 07");
-    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    emulate_init(&ctx, &regs, &world_ops, NULL, CODE_64, 0);
     ctx.system_only = true;
     assert_int_equal(emulate_insn(&ctx), EMULATE_UNHANDLEABLE);
     put_code(CODE, "66 48 89 07");
-    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    emulate_init(&ctx, &regs, &world_ops, NULL, CODE_64, 0);
     ctx.system_only = true;
     assert_int_equal(emulate_insn(&ctx), EMULATE_UNHANDLEABLE);
     put_code(CODE, "ec");
-    emulate_init(&ctx, &regs, &ops, NULL, CODE_64, 0);
+    emulate_init(&ctx, &regs, &world_ops, NULL, CODE_64, 0);
     ctx.system_only = true;
     assert_int_equal(emulate_insn(&ctx), EMULATE_OK);
 }
@@ -762,7 +509,7 @@ static void random_bytes(void **state)
     unsigned results[4] = {0};
 
     setup(state);
-    seed = 7;
+    world_seed(7);
     w.fail_one_in = 12;
     for (unsigned n = 0; n < 400000; n++) {
         struct regs before;
@@ -781,7 +528,7 @@ static void random_bytes(void **state)
         regs.rcx &= 0xf00000000000003f;
         before = regs;
         w.log[0] = 0;
-        emulate_init(&ctx, &regs, &ops, NULL, sizes[n % 3], random_u32() % 4);
+        emulate_init(&ctx, &regs, &world_ops, NULL, sizes[n % 3], random_u32() % 4);
         result = emulate_insn(&ctx);
         results[result]++;
         rep = ctx.insn.operation >= OP_MOVS && ctx.insn.operation <= OP_OUTS;
