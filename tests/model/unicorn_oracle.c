@@ -15,6 +15,11 @@ enum { CODE_BYTES = CODE_SLOT * CODE_SLOTS };
 
 /* Unicorn frees little of what it allocates; the leak checker is for our own code. */
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libunicorn\n";
