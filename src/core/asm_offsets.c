@@ -5,6 +5,8 @@
 #include "pcpu.h"
 #include "vcpu.h"
 
+#include "../cpu/vmx/vmcs.h"
+
 #define OFFSET(name, type, member)                                                                 \
     __asm__ volatile("\n->" #name " %c0" : : "i"(offsetof(type, member)))
 #define VALUE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"((long)(value)))
@@ -38,6 +40,7 @@ void asm_offsets(void)
     OFFSET(PCPU_current, struct pcpu, current);
     OFFSET(PCPU_saved_rsp, struct pcpu, saved_rsp);
     VALUE(PCPU_STACK_SIZE, PCPU_STACK_SIZE);
+    VALUE(VMCS_HOST_RSP, VMCS_HOST_RSP);
     VALUE(SEL_CS64, SEL_CS64);
     VALUE(SEL_DS, SEL_DS);
     VALUE(GDT_LIMIT, GDT_LIMIT);

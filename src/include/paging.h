@@ -25,7 +25,10 @@ struct paging_fault {
 
 /* At boot, after virt_init: "shadow" or "ept" as the banner says. */
 const char *paging_name(void);
+/* It needs the processor's second stage of translation (EPT), or does without. */
+extern const bool paging_needs_second_stage;
 int paging_vcpu_init(struct vcpu *v);
+/* Also for a vcpu that paging_vcpu_init has not seen. The physmap is still there. */
 void paging_vcpu_destroy(struct vcpu *v);
 /* The guest's CR0, CR3, CR4 or EFER changed (the new values are in virt_get): load the root that
  * goes with them. Shadow: finds or makes the shadow root. */
@@ -37,18 +40,19 @@ void paging_flush(struct vcpu *v);
 /* EXIT_PAGE_FAULT (shadow) or EXIT_STAGE2 (ept). */
 enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out);
 /* What virt.h's implementation must put in the processor for this vcpu: CR3 for the guest (shadow),
- * the EPT pointer (ept), and whether CR3 accesses and page faults must exit. */
+ * the second stage (ept), and whether CR3 accesses and page faults must exit. */
 struct paging_controls {
-    bool use_ept;       /* ept: eptp is valid */
+    bool use_ept;       /* ept: stage2_root is valid */
     bool intercept_cr3; /* shadow */
     bool intercept_pf;  /* shadow */
-    u64 eptp;           /* EPT pointer, as the VMCS wants it */
+    mfn_t stage2_root;  /* ept: root of the second stage */
     u64 cr3;            /* shadow: the root to run on */
     u64 cr0_force_set; /* CR0 bits that are 1 while running whatever the guest says (PG, WP, ...) */
     u64 cr0_owned;     /* CR0 bits whose write by the guest must exit */
     u64 cr4_force_set; /* the same for CR4 */
     u64 cr4_force_clear; /* CR4 bits that are 0 while running whatever the guest says */
     u64 cr4_owned;
+    u64 efer_force_set; /* EFER bits that are 1 while running (NXE); not 0: EFER accesses exit */
 };
 void paging_get_controls(struct vcpu *v, struct paging_controls *out);
 /* The hypervisor is about to write to guest memory at gfn on the guest's behalf (guest_access.h):

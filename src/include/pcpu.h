@@ -39,6 +39,7 @@ _Static_assert(sizeof(struct tss) == 104, "64-bit TSS");
 
 struct pcpu {
     struct vcpu *current;    /* the vcpu loaded on this processor */
+    struct vcpu *vmcs_of;    /* full virtualization: whose VMCS is current, or NULL */
     u64 saved_rsp;           /* pv: the run loop's stack pointer while a guest runs */
     u32 id;                  /* 0.. */
     struct vcpu *queue_head; /* run queue: the vcpu that runs or should run, or NULL */

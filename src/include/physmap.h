@@ -36,7 +36,8 @@ void *physmap_map(struct domain *d, gfn_t gfn);
 int physmap_dirty_start(struct domain *d);
 void physmap_dirty_stop(struct domain *d);
 s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns);
-/* Debug builds: recounts everything; violations found, each printed. */
+/* Debug builds: recounts everything (full virtualization: paging_check too); violations found, each
+ * printed. */
 unsigned physmap_check(struct domain *d);
 
 #endif

@@ -29,6 +29,7 @@ enum exit_reason {
     EXIT_HYPERCALL, /* number in rax (pv), VMCALL (full) */
     EXIT_SYSCALL,   /* pv: `syscall` from user mode */
     EXIT_XSETBV,
+    EXIT_WBINVD, /* or INVD */
     EXIT_TASK_SWITCH,
     EXIT_TRIPLE_FAULT,
     EXIT_UNSUPPORTED,  /* an instruction that the guest was told not to have: inject #UD */
@@ -62,12 +63,21 @@ struct exit {
     u64 raw;                   /* the vendor's own reason, for the ledger and reports only */
 };
 
-enum virt_event_type { VIRT_EXCEPTION, VIRT_INTERRUPT, VIRT_NMI, VIRT_SOFT_INT };
+/* The numbers are those of both vendors' event words (type, bits 10:8). */
+enum virt_event_type {
+    VIRT_INTERRUPT = 0,
+    VIRT_NMI = 2,
+    VIRT_EXCEPTION = 3,
+    VIRT_SOFT_INT = 4,       /* INT n */
+    VIRT_PRIV_SOFT = 5,      /* INT1 */
+    VIRT_SOFT_EXCEPTION = 6, /* INT3, INTO */
+};
 
 /* An event to deliver to the guest at its next entry. */
 struct virt_event {
     u8 type;        /* enum virt_event_type */
     u8 vector;      /* which */
+    u8 insn_len;    /* VIRT_SOFT_*: length of the instruction */
     bool has_error; /* error is pushed */
     u32 error;      /* error code */
     u64 cr2;        /* #PF: the address */
@@ -122,6 +132,18 @@ enum virt_reg {
 };
 u64 virt_get(struct vcpu *v, enum virt_reg r);
 void virt_set(struct vcpu *v, enum virt_reg r, u64 value);
+/* What paging_get_controls answers has changed: it is asked again before the next entry. */
+void virt_paging_changed(struct vcpu *v);
+enum segment_attributes {
+    SEG_ATTR_TYPE = 0xf,
+    SEG_ATTR_S = 1 << 4,
+    SEG_ATTR_DPL_SHIFT = 5,
+    SEG_ATTR_P = 1 << 7,
+    SEG_ATTR_L = 1 << 9,
+    SEG_ATTR_DB = 1 << 10,
+    SEG_ATTR_G = 1 << 11,
+    SEG_ATTR_UNUSABLE = 1 << 12,
+};
 struct segment {
     u64 base;     /* linear address of its start */
     u32 limit;    /* last byte */
@@ -130,6 +152,7 @@ struct segment {
 };
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR };
 void virt_get_segment(struct vcpu *v, enum seg s, struct segment *out);
+void virt_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
 /* Current privilege level of the guest. */
 unsigned virt_cpl(struct vcpu *v);
 /* Moves RIP past the instruction and ends an STI or MOV SS shadow; a pending single step becomes

@@ -1,0 +1,16 @@
+/*
+ * The devices that a fully virtualized domain finds: made at its building, freed at its end.
+ */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+struct domain;
+
+/* A 16550 at the ports of COM1, whose output goes to the domain's console. 0 or -E. */
+int uart_attach(struct domain *d);
+/* The ports that end the domain (docs/formats.md, "How a machine stops"). 0 or -E. */
+int end_port_attach(struct domain *d);
+/* The domain's table of ports and MMIO regions. 0 or -ENOMEM. */
+int io_space_init(struct domain *d);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * What a processor vendor supplies behind virt.h: VT-x in src/cpu/vmx/; AMD-V later. The vendor
+ * is found at boot, because one image must boot on either.
+ *
+ * src/cpu/virt.c does all that is common: the register cache, the combining of exceptions, the
+ * interrupt window, the skipping of instructions.
+ *
+ * Invariant: between entries, reg[r] is the guest's value if valid has bit r; if dirty has bit
+ * r too, the vendor's `run` puts it into the processor before the next entry. After an exit nothing
+ * is valid and nothing dirty.
+ */
+#ifndef VIRT_OPS_H
+#define VIRT_OPS_H
+
+#include "types.h"
+#include "virt.h"
+
+/* What the guest's last instruction holds back, besides RFLAGS.IF. */
+enum virt_blocking {
+    BLOCKING_NONE = 0,
+    BLOCKING_INTERRUPTS = 1 << 0, /* STI or MOV SS has just been executed */
+    BLOCKING_NMI = 1 << 1,        /* an NMI is being handled */
+};
+
+/* The vendor's structure begins with this one. */
+struct virt_vcpu {
+    u32 valid;               /* bit per enum virt_reg: reg[] holds the guest's value */
+    u32 dirty;               /* bit per enum virt_reg: to be written before the next entry */
+    bool has_event;          /* event is to be delivered at the next entry */
+    bool window_wanted;      /* an exit is to come as soon as an interrupt could be delivered */
+    bool live;               /* loaded on this processor */
+    bool paging_changed;     /* ask paging_get_controls again before the next entry */
+    struct virt_event event; /* see has_event */
+    u64 pat;                 /* the guest's IA32_PAT, which nothing obeys */
+    u64 xcr0;                /* the guest's XCR0 */
+    u64 reg[VREG_COUNT];     /* cached registers */
+};
+
+struct virt_ops {
+    const char *name; /* for the boot banner */
+    /* This processor is of the vendor and has the extension, usable or not. */
+    bool (*present)(void);
+    /* Checks every requirement, refuse()s by name what is missing, switches on. */
+    void (*init)(void);
+    /* RDTSCP works in a guest. After init. */
+    bool (*has_rdtscp)(void);
+    /* Makes and frees the vendor's structure; NULL: no memory. */
+    struct virt_vcpu *(*create)(struct vcpu *v);
+    void (*destroy)(struct vcpu *v);
+    void (*load)(struct vcpu *v);
+    void (*put)(struct vcpu *v);
+    /* Enters the guest and fills *e at the exit; an event whose delivery the exit interrupted
+     * becomes common.event again. */
+    void (*run)(struct vcpu *v, u64 until, struct exit *e);
+    /* A register's value, as the guest sees it. */
+    u64 (*read_reg)(struct vcpu *v, enum virt_reg r);
+    void (*get_segment)(struct vcpu *v, enum seg s, struct segment *out);
+    void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);
+    unsigned (*cpl)(struct vcpu *v);
+    enum virt_blocking (*blocking)(struct vcpu *v);
+    /* An instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB follows.
+     */
+    void (*completed)(struct vcpu *v, bool single_step);
+    void (*report)(struct vcpu *v, const struct exit *e);
+    /* Flushes of tlb.h. */
+    void (*flush_page)(mfn_t root, u64 gva);
+    void (*flush_root)(mfn_t root);
+    void (*flush_all)(void);
+};
+
+extern const struct virt_ops *virt_ops;
+extern const struct virt_ops *const virt_vendors[]; /* src/cpu/vendors.c, ends with NULL */
+
+#endif
