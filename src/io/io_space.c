@@ -1,0 +1,123 @@
+/*
+ * How trapped port and memory accesses find their device.
+ *
+ * Invariant: no two ranges of a domain overlap, so the order of claims does not matter.
+ */
+#include "io_space.h"
+
+#include "devices.h"
+#include "domain.h"
+#include "errno.h"
+#include "frame.h"
+
+/* All ones in an access of this size. */
+static u64 all_ones(unsigned size)
+{
+    return ~0ULL >> (64 - 8 * size);
+}
+
+int io_space_init(struct domain *d)
+{
+    d->io = hv_alloc(d, sizeof(*d->io));
+    return d->io ? 0 : -ENOMEM;
+}
+
+void io_space_destroy(struct domain *d)
+{
+    if (!d->io)
+        return;
+    if (d->io->uart)
+        hv_free(d, d->io->uart, d->io->uart_bytes);
+    hv_free(d, d->io, sizeof(*d->io));
+    d->io = NULL;
+}
+
+int port_register(struct domain *d, u16 first, unsigned count, const struct port_ops *ops,
+                  void *device)
+{
+    struct io_space *io = d->io;
+    u16 last = (u16)(first + count - 1);
+
+    if (!count || first + count > 0x10000)
+        return -EINVAL;
+    for (u32 i = 0; i < io->ports; i++)
+        if (first <= io->port[i].last && last >= io->port[i].first)
+            return -EEXIST;
+    if (io->ports == IO_PORT_RANGES)
+        return -ENOSPC;
+    io->port[io->ports++] =
+        (struct port_range){.first = first, .last = last, .ops = ops, .device = device};
+    return 0;
+}
+
+/* The range that holds the whole access, or NULL. */
+static const struct port_range *port_find(struct domain *d, u16 port, unsigned size)
+{
+    const struct io_space *io = d->io;
+
+    for (u32 i = 0; i < io->ports; i++)
+        if (port >= io->port[i].first && port + size - 1 <= io->port[i].last)
+            return &io->port[i];
+    ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
+    return NULL;
+}
+
+u32 port_read(struct domain *d, u16 port, unsigned size)
+{
+    const struct port_range *r = port_find(d, port, size);
+
+    return r ? r->ops->read(r->device, port, size) & (u32)all_ones(size) : (u32)all_ones(size);
+}
+
+void port_write(struct domain *d, u16 port, unsigned size, u32 value)
+{
+    const struct port_range *r = port_find(d, port, size);
+
+    if (r)
+        r->ops->write(r->device, port, size, value & (u32)all_ones(size));
+}
+
+int mmio_register(struct domain *d, u64 gpa, u64 len, const struct mmio_ops *ops, void *device)
+{
+    struct io_space *io = d->io;
+
+    if (!len || gpa + len < gpa)
+        return -EINVAL;
+    for (u32 i = 0; i < io->mmios; i++)
+        if (gpa < io->mmio[i].end && gpa + len > io->mmio[i].start)
+            return -EEXIST;
+    if (io->mmios == IO_MMIO_RANGES)
+        return -ENOSPC;
+    io->mmio[io->mmios++] =
+        (struct mmio_range){.start = gpa, .end = gpa + len, .ops = ops, .device = device};
+    return 0;
+}
+
+static const struct mmio_range *mmio_find(struct vcpu *v, u64 gpa, unsigned size)
+{
+    const struct io_space *io = v->domain->io;
+
+    ledger_count(&v->domain->ledger, LC_MMIO_ACCESS);
+    for (u32 i = 0; i < io->mmios; i++)
+        if (gpa >= io->mmio[i].start && gpa < io->mmio[i].end && size <= io->mmio[i].end - gpa)
+            return &io->mmio[i];
+    ledger_count(&v->domain->ledger, LC_UNCLAIMED_ACCESS);
+    return NULL;
+}
+
+u64 mmio_read(struct vcpu *v, u64 gpa, unsigned size)
+{
+    const struct mmio_range *r = mmio_find(v, gpa, size);
+
+    if (!r)
+        return all_ones(size);
+    return r->ops->read(r->device, v, gpa - r->start, size) & all_ones(size);
+}
+
+void mmio_write(struct vcpu *v, u64 gpa, unsigned size, u64 value)
+{
+    const struct mmio_range *r = mmio_find(v, gpa, size);
+
+    if (r)
+        r->ops->write(r->device, v, gpa - r->start, size, value & all_ones(size));
+}
