@@ -1,0 +1,84 @@
+/*
+ * paging.h with a second stage: the guest's page tables, its CR3 and its page faults are its own
+ * affair; what is left are violations of the second stage.
+ */
+#include "paging.h"
+
+#include "domain.h"
+#include "errno.h"
+#include "physmap_ept.h"
+#include "x86.h"
+
+const bool paging_needs_second_stage = true;
+
+const char *paging_name(void)
+{
+    return "ept";
+}
+
+int paging_vcpu_init(struct vcpu *v)
+{
+    (void)v;
+    return 0;
+}
+
+void paging_vcpu_destroy(struct vcpu *v)
+{
+    (void)v;
+}
+
+void paging_get_controls(struct vcpu *v, struct paging_controls *out)
+{
+    *out = (struct paging_controls){.use_ept = true, .stage2_root = physmap_root(v->domain)};
+}
+
+enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
+{
+    (void)v;
+    (void)out;
+    return PAGING_FIXED;
+}
+
+/* The guest's INVLPG and flushes act on the processor without an exit. */
+void paging_invalidate(struct vcpu *v, u64 gva)
+{
+    (void)v;
+    (void)gva;
+}
+
+void paging_flush(struct vcpu *v)
+{
+    (void)v;
+}
+
+/* A new or more generous entry needs no flush: the processor caches neither absent entries nor
+ * the violation ("Operations that Invalidate Cached Mappings"). */
+enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out)
+{
+    struct domain *d = v->domain;
+    gfn_t gfn = gpa_to_gfn(gpa_of(e->gpa));
+    mfn_t mfn;
+    int error;
+
+    if (likely(!(e->error & PF_P))) {
+        error = physmap_populate(d, gfn, &mfn);
+        if (likely(!error))
+            return PAGING_FIXED;
+        if (error == -ENOMEM) {
+            out->why = "there is no memory left to fill its RAM";
+            return PAGING_KILL;
+        }
+    } else if (e->error & PF_W && physmap_allow_write(d, gfn)) {
+        return PAGING_FIXED;
+    }
+    out->gpa = e->gpa;
+    out->table_write = false;
+    return PAGING_EMULATE;
+}
+
+void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
+{
+    physmap_allow_write(d, gpa_to_gfn(gpa_of(gpa)));
+    if (len && (gpa ^ (gpa + len - 1)) >> PAGE_SHIFT)
+        physmap_allow_write(d, gpa_to_gfn(gpa_of(gpa + len - 1)));
+}

@@ -1,0 +1,265 @@
+/*
+ * physmap.h on the second stage: the tables themselves are the map, and RAM that is in none of them
+ * is lazy.
+ *
+ * Invariants
+ *  - Each leaf's frames belong to the domain, hold one reference each and name their gfn; no frame
+ *    is in two leaves.
+ *  - While the dirty log is on there are no 2 MiB leaves, and a leaf is writable exactly if its
+ *    frame is marked FRAME_DIRTY.
+ *  - A frame leaves the domain only after its root has been flushed.
+ */
+#include "domain.h"
+#include "errno.h"
+#include "frame.h"
+#include "layout.h"
+#include "physmap_ept.h"
+#include "stage2.h"
+#include "tlb.h"
+
+static mfn_t root_mfn(const struct physmap *p)
+{
+    return va_to_mfn(p->root);
+}
+
+mfn_t physmap_root(const struct domain *d)
+{
+    return root_mfn(d->physmap);
+}
+
+int physmap_init(struct domain *d)
+{
+    struct physmap *p = hv_alloc(d, sizeof(*p));
+
+    if (!p)
+        return -ENOMEM;
+    struct frame *root = frame_alloc(DOMID_HYPERVISOR);
+    if (!root) {
+        hv_free(d, p, sizeof(*p));
+        return -ENOMEM;
+    }
+    p->root = mfn_to_va(frame_mfn(root));
+    p->tables = 1;
+    p->ram_frames = d->config.mem_bytes >> PAGE_SHIFT;
+    p->small_pages = d->config.small_pages;
+    d->physmap = p;
+    return 0;
+}
+
+/* Drops the frames of a leaf. */
+static void release_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    struct domain *d = context;
+    u64 count = level == 1 ? 1 : STAGE2_2M_FRAMES;
+    struct frame *f = frame_of(stage2_mfn(*entry));
+
+    (void)gfn;
+    *entry = 0;
+    for (u64 i = 0; i < count; i++)
+        frame_put(&f[i]);
+    d->frames -= count;
+}
+
+void physmap_destroy(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+
+    if (!p)
+        return;
+    tlb_flush_root(root_mfn(p));
+    stage2_each_leaf(p, release_leaf, d);
+    stage2_free_tables(p);
+    d->physmap = NULL;
+    hv_free(d, p, sizeof(*p));
+}
+
+enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
+{
+    struct physmap *p = d->physmap;
+    unsigned level;
+
+    if (gfn.v >= p->ram_frames)
+        return PHYSMAP_NONE;
+    u64 entry = *stage2_find(p, gfn.v, &level);
+    if (!stage2_present(entry))
+        return PHYSMAP_LAZY;
+    *mfn = mfn_of(stage2_mfn(entry).v + (level == 1 ? 0 : gfn.v % STAGE2_2M_FRAMES));
+    return PHYSMAP_RAM;
+}
+
+/* A 2 MiB leaf fits at this empty entry of level 2. */
+static bool large_fits(const struct physmap *p, u64 gfn)
+{
+    u64 first = gfn & ~(u64)(STAGE2_2M_FRAMES - 1);
+
+    return !p->small_pages && !p->dirty_log && first + STAGE2_2M_FRAMES <= p->ram_frames;
+}
+
+static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
+{
+    struct frame *f = frame_alloc_order(d->id, STAGE2_BITS);
+
+    if (!f)
+        return false;
+    for (u64 i = 0; i < STAGE2_2M_FRAMES; i++)
+        f[i].gfn = (u32)((gfn & ~(u64)(STAGE2_2M_FRAMES - 1)) + i);
+    *entry = stage2_leaf(frame_mfn(f), 2, true);
+    d->physmap->mapped_2m++;
+    d->frames += STAGE2_2M_FRAMES;
+    ledger_count(&d->ledger, LC_POPULATED_2M);
+    return true;
+}
+
+static int populate_small(struct domain *d, u64 gfn, u64 *entry)
+{
+    struct frame *f = frame_alloc(d->id);
+
+    if (!f)
+        return -ENOMEM;
+    f->gfn = (u32)gfn;
+    if (d->physmap->dirty_log)
+        f->flags |= FRAME_DIRTY;
+    *entry = stage2_leaf(frame_mfn(f), 1, true);
+    d->physmap->mapped_4k++;
+    d->frames++;
+    ledger_count(&d->ledger, LC_POPULATED_4K);
+    return 0;
+}
+
+int physmap_populate(struct domain *d, gfn_t gfn, mfn_t *mfn)
+{
+    struct physmap *p = d->physmap;
+    unsigned level;
+
+    if (gfn.v >= p->ram_frames)
+        return -ENOENT;
+    u64 *entry = stage2_find(p, gfn.v, &level);
+    if (!stage2_present(*entry)) {
+        if (level > 2 && !(entry = stage2_make(p, gfn.v, 2)))
+            return -ENOMEM;
+        level = MIN(level, 2);
+        if (level == 2 && !(large_fits(p, gfn.v) && populate_large(d, gfn.v, entry))) {
+            entry = stage2_make(p, gfn.v, 1);
+            level = 1;
+        }
+        if (!entry || (level == 1 && populate_small(d, gfn.v, entry)))
+            return -ENOMEM;
+    }
+    *mfn = mfn_of(stage2_mfn(*entry).v + (level == 1 ? 0 : gfn.v % STAGE2_2M_FRAMES));
+    return 0;
+}
+
+void *physmap_map(struct domain *d, gfn_t gfn)
+{
+    mfn_t mfn;
+
+    return physmap_populate(d, gfn, &mfn) == 0 ? mfn_to_va(mfn) : NULL;
+}
+
+/* Makes a 4 KiB leaf read-only and its frame clean. */
+static void protect_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    struct physmap *p = context;
+
+    (void)gfn;
+    (void)level;
+    if (!(*entry & stage2_format->write))
+        return;
+    *entry &= ~stage2_format->write;
+    frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
+    tlb_note_stale(root_mfn(p), TLB_ANY_GVA, stage2_mfn(*entry));
+}
+
+static int split_all(struct physmap *p)
+{
+    for (u64 gfn = 0; gfn < p->ram_frames; gfn += STAGE2_2M_FRAMES) {
+        unsigned level;
+        u64 *entry = stage2_find(p, gfn, &level);
+        if (level != 2 || !stage2_present(*entry))
+            continue;
+        int error = stage2_split(p, entry);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int physmap_dirty_start(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+    int error = split_all(p);
+
+    if (error)
+        return error;
+    p->dirty_log = true;
+    stage2_each_leaf(p, protect_leaf, p);
+    tlb_flush_root(root_mfn(p));
+    return 0;
+}
+
+static void unprotect_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    (void)context;
+    (void)gfn;
+    (void)level;
+    *entry |= stage2_format->write;
+    frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
+}
+
+void physmap_dirty_stop(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+
+    if (!p->dirty_log)
+        return;
+    p->dirty_log = false;
+    stage2_each_leaf(p, unprotect_leaf, p);
+}
+
+bool physmap_allow_write(struct domain *d, gfn_t gfn)
+{
+    struct physmap *p = d->physmap;
+    unsigned level;
+
+    if (gfn.v >= p->ram_frames)
+        return false;
+    u64 *entry = stage2_find(p, gfn.v, &level);
+    if (!stage2_present(*entry))
+        return false;
+    if (!(*entry & stage2_format->write)) {
+        *entry |= stage2_format->write;
+        frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
+    }
+    return true;
+}
+
+struct dirty_read {
+    struct physmap *map; /* being read */
+    u8 *bits;            /* out: one a gfn */
+    u64 gfns;            /* bits there is room for */
+    s64 found;           /* dirty ones */
+};
+
+static void read_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    struct dirty_read *r = context;
+
+    if (!(frame_of(stage2_mfn(*entry))->flags & FRAME_DIRTY) || gfn >= r->gfns)
+        return;
+    r->bits[gfn / 8] |= (u8)(1u << gfn % 8);
+    r->found++;
+    protect_leaf(r->map, gfn, level, entry);
+}
+
+s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns)
+{
+    struct dirty_read r = {.map = d->physmap, .bits = bits, .gfns = gfns};
+
+    if (!d->physmap->dirty_log)
+        return -EINVAL;
+    for (u64 i = 0; i < (gfns + 7) / 8; i++)
+        bits[i] = 0;
+    stage2_each_leaf(d->physmap, read_leaf, &r);
+    tlb_flush_root(root_mfn(d->physmap));
+    return r.found;
+}

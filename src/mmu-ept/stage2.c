@@ -1,0 +1,112 @@
+/*
+ * Building the second stage: tables of 512 entries, four levels, whatever the format of an entry.
+ *
+ * Invariants
+ *  - A table is a cleared frame of the hypervisor's, referred to by exactly one entry.
+ *  - Leaves are at level 1 or 2, never higher.
+ */
+#include "stage2.h"
+
+#include "errno.h"
+#include "frame.h"
+#include "layout.h"
+
+static u64 *table_of(u64 entry)
+{
+    return mfn_to_va(stage2_mfn(entry));
+}
+
+u64 *stage2_find(const struct physmap *p, u64 gfn, unsigned *level)
+{
+    u64 *table = p->root;
+
+    for (unsigned l = STAGE2_TOP;; l--) {
+        u64 *entry = &table[stage2_index(gfn, l)];
+        if (l == 1 || !stage2_present(*entry) || stage2_is_leaf(*entry, l)) {
+            *level = l;
+            return entry;
+        }
+        table = table_of(*entry);
+    }
+}
+
+static bool new_table(struct physmap *p, u64 *entry)
+{
+    struct frame *f = frame_alloc(DOMID_HYPERVISOR);
+
+    if (!f)
+        return false;
+    p->tables++;
+    *entry = mfn_to_mpa(frame_mfn(f)).v | stage2_format->table;
+    return true;
+}
+
+u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level)
+{
+    u64 *table = p->root;
+
+    for (unsigned l = STAGE2_TOP;; l--) {
+        u64 *entry = &table[stage2_index(gfn, l)];
+        if (l == level)
+            return entry;
+        if (!stage2_present(*entry)) {
+            if (!new_table(p, entry))
+                return NULL;
+        } else if (stage2_is_leaf(*entry, l)) {
+            return NULL;
+        }
+        table = table_of(*entry);
+    }
+}
+
+int stage2_split(struct physmap *p, u64 *entry)
+{
+    u64 old = *entry, table = 0;
+    bool write = old & stage2_format->write;
+
+    if (!new_table(p, &table))
+        return -ENOMEM;
+    u64 *to = table_of(table);
+    for (u64 i = 0; i < STAGE2_2M_FRAMES; i++)
+        to[i] = stage2_leaf(mfn_of(stage2_mfn(old).v + i), 1, write);
+    *entry = table;
+    p->mapped_2m--;
+    p->mapped_4k += STAGE2_2M_FRAMES;
+    return 0;
+}
+
+static void visit_table(u64 *table, unsigned level, u64 gfn,
+                        void (*visit)(void *, u64, unsigned, u64 *), void *context)
+{
+    for (u64 i = 0; i < 1u << STAGE2_BITS; i++) {
+        u64 *entry = &table[i], at = gfn + (i << (STAGE2_BITS * (level - 1)));
+        if (!stage2_present(*entry))
+            continue;
+        if (stage2_is_leaf(*entry, level))
+            visit(context, at, level, entry);
+        else
+            visit_table(table_of(*entry), level - 1, at, visit, context);
+    }
+}
+
+void stage2_each_leaf(struct physmap *p,
+                      void (*visit)(void *context, u64 gfn, unsigned level, u64 *entry),
+                      void *context)
+{
+    visit_table(p->root, STAGE2_TOP, 0, visit, context);
+}
+
+static void free_table(struct physmap *p, u64 *table, unsigned level)
+{
+    for (unsigned i = 0; level > 1 && i < 1u << STAGE2_BITS; i++)
+        if (stage2_present(table[i]) && !stage2_is_leaf(table[i], level))
+            free_table(p, table_of(table[i]), level - 1);
+    frame_put(frame_of(va_to_mfn(table)));
+    p->tables--;
+}
+
+void stage2_free_tables(struct physmap *p)
+{
+    free_table(p, p->root, STAGE2_TOP);
+    p->root = NULL;
+}

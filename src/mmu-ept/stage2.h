@@ -1,0 +1,75 @@
+/*
+ * A domain's second stage: the tables that translate its frame numbers to machine frames, and what
+ * is counted about them. The builder (stage2.c) is shared by all formats of entries; a format is
+ * data, in a file of its own (ept.c).
+ */
+#ifndef STAGE2_H
+#define STAGE2_H
+
+#include "types.h"
+
+enum stage2_levels { STAGE2_TOP = 4, STAGE2_BITS = 9, STAGE2_2M_FRAMES = 512 };
+
+/* How entries are written. */
+struct stage2_format {
+    u64 present; /* an entry with none of these bits maps nothing */
+    u64 table;   /* bits of an entry that points to a table */
+    u64 leaf;    /* bits of an entry that maps RAM, all rights, write-back */
+    u64 write;   /* the bit of a leaf that permits writes */
+    u64 page;    /* the bit that makes an entry above level 1 a leaf */
+    u64 address; /* the machine address in an entry */
+};
+extern const struct stage2_format ept_format;
+/* The processor's. */
+extern const struct stage2_format *stage2_format;
+
+struct physmap {
+    u64 *root;        /* the level-4 table */
+    u64 ram_frames;   /* RAM is gfn 0 .. ram_frames - 1 */
+    u64 tables;       /* frames that the tables take, the root included */
+    u64 mapped_4k;    /* leaves at level 1 */
+    u64 mapped_2m;    /* leaves at level 2 */
+    bool small_pages; /* no leaves at level 2 */
+    bool dirty_log;   /* leaves are write-protected until written */
+};
+
+static inline unsigned stage2_index(u64 gfn, unsigned level)
+{
+    return gfn >> (STAGE2_BITS * (level - 1)) & ((1u << STAGE2_BITS) - 1);
+}
+
+/* The entry that maps gfn, or the lowest empty one on the way to it; *level is where it is. */
+u64 *stage2_find(const struct physmap *p, u64 gfn, unsigned *level);
+/* The entry for gfn at a level, its tables made as needed; NULL: no memory, or a larger leaf is in
+ * the way (split it first). */
+u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level);
+/* Replaces a 2 MiB leaf by a table of 4 KiB leaves with the same rights. 0 or -ENOMEM. The
+ * translations stay the same, so nothing is flushed. */
+int stage2_split(struct physmap *p, u64 *entry);
+/* Calls visit for every leaf, lowest gfn first. */
+void stage2_each_leaf(struct physmap *p,
+                      void (*visit)(void *context, u64 gfn, unsigned level, u64 *entry),
+                      void *context);
+/* Gives the tables back; leaves are the caller's. */
+void stage2_free_tables(struct physmap *p);
+
+static inline u64 stage2_leaf(mfn_t mfn, unsigned level, bool write)
+{
+    const struct stage2_format *f = stage2_format;
+
+    return mfn_to_mpa(mfn).v | (write ? f->leaf : f->leaf & ~f->write) | (level > 1 ? f->page : 0);
+}
+static inline bool stage2_present(u64 entry)
+{
+    return entry & stage2_format->present;
+}
+static inline bool stage2_is_leaf(u64 entry, unsigned level)
+{
+    return level == 1 || entry & stage2_format->page;
+}
+static inline mfn_t stage2_mfn(u64 entry)
+{
+    return mpa_to_mfn(mpa_of(entry & stage2_format->address));
+}
+
+#endif
