@@ -1,0 +1,256 @@
+/*
+ * A guest's accesses to control and debug registers, EFER and XCR0: the checks that the processor
+ * would make, then the new value, then paging is told. Source: SDM, "MOV-Move to/from Control
+ * Registers", "MOV-Move to/from Debug Registers", "XSETBV", "Extended Feature Enable Register".
+ */
+#include "cpu.h"
+#include "cpuid_policy.h"
+#include "domain.h"
+#include "fpu.h"
+#include "lapic.h"
+#include "paging.h"
+#include "virt_ops.h"
+#include "x86.h"
+
+#define CR0_UPPER (~0xffffffffULL)
+/* Bits of CR0 that exist; the others read back as 0. */
+#define CR0_KNOWN                                                                                  \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
+     CR0_PG)
+#define CR4_KNOWN                                                                                  \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR |   \
+     CR4_OSXMMEXCPT | CR4_FSGSBASE)
+#define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
+enum debug_bits {
+    DR6_WRITABLE = 0xe00f,
+    DR7_FIXED_1 = 1 << 10,
+    DR7_FIXED_0 = 0xd800,
+    DR7_GD = 1 << 13,
+    DR6_BD = 1 << 13,
+};
+#define DR6_FIXED_1 0xffff0ff0ULL
+enum { REGISTER_RSP = 4 };
+
+/* Offsets of the general registers in struct regs, by their number in an encoding. */
+static const u8 gpr_offset[16] = {
+    offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx),
+    offsetof(struct regs, rbx), offsetof(struct regs, rsp), offsetof(struct regs, rbp),
+    offsetof(struct regs, rsi), offsetof(struct regs, rdi), offsetof(struct regs, r8),
+    offsetof(struct regs, r9),  offsetof(struct regs, r10), offsetof(struct regs, r11),
+    offsetof(struct regs, r12), offsetof(struct regs, r13), offsetof(struct regs, r14),
+    offsetof(struct regs, r15),
+};
+
+u64 cpu_gpr(struct vcpu *v, unsigned number)
+{
+    if (number == REGISTER_RSP)
+        return virt_get(v, VREG_RSP);
+    return *(u64 *)((char *)&v->regs + gpr_offset[number]);
+}
+
+void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value)
+{
+    if (number == REGISTER_RSP)
+        virt_set(v, VREG_RSP, value);
+    else
+        *(u64 *)((char *)&v->regs + gpr_offset[number]) = value;
+}
+
+static bool code_is_64bit(struct vcpu *v)
+{
+    struct segment cs;
+
+    virt_get_segment(v, SEG_CS, &cs);
+    return cs.attr & SEG_ATTR_L;
+}
+
+/* Tells paging that the root, or the mode, has changed. */
+static void load_root(struct vcpu *v)
+{
+    struct paging_fault f = {0};
+
+    if (paging_load_root(v, &f) == PAGING_KILL)
+        domain_end(v->domain, END_KILLED, 0, "%s", f.why);
+}
+
+bool cpu_write_cr0(struct vcpu *v, u64 value)
+{
+    u64 old = virt_get(v, VREG_CR0), efer = virt_get(v, VREG_EFER), changed = old ^ value;
+
+    if (value & CR0_UPPER || (value & CR0_NW && !(value & CR0_CD)) ||
+        (value & CR0_PG && !(value & CR0_PE)))
+        return false;
+    if (changed & CR0_PG && efer & EFER_LME) {
+        if (code_is_64bit(v) || (value & CR0_PG && !(virt_get(v, VREG_CR4) & CR4_PAE)))
+            return false;
+        virt_set(v, VREG_EFER, value & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA);
+    }
+    virt_set(v, VREG_CR0, (value & CR0_KNOWN) | CR0_ET);
+    if (changed & (CR0_PG | CR0_PE | CR0_WP)) {
+        paging_flush(v);
+        load_root(v);
+    }
+    return true;
+}
+
+bool cpu_write_cr3(struct vcpu *v, u64 value)
+{
+    if (virt_get(v, VREG_EFER) & EFER_LMA && value >> cpuid_policy_maxphyaddr())
+        return false;
+    virt_set(v, VREG_CR3, value);
+    load_root(v);
+    return true;
+}
+
+bool cpu_write_cr4(struct vcpu *v, u64 value)
+{
+    u64 known = CR4_KNOWN | (cpuid_policy_xsave() ? CR4_OSXSAVE : 0);
+    u64 changed = virt_get(v, VREG_CR4) ^ value;
+
+    if (value & ~known || (virt_get(v, VREG_EFER) & EFER_LMA && !(value & CR4_PAE)))
+        return false;
+    virt_set(v, VREG_CR4, value);
+    if (changed & (CR4_PSE | CR4_PAE | CR4_PGE)) {
+        paging_flush(v);
+        load_root(v);
+    }
+    return true;
+}
+
+bool cpu_write_efer(struct vcpu *v, u64 value)
+{
+    u64 old = virt_get(v, VREG_EFER);
+
+    if (value & ~EFER_KNOWN)
+        return false;
+    if ((old ^ value) & EFER_LME && virt_get(v, VREG_CR0) & CR0_PG)
+        return false;
+    virt_set(v, VREG_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+    if ((old ^ value) & EFER_NXE) {
+        paging_flush(v);
+        load_root(v);
+    }
+    return true;
+}
+
+static bool write_cr(struct vcpu *v, unsigned cr, u64 value)
+{
+    switch (cr) {
+    case 0:
+        return cpu_write_cr0(v, value);
+    case 3:
+        return cpu_write_cr3(v, value);
+    case 4:
+        return cpu_write_cr4(v, value);
+    case 8:
+        if (value >> 4)
+            return false;
+        lapic_set_cr8(v->lapic, value);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static u64 read_cr(struct vcpu *v, unsigned cr)
+{
+    switch (cr) {
+    case 0:
+        return virt_get(v, VREG_CR0);
+    case 3:
+        return virt_get(v, VREG_CR3);
+    case 4:
+        return virt_get(v, VREG_CR4);
+    default:
+        return lapic_cr8(v->lapic);
+    }
+}
+
+void cpu_exit_cr(struct vcpu *v, struct exit *e)
+{
+    /* "LMSW": loads the low four bits, and cannot clear PE. */
+    const u64 lmsw = CR0_PE | CR0_MP | CR0_EM | CR0_TS;
+    u64 cr0;
+    bool ok = true;
+
+    switch (e->cr_op) {
+    case CR_WRITE:
+        ok = write_cr(v, e->cr, cpu_gpr(v, e->gpr));
+        break;
+    case CR_READ:
+        cpu_set_gpr(v, e->gpr, read_cr(v, e->cr));
+        break;
+    case CR_CLTS:
+        ok = cpu_write_cr0(v, virt_get(v, VREG_CR0) & ~CR0_TS);
+        break;
+    case CR_LMSW:
+        cr0 = virt_get(v, VREG_CR0);
+        ok = cpu_write_cr0(v, (cr0 & ~(lmsw & ~CR0_PE)) | (e->port & lmsw));
+        break;
+    }
+    if (ok)
+        virt_skip(v, e->insn_len);
+    else
+        virt_inject_fault(v, VEC_GP, 0);
+}
+
+static u64 read_dr(struct vcpu *v, unsigned dr)
+{
+    if (dr < 4)
+        return v->dr[dr];
+    return dr == 6 ? v->dr6 : v->dr7;
+}
+
+static bool write_dr(struct vcpu *v, unsigned dr, u64 value)
+{
+    if (dr >= 4 && value >> 32)
+        return false;
+    if (dr < 4)
+        v->dr[dr] = value;
+    else if (dr == 6)
+        v->dr6 = (value & DR6_WRITABLE) | DR6_FIXED_1;
+    else
+        v->dr7 = (value & ~(u64)DR7_FIXED_0) | DR7_FIXED_1;
+    v->dr_loaded = false;
+    return true;
+}
+
+void cpu_exit_dr(struct vcpu *v, struct exit *e)
+{
+    unsigned dr = e->cr;
+
+    if (dr == 4 || dr == 5) {
+        if (virt_get(v, VREG_CR4) & CR4_DE) {
+            virt_inject_fault(v, VEC_UD, 0);
+            return;
+        }
+        dr += 2;
+    }
+    if (v->dr7 & DR7_GD) {
+        v->dr6 |= DR6_BD;
+        v->dr7 &= ~(u64)DR7_GD;
+        v->dr_loaded = false;
+        virt_inject_fault(v, VEC_DB, 0);
+        return;
+    }
+    if (e->in)
+        cpu_set_gpr(v, e->gpr, read_dr(v, dr));
+    else if (!write_dr(v, dr, cpu_gpr(v, e->gpr))) {
+        virt_inject_fault(v, VEC_GP, 0);
+        return;
+    }
+    virt_skip(v, e->insn_len);
+}
+
+void cpu_exit_xsetbv(struct vcpu *v, struct exit *e)
+{
+    u64 value = (u32)v->regs.rax | v->regs.rdx << 32;
+
+    if (!(virt_get(v, VREG_CR4) & CR4_OSXSAVE))
+        virt_inject_fault(v, VEC_UD, 0);
+    else if (virt_cpl(v) || (u32)v->regs.rcx || fpu_set_xcr0(v, value))
+        virt_inject_fault(v, VEC_GP, 0);
+    else
+        virt_skip(v, e->insn_len);
+}

@@ -1,0 +1,43 @@
+/*
+ * What the handlers of exits under full virtualization share.
+ */
+#ifndef CPU_H
+#define CPU_H
+
+#include "types.h"
+#include "virt.h"
+
+/* Once, after the vendor is up: the policy of CPUID. */
+void cpu_policy_init(void);
+/* cpuid.c: CPUID in the guest's registers. */
+void cpu_cpuid(struct vcpu *v);
+
+/* msr.c: false: #GP(0). */
+bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value);
+bool cpu_wrmsr(struct vcpu *v, u32 msr, u64 value);
+
+/* control_access.c: a guest's write to a control register; false: #GP(0). */
+bool cpu_write_cr0(struct vcpu *v, u64 value);
+bool cpu_write_cr3(struct vcpu *v, u64 value);
+bool cpu_write_cr4(struct vcpu *v, u64 value);
+bool cpu_write_efer(struct vcpu *v, u64 value);
+/* The exits that ask for these. */
+void cpu_exit_cr(struct vcpu *v, struct exit *e);
+void cpu_exit_dr(struct vcpu *v, struct exit *e);
+void cpu_exit_xsetbv(struct vcpu *v, struct exit *e);
+
+/* A general register by its number in an instruction's encoding; RSP is the VREG. */
+u64 cpu_gpr(struct vcpu *v, unsigned number);
+void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value);
+
+/* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
+void cpu_emulate(struct vcpu *v, const struct exit *e);
+
+/* guest_access_full.c: the physical address of a linear one, for reports; false if there is none.
+ */
+bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa);
+
+/* report.c: a domain is stopped because of an exit: the state on one screen, then domain_end. */
+void cpu_kill(struct vcpu *v, const struct exit *e, const char *why);
+
+#endif

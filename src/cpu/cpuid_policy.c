@@ -1,0 +1,281 @@
+/*
+ * What CPUID tells a fully virtualized guest: the machine's own answer, with only those features
+ * left that a guest may use here. A feature not named below is hidden, so that a newer processor
+ * brings nothing that nobody has thought about. Source: SDM, "CPUID-CPU Identification".
+ *
+ * Hidden on purpose: x2APIC and TSC-deadline (the local APIC is a model without them), MTRR, MCE
+ * and MCA (the machine's), PCID, SMEP, SMAP, UMIP, LA57, PKU (CR4 bits that not every mode
+ * virtualizes), MONITOR, VMX, SGX, performance monitoring, AVX-512 (its state is not switched).
+ */
+#include "cpuid_policy.h"
+
+#include "public/trivisor.h"
+
+enum leaf {
+    LEAF_VENDOR = 0,
+    LEAF_FEATURES = 1,
+    LEAF_CACHE_DESCRIPTORS = 2,
+    LEAF_CACHE = 4,
+    LEAF_EXTENDED_FEATURES = 7,
+    LEAF_XSAVE = 0xd,
+    BASIC_LEAVES = LEAF_XSAVE + 1,
+    CACHE_SUBLEAVES = 4,
+    XSAVE_SUBLEAVES = 3,
+    EXTENDED_LEAVES = 9,
+};
+#define LEAF_EXTENDED    0x80000000u
+#define LEAF_EXT_FEATURE 0x80000001u
+#define LEAF_EXT_ADDRESS 0x80000008u
+/* What hypervisors agree upon: EAX the TSC's rate, EBX the local APIC timer's, both in kHz. */
+#define LEAF_TIMING 0x40000010u
+
+/* "Feature Information Returned in the ECX Register" (leaf 1) */
+enum features_ecx {
+    F1C_SSE3 = 1 << 0,
+    F1C_PCLMULQDQ = 1 << 1,
+    F1C_SSSE3 = 1 << 9,
+    F1C_FMA = 1 << 12,
+    F1C_CX16 = 1 << 13,
+    F1C_SSE41 = 1 << 19,
+    F1C_SSE42 = 1 << 20,
+    F1C_MOVBE = 1 << 22,
+    F1C_POPCNT = 1 << 23,
+    F1C_AES = 1 << 25,
+    F1C_XSAVE = 1 << 26,
+    F1C_OSXSAVE = 1 << 27,
+    F1C_AVX = 1 << 28,
+    F1C_F16C = 1 << 29,
+    F1C_RDRAND = 1 << 30,
+    F1C_ALLOWED = F1C_SSE3 | F1C_PCLMULQDQ | F1C_SSSE3 | F1C_FMA | F1C_CX16 | F1C_SSE41 |
+                  F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_AVX | F1C_F16C |
+                  F1C_RDRAND,
+    F1C_NEEDS_XSAVE = F1C_XSAVE | F1C_AVX | F1C_FMA | F1C_F16C,
+};
+#define F1C_HYPERVISOR (1u << 31)
+
+/* "More on Feature Information Returned in the EDX Register" (leaf 1) */
+enum features_edx {
+    F1D_FPU = 1 << 0,
+    F1D_VME = 1 << 1,
+    F1D_DE = 1 << 2,
+    F1D_PSE = 1 << 3,
+    F1D_TSC = 1 << 4,
+    F1D_MSR = 1 << 5,
+    F1D_PAE = 1 << 6,
+    F1D_CX8 = 1 << 8,
+    F1D_APIC = 1 << 9,
+    F1D_SEP = 1 << 11,
+    F1D_PGE = 1 << 13,
+    F1D_CMOV = 1 << 15,
+    F1D_PAT = 1 << 16,
+    F1D_PSE36 = 1 << 17,
+    F1D_CLFSH = 1 << 19,
+    F1D_MMX = 1 << 23,
+    F1D_FXSR = 1 << 24,
+    F1D_SSE = 1 << 25,
+    F1D_SSE2 = 1 << 26,
+    F1D_ALLOWED = F1D_FPU | F1D_VME | F1D_DE | F1D_PSE | F1D_TSC | F1D_MSR | F1D_PAE | F1D_CX8 |
+                  F1D_APIC | F1D_SEP | F1D_PGE | F1D_CMOV | F1D_PAT | F1D_PSE36 | F1D_CLFSH |
+                  F1D_MMX | F1D_FXSR | F1D_SSE | F1D_SSE2,
+};
+enum features_ebx { F1B_APIC_ID_SHIFT = 24, F1B_KEPT = 0xffff, F1B_ONE_CPU = 1 << 16 };
+
+/* "Structured Extended Feature Flags" (leaf 7, subleaf 0), EBX */
+enum extended_ebx {
+    F7B_FSGSBASE = 1 << 0,
+    F7B_BMI1 = 1 << 3,
+    F7B_AVX2 = 1 << 5,
+    F7B_BMI2 = 1 << 8,
+    F7B_ERMS = 1 << 9,
+    F7B_RDSEED = 1 << 18,
+    F7B_ADX = 1 << 19,
+    F7B_CLFLUSHOPT = 1 << 23,
+    F7B_CLWB = 1 << 24,
+    F7B_SHA = 1 << 29,
+    F7B_ALLOWED = F7B_FSGSBASE | F7B_BMI1 | F7B_AVX2 | F7B_BMI2 | F7B_ERMS | F7B_RDSEED | F7B_ADX |
+                  F7B_CLFLUSHOPT | F7B_CLWB | F7B_SHA,
+};
+
+/* Extended function 0x80000001 */
+enum extended_features {
+    FXC_LAHF = 1 << 0,
+    FXC_ABM = 1 << 5,
+    FXC_PREFETCHW = 1 << 8,
+    FXC_ALLOWED = FXC_LAHF | FXC_ABM | FXC_PREFETCHW,
+    FXD_SYSCALL = 1 << 11,
+    FXD_NX = 1 << 20,
+    FXD_PAGE1GB = 1 << 26,
+    FXD_RDTSCP = 1 << 27,
+    FXD_LM = 1 << 29,
+    FXD_ALLOWED = FXD_SYSCALL | FXD_NX | FXD_PAGE1GB | FXD_LM,
+};
+
+/* "Processor Extended State Enumeration" (leaf 0xd) */
+enum xsave_leaf {
+    XSAVE_OPT = 1 << 0,
+    XSAVE_COMPACT = 1 << 1,
+    XSAVE_XGETBV1 = 1 << 2,
+    XSAVE_LEGACY_BYTES = 576, /* x87, SSE and the header */
+    XSAVE_AVX = 1 << 2,       /* of XCR0 */
+};
+enum cache_leaf { CACHE_KEPT = 0x3fff }; /* EAX without the counts of sharing processors */
+enum address_leaf { ADDRESS_KEPT = 0xffff, PHYSICAL_BITS = 0xff };
+
+/* The static part of the answers. */
+static u32 basic[BASIC_LEAVES][CPUID_REGISTERS];
+static u32 cache[CACHE_SUBLEAVES][CPUID_REGISTERS];
+static u32 xsave[XSAVE_SUBLEAVES][CPUID_REGISTERS];
+static u32 extended[EXTENDED_LEAVES][CPUID_REGISTERS];
+static u32 timing_khz;
+
+typedef void (*cpuid_host)(u32 leaf, u32 subleaf, u32 out[CPUID_REGISTERS]);
+
+static void clear(u32 leaf[CPUID_REGISTERS])
+{
+    for (unsigned i = 0; i < CPUID_REGISTERS; i++)
+        leaf[i] = 0;
+}
+
+static void mask_features(bool with_xsave)
+{
+    u32 *f = basic[LEAF_FEATURES];
+
+    f[CPUID_EBX] = (f[CPUID_EBX] & F1B_KEPT) | F1B_ONE_CPU;
+    f[CPUID_ECX] &= F1C_ALLOWED;
+    if (!with_xsave)
+        f[CPUID_ECX] &= ~(u32)F1C_NEEDS_XSAVE;
+    f[CPUID_ECX] |= F1C_HYPERVISOR;
+    f[CPUID_EDX] &= F1D_ALLOWED;
+    f = basic[LEAF_EXTENDED_FEATURES];
+    f[CPUID_EAX] = 0; /* no further subleaves */
+    f[CPUID_EBX] &= F7B_ALLOWED;
+    if (!with_xsave)
+        f[CPUID_EBX] &= ~(u32)F7B_AVX2;
+    f[CPUID_ECX] = f[CPUID_EDX] = 0;
+}
+
+static void init_xsave(cpuid_host host, u64 features)
+{
+    for (u32 i = 0; i < XSAVE_SUBLEAVES; i++)
+        clear(xsave[i]);
+    if (!features)
+        return;
+    host(LEAF_XSAVE, 1, xsave[1]);
+    xsave[1][CPUID_EAX] &= XSAVE_OPT | XSAVE_COMPACT | XSAVE_XGETBV1;
+    xsave[1][CPUID_EBX] = xsave[1][CPUID_ECX] = xsave[1][CPUID_EDX] = 0;
+    if (features & XSAVE_AVX)
+        host(LEAF_XSAVE, 2, xsave[2]);
+    xsave[0][CPUID_EAX] = (u32)features;
+    xsave[0][CPUID_ECX] = MAX(XSAVE_LEGACY_BYTES, xsave[2][CPUID_EAX] + xsave[2][CPUID_EBX]);
+    xsave[0][CPUID_EDX] = (u32)(features >> 32);
+}
+
+static void init_extended(cpuid_host host, bool rdtscp)
+{
+    u32 last = LEAF_EXTENDED + EXTENDED_LEAVES - 1;
+
+    for (u32 i = 0; i < EXTENDED_LEAVES; i++)
+        clear(extended[i]);
+    host(LEAF_EXTENDED, 0, extended[0]);
+    last = MIN(last, extended[0][CPUID_EAX]);
+    for (u32 leaf = LEAF_EXTENDED; leaf <= last && last >= LEAF_EXTENDED; leaf++)
+        host(leaf, 0, extended[leaf - LEAF_EXTENDED]);
+    extended[0][CPUID_EAX] = last;
+    u32 *f = extended[LEAF_EXT_FEATURE - LEAF_EXTENDED];
+    f[CPUID_ECX] &= FXC_ALLOWED;
+    f[CPUID_EDX] &= FXD_ALLOWED | (rdtscp ? (u32)FXD_RDTSCP : 0);
+    clear(extended[7]); /* power management */
+    f = extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED];
+    f[CPUID_EAX] &= ADDRESS_KEPT;
+    f[CPUID_EBX] = f[CPUID_ECX] = f[CPUID_EDX] = 0;
+}
+
+void cpuid_policy_init(cpuid_host host, u64 features, bool rdtscp, u32 tsc_khz)
+{
+    static const u8 kept[] = {LEAF_FEATURES, LEAF_CACHE_DESCRIPTORS, LEAF_EXTENDED_FEATURES};
+    u32 last;
+
+    timing_khz = tsc_khz;
+    for (u32 i = 0; i < BASIC_LEAVES; i++)
+        clear(basic[i]);
+    host(LEAF_VENDOR, 0, basic[LEAF_VENDOR]);
+    last = basic[LEAF_VENDOR][CPUID_EAX] = MIN(basic[LEAF_VENDOR][CPUID_EAX], (u32)LEAF_XSAVE);
+    for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+        if (kept[i] <= last)
+            host(kept[i], 0, basic[kept[i]]);
+    mask_features(features != 0);
+    for (u32 i = 0; i < CACHE_SUBLEAVES; i++) {
+        clear(cache[i]);
+        if (last >= LEAF_CACHE)
+            host(LEAF_CACHE, i, cache[i]);
+        cache[i][CPUID_EAX] &= CACHE_KEPT;
+    }
+    init_xsave(host, last >= LEAF_XSAVE ? features : 0);
+    init_extended(host, rdtscp);
+}
+
+static void copy(u32 out[CPUID_REGISTERS], const u32 from[CPUID_REGISTERS])
+{
+    for (unsigned i = 0; i < CPUID_REGISTERS; i++)
+        out[i] = from[i];
+}
+
+static void answer_subleaves(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v,
+                             u32 out[CPUID_REGISTERS])
+{
+    clear(out);
+    if (leaf == LEAF_CACHE && subleaf < CACHE_SUBLEAVES)
+        copy(out, cache[subleaf]);
+    if (leaf == LEAF_EXTENDED_FEATURES && subleaf == 0)
+        copy(out, basic[leaf]);
+    if (leaf != LEAF_XSAVE || subleaf >= XSAVE_SUBLEAVES)
+        return;
+    copy(out, xsave[subleaf]);
+    /* The size of the area for what is enabled now. */
+    if (subleaf == 0 && out[CPUID_EAX])
+        out[CPUID_EBX] = v->xcr0 & XSAVE_AVX ? out[CPUID_ECX] : XSAVE_LEGACY_BYTES;
+}
+
+void cpuid_policy(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v, u32 out[CPUID_REGISTERS])
+{
+    if (leaf < BASIC_LEAVES) {
+        if (leaf == LEAF_CACHE || leaf == LEAF_EXTENDED_FEATURES || leaf == LEAF_XSAVE) {
+            answer_subleaves(leaf, subleaf, v, out);
+            return;
+        }
+        copy(out, basic[leaf]);
+        if (leaf == LEAF_FEATURES) {
+            out[CPUID_EBX] |= v->apic_id << F1B_APIC_ID_SHIFT;
+            out[CPUID_ECX] |= v->osxsave ? (u32)F1C_OSXSAVE : 0;
+        }
+    } else if (leaf - LEAF_EXTENDED < EXTENDED_LEAVES) {
+        copy(out, extended[leaf - LEAF_EXTENDED]);
+    } else if (leaf == TRIVISOR_CPUID_LEAF) {
+        out[CPUID_EAX] = LEAF_TIMING;
+        out[CPUID_EBX] = TRIVISOR_CPUID_EBX;
+        out[CPUID_ECX] = TRIVISOR_CPUID_ECX;
+        out[CPUID_EDX] = TRIVISOR_CPUID_EDX;
+    } else if (leaf == LEAF_TIMING) {
+        clear(out);
+        out[CPUID_EAX] = out[CPUID_EBX] = timing_khz;
+    } else {
+        clear(out);
+    }
+}
+
+bool cpuid_policy_xsave(void)
+{
+    return basic[LEAF_FEATURES][CPUID_ECX] & F1C_XSAVE;
+}
+
+u8 cpuid_policy_maxphyaddr(void)
+{
+    u32 bits = extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED][CPUID_EAX] & PHYSICAL_BITS;
+
+    return bits ? (u8)bits : 36;
+}
+
+bool cpuid_policy_page1gb(void)
+{
+    return extended[LEAF_EXT_FEATURE - LEAF_EXTENDED][CPUID_EDX] & FXD_PAGE1GB;
+}

@@ -1,0 +1,31 @@
+/*
+ * What CPUID tells a fully virtualized guest.
+ */
+#ifndef CPUID_POLICY_H
+#define CPUID_POLICY_H
+
+#include "types.h"
+
+enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGISTERS };
+
+/* What of the answer depends on the vcpu and the moment. */
+struct cpuid_vcpu {
+    u32 apic_id;  /* its local APIC's */
+    bool osxsave; /* CR4.OSXSAVE */
+    u64 xcr0;     /* its XCR0 */
+};
+
+/* Reads the machine's leaves through `host` and masks them, once at boot. features: the XCR0 bits
+ * that guests may set; rdtscp: RDTSCP works in a guest; tsc_khz: the TSC's rate. */
+void cpuid_policy_init(void (*host)(u32 leaf, u32 subleaf, u32 out[CPUID_REGISTERS]), u64 features,
+                       bool rdtscp, u32 tsc_khz);
+/* The answer. Leaves that are hidden or do not exist are zero. */
+void cpuid_policy(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v, u32 out[CPUID_REGISTERS]);
+/* XSAVE, and NX, 1 GiB pages, as the guest is told. */
+bool cpuid_policy_xsave(void);
+/* Physical address bits (leaf 0x80000008). */
+u8 cpuid_policy_maxphyaddr(void);
+/* 1 GiB pages. */
+bool cpuid_policy_page1gb(void);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * Building a fully virtualized domain: its RAM, its devices, its image, and vcpu 0 as the PVH entry
+ * wants it: 32-bit protected mode, flat segments, paging off, EBX = start_info. Source:
+ * xen/arch-x86/hvm/start_info.h; Xen's "x86/HVM direct boot ABI".
+ */
+#include "boot.h"
+#include "devices.h"
+#include "domain.h"
+#include "elf_image.h"
+#include "errno.h"
+#include "guest_access.h"
+#include "lapic.h"
+#include "log.h"
+#include "paging.h"
+#include "physmap.h"
+#include "port.h"
+#include "virt.h"
+#include "x86.h"
+
+#include <xen/arch-x86/hvm/start_info.h>
+
+#include <string.h>
+
+/* The start of day, on a page of its own and the command line on the next one. */
+struct start_of_day {
+    struct hvm_start_info info;              /* what EBX points to */
+    struct hvm_memmap_table_entry memory[2]; /* RAM, the local APIC */
+};
+enum start_layout {
+    START_LOW = 0x1000, /* below the image, which is usually at 1 MiB */
+    START_BYTES = 2 * PAGE_SIZE,
+    START_CMDLINE = PAGE_SIZE,
+};
+
+static int fail(char *why, size_t whysize, int error, const char *sentence)
+{
+    format_text(why, whysize, "%s", sentence);
+    return error;
+}
+
+/* Copies an image's segments to where they go; the rest of the memory is zero already. */
+static int load_segments(struct domain *d, const struct elf_image *image, char *why, size_t whysize)
+{
+    for (u32 i = 0; i < image->segments; i++) {
+        const struct elf_segment *s = &image->segment[i];
+
+        if (s->memsz > d->config.mem_bytes || s->paddr > d->config.mem_bytes - s->memsz) {
+            format_text(why, whysize, "its image reaches 0x%lx, beyond mem=%luK",
+                        s->paddr + s->memsz, d->config.mem_bytes >> 10);
+            return -ENOMEM;
+        }
+        if (guest_phys_write(d, s->paddr, s->bytes, s->filesz) != s->filesz)
+            return fail(why, whysize, -ENOMEM, "there is not enough memory for its image");
+    }
+    return 0;
+}
+
+/* Writes start_info and what it points to; *gpa is where. */
+static int write_start_info(struct domain *d, const struct elf_image *image, u64 *gpa, char *why,
+                            size_t whysize)
+{
+    u64 at = image->start >= START_LOW + START_BYTES ? START_LOW : PAGE_ALIGN_UP(image->end);
+    const char *cmdline = d->image->cmdline;
+    struct start_of_day start = {
+        .info =
+            {
+                .magic = XEN_HVM_START_MAGIC_VALUE,
+                .version = 1,
+                .cmdline_paddr = at + START_CMDLINE,
+                .memmap_paddr = at + offsetof(struct start_of_day, memory),
+                .memmap_entries = ARRAY_SIZE(start.memory),
+            },
+        .memory =
+            {
+                {.size = d->config.mem_bytes, .type = XEN_HVM_MEMMAP_TYPE_RAM},
+                {.addr = LAPIC_DEFAULT_BASE,
+                 .size = PAGE_SIZE,
+                 .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
+            },
+    };
+
+    if (guest_phys_write(d, at, &start, sizeof(start)) != sizeof(start) ||
+        guest_phys_write(d, at + START_CMDLINE, cmdline, strlen(cmdline) + 1) !=
+            strlen(cmdline) + 1)
+        return fail(why, whysize, -ENOMEM, "mem= leaves no room for its start_info");
+    *gpa = at;
+    return 0;
+}
+
+static int populate(struct domain *d, char *why, size_t whysize)
+{
+    mfn_t mfn;
+
+    for (u64 gfn = 0; d->config.eager && gfn < d->config.mem_bytes >> PAGE_SHIFT; gfn++)
+        if (physmap_populate(d, gfn_of(gfn), &mfn))
+            return fail(why, whysize, -ENOMEM, "there is not enough memory to fill its RAM");
+    return 0;
+}
+
+/* "Xen x86/HVM direct boot ABI": the state at entry. */
+static void set_registers(struct vcpu *v, u64 entry, u64 start_info)
+{
+    enum { CODE = 0xb, DATA = 0x3, TSS32_BUSY = 0xb, TSS_LIMIT = 0x67 };
+    const u16 flat = SEG_ATTR_S | SEG_ATTR_P | SEG_ATTR_DB | SEG_ATTR_G;
+    const struct segment code = {.limit = ~0u, .attr = flat | CODE};
+    const struct segment data = {.limit = ~0u, .attr = flat | DATA};
+    const struct segment tr = {.limit = TSS_LIMIT, .attr = SEG_ATTR_P | TSS32_BUSY};
+    const struct segment none = {.attr = SEG_ATTR_UNUSABLE};
+
+    v->regs = (struct regs){.rbx = start_info};
+    virt_set_segment(v, SEG_CS, &code);
+    virt_set_segment(v, SEG_SS, &data);
+    virt_set_segment(v, SEG_DS, &data);
+    virt_set_segment(v, SEG_ES, &data);
+    virt_set_segment(v, SEG_FS, &data);
+    virt_set_segment(v, SEG_GS, &data);
+    virt_set_segment(v, SEG_LDTR, &none);
+    virt_set_segment(v, SEG_TR, &tr);
+    virt_set(v, VREG_RIP, entry);
+    virt_set(v, VREG_RSP, 0);
+    virt_set(v, VREG_RFLAGS, RFLAGS_FIXED);
+    virt_set(v, VREG_CR0, CR0_PE | CR0_ET);
+    virt_set(v, VREG_CR3, 0);
+    virt_set(v, VREG_CR4, 0);
+    virt_set(v, VREG_EFER, 0);
+}
+
+static int attach_devices(struct domain *d)
+{
+    int error = io_space_init(d);
+
+    if (!error)
+        error = uart_attach(d);
+    if (!error)
+        error = end_port_attach(d);
+    if (!error)
+        error = lapic_attach(d);
+    return error;
+}
+
+static int ready_vcpus(struct domain *d)
+{
+    int error = 0;
+
+    for (u32 i = 0; i < d->vcpu_count && !error; i++) {
+        error = lapic_init(d->vcpu[i]);
+        if (!error)
+            error = paging_vcpu_init(d->vcpu[i]);
+    }
+    return error;
+}
+
+int domain_build(struct domain *d, char *why, size_t whysize)
+{
+    const struct module *m = d->image;
+    struct elf_image image;
+    struct paging_fault f = {0};
+    u64 start_info;
+    int error = elf_image_parse(module_bytes(m), m->end - m->start, &image, why, whysize);
+
+    if (error)
+        return error;
+    if (image.notes.phys32_entry == ELF_NOTE_ABSENT || image.notes.phys32_entry >> 32)
+        return fail(why, whysize, -ENOEXEC,
+                    "its ELF has no note XEN_ELFNOTE_PHYS32_ENTRY with a 32-bit address: it cannot "
+                    "be entered under full virtualization");
+    if (d->config.mem_bytes > LAPIC_DEFAULT_BASE)
+        return fail(why, whysize, -EINVAL, "mem= reaches the local APIC: at most 4074M");
+    if (physmap_init(d) || attach_devices(d))
+        return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
+    error = load_segments(d, &image, why, whysize);
+    if (!error)
+        error = write_start_info(d, &image, &start_info, why, whysize);
+    if (!error)
+        error = populate(d, why, whysize);
+    if (error)
+        return error;
+    if (ready_vcpus(d))
+        return fail(why, whysize, -ENOMEM, "there is no memory for its vcpus");
+    set_registers(d->vcpu[0], image.notes.phys32_entry, start_info);
+    if (paging_load_root(d->vcpu[0], &f) == PAGING_KILL)
+        return fail(why, whysize, -ENOMEM, f.why);
+    return 0;
+}
+
+void domain_unbuild(struct domain *d)
+{
+    physmap_destroy(d);
+    io_space_destroy(d);
+}

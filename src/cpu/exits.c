@@ -1,0 +1,209 @@
+/*
+ * From an exit to its handler. A handler leaves the guest so that it can be entered again, blocked,
+ * or its domain ended.
+ */
+#include "cpu.h"
+#include "domain.h"
+#include "errno.h"
+#include "event.h"
+#include "host_trap.h"
+#include "lapic.h"
+#include "log.h"
+#include "paging.h"
+#include "port.h"
+#include "sched.h"
+#include "trivisor_op.h"
+#include "virt_ops.h"
+#include "x86.h"
+
+#include "public/trivisor.h"
+
+typedef void (*exit_handler)(struct vcpu *v, struct exit *e);
+
+/* "DR6": the bits that come with a debug exception. */
+enum { DB_BITS = 0x600f };
+
+/* Only those in vmx/setup.c's bitmap arrive; all but the machine check are the guest's own. */
+static void on_exception(struct vcpu *v, struct exit *e)
+{
+    if (e->vector == VEC_MC)
+        panic("machine check in a guest");
+    if (e->vector == VEC_DB) {
+        v->dr6 = (v->dr6 & ~(u64)DB_BITS) | (e->gva & DB_BITS);
+        if (e->insn_len)
+            virt_skip(v, e->insn_len);
+        virt_ops->completed(v, false);
+    }
+    virt_inject_fault(v, e->vector, e->error);
+}
+
+static void on_memory(struct vcpu *v, struct exit *e)
+{
+    struct paging_fault f;
+
+    switch (paging_fault(v, e, &f)) {
+    case PAGING_FIXED:
+        break;
+    case PAGING_INJECT:
+        virt_inject_page_fault(v, f.cr2, f.error);
+        break;
+    case PAGING_EMULATE:
+        e->gpa = f.gpa;
+        cpu_emulate(v, e);
+        break;
+    case PAGING_KILL:
+        cpu_kill(v, e, f.why);
+        break;
+    }
+}
+
+static void on_interrupt(struct vcpu *v, struct exit *e)
+{
+    (void)v;
+    host_interrupt(e->vector);
+}
+
+/* The run loop looks at the clock and at what is pending by itself. */
+static void on_nothing(struct vcpu *v, struct exit *e)
+{
+    (void)v;
+    (void)e;
+}
+
+static void on_cpuid(struct vcpu *v, struct exit *e)
+{
+    cpu_cpuid(v);
+    virt_skip(v, e->insn_len);
+}
+
+static void on_hlt(struct vcpu *v, struct exit *e)
+{
+    virt_skip(v, e->insn_len);
+    if (!(virt_get(v, VREG_RFLAGS) & RFLAGS_IF))
+        domain_end(v->domain, END_CRASH, 0, "it halted with interrupts off: nothing can wake it");
+    else if (!event_pending(v))
+        sched_block(v);
+}
+
+static void on_io(struct vcpu *v, struct exit *e)
+{
+    u64 mask = ~0ULL >> (64 - 8 * e->size);
+
+    if (e->string) {
+        cpu_emulate(v, e);
+        return;
+    }
+    if (e->in) {
+        u64 value = port_read(v->domain, e->port, e->size);
+        /* A 32-bit result clears the upper half of RAX. */
+        v->regs.rax = e->size == 4 ? value : (v->regs.rax & ~mask) | value;
+    } else {
+        port_write(v->domain, e->port, e->size, (u32)(v->regs.rax & mask));
+    }
+    virt_skip(v, e->insn_len);
+}
+
+static void on_rdmsr(struct vcpu *v, struct exit *e)
+{
+    u64 value;
+
+    if (!cpu_rdmsr(v, (u32)v->regs.rcx, &value)) {
+        virt_inject_fault(v, VEC_GP, 0);
+        return;
+    }
+    v->regs.rax = (u32)value;
+    v->regs.rdx = value >> 32;
+    virt_skip(v, e->insn_len);
+}
+
+static void on_wrmsr(struct vcpu *v, struct exit *e)
+{
+    if (cpu_wrmsr(v, (u32)v->regs.rcx, (u32)v->regs.rax | v->regs.rdx << 32))
+        virt_skip(v, e->insn_len);
+    else
+        virt_inject_fault(v, VEC_GP, 0);
+}
+
+static void on_invlpg(struct vcpu *v, struct exit *e)
+{
+    paging_invalidate(v, e->gva);
+    virt_skip(v, e->insn_len);
+}
+
+static void on_misconfig(struct vcpu *v, struct exit *e)
+{
+    cpu_kill(v, e, "misconfigured second-stage entry");
+}
+
+static void on_vmcall(struct vcpu *v, struct exit *e)
+{
+    struct regs *r = &v->regs;
+
+    if (virt_cpl(v))
+        r->rax = (u64)-EPERM;
+    else if ((u32)r->rax != TRIVISOR_HYPERCALL)
+        r->rax = (u64)-ENOSYS;
+    else
+        r->rax = (u64)trivisor_op(v, r->rdi, r->rsi, LC_EXIT_VMCALL);
+    virt_skip(v, e->insn_len);
+}
+
+/* Nothing that a guest does reaches the machine's caches. */
+static void on_wbinvd(struct vcpu *v, struct exit *e)
+{
+    virt_skip(v, e->insn_len);
+}
+
+static void on_task_switch(struct vcpu *v, struct exit *e)
+{
+    cpu_kill(v, e, "hardware task switch");
+}
+
+static void on_triple_fault(struct vcpu *v, struct exit *e)
+{
+    virt_report(v, e);
+    domain_end(v->domain, END_CRASH, 0, "triple fault at %lx", virt_get(v, VREG_RIP));
+}
+
+static void on_unsupported(struct vcpu *v, struct exit *e)
+{
+    (void)e;
+    virt_inject_fault(v, VEC_UD, 0);
+}
+
+static void on_failed_entry(struct vcpu *v, struct exit *e)
+{
+    (void)e;
+    domain_end(v->domain, END_KILLED, 0, "the processor refused to enter it");
+}
+
+static const exit_handler handlers[EXIT_REASONS] = {
+    [EXIT_EXCEPTION] = on_exception,
+    [EXIT_PAGE_FAULT] = on_memory,
+    [EXIT_INTERRUPT] = on_interrupt,
+    [EXIT_PREEMPTION] = on_nothing,
+    [EXIT_WINDOW] = on_nothing,
+    [EXIT_CPUID] = on_cpuid,
+    [EXIT_HLT] = on_hlt,
+    [EXIT_IO] = on_io,
+    [EXIT_RDMSR] = on_rdmsr,
+    [EXIT_WRMSR] = on_wrmsr,
+    [EXIT_CR] = cpu_exit_cr,
+    [EXIT_DR] = cpu_exit_dr,
+    [EXIT_INVLPG] = on_invlpg,
+    [EXIT_STAGE2] = on_memory,
+    [EXIT_MISCONFIG] = on_misconfig,
+    [EXIT_HYPERCALL] = on_vmcall,
+    [EXIT_SYSCALL] = on_unsupported,
+    [EXIT_XSETBV] = cpu_exit_xsetbv,
+    [EXIT_WBINVD] = on_wbinvd,
+    [EXIT_TASK_SWITCH] = on_task_switch,
+    [EXIT_TRIPLE_FAULT] = on_triple_fault,
+    [EXIT_UNSUPPORTED] = on_unsupported,
+    [EXIT_FAILED_ENTRY] = on_failed_entry,
+};
+
+void virt_handle_exit(struct vcpu *v, struct exit *e)
+{
+    handlers[e->reason](v, e);
+}

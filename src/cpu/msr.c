@@ -1,0 +1,103 @@
+/*
+ * The MSRs that exit: what a guest reads and writes there. Those that are not in the table do not
+ * exist for a guest: #GP(0). (Those that do not exit are listed in vmx/msr_bitmap.c.)
+ */
+#include "cpu.h"
+#include "lapic.h"
+#include "sched.h"
+#include "virt_ops.h"
+#include "x86.h"
+
+enum apic_base_bits { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLE = 1 << 11 };
+enum misc_enable_bits { MISC_FAST_STRINGS = 1 << 0 };
+#define PAT_RESERVED_BITS 0xf8f8f8f8f8f8f8f8ULL
+
+struct msr_policy {
+    u32 msr;                                  /* its number */
+    u64 (*read)(struct vcpu *v);              /* NULL: reads as 0 */
+    bool (*write)(struct vcpu *v, u64 value); /* NULL: writes are ignored; false: #GP(0) */
+};
+
+static u64 read_tsc(struct vcpu *v)
+{
+    (void)v;
+    return sched_now();
+}
+
+static u64 read_apic_base(struct vcpu *v)
+{
+    return LAPIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+}
+
+/* The local APIC neither moves nor goes away. */
+static bool write_apic_base(struct vcpu *v, u64 value)
+{
+    return value == read_apic_base(v);
+}
+
+static u64 read_misc_enable(struct vcpu *v)
+{
+    (void)v;
+    return MISC_FAST_STRINGS;
+}
+
+static u64 read_pat(struct vcpu *v)
+{
+    return v->virt->pat;
+}
+
+/* "Page Attribute Table (PAT)": eight types of 0, 1, 4, 5, 6 or 7. */
+static bool write_pat(struct vcpu *v, u64 value)
+{
+    if (value & PAT_RESERVED_BITS)
+        return false;
+    for (unsigned i = 0; i < 64; i += 8) {
+        u64 type = value >> i & 7;
+        if (type == 2 || type == 3)
+            return false;
+    }
+    v->virt->pat = value;
+    return true;
+}
+
+static u64 read_efer(struct vcpu *v)
+{
+    return virt_get(v, VREG_EFER);
+}
+
+enum other_msr { MSR_BIOS_SIGN_ID = 0x8b };
+
+static const struct msr_policy policy[] = {
+    {MSR_EFER, read_efer, cpu_write_efer},
+    {MSR_TSC, read_tsc, NULL},
+    {MSR_APIC_BASE, read_apic_base, write_apic_base},
+    {MSR_PAT, read_pat, write_pat},
+    {MSR_MISC_ENABLE, read_misc_enable, NULL},
+    {MSR_BIOS_SIGN_ID, NULL, NULL},
+    {MSR_DEBUGCTL, NULL, NULL},
+};
+
+static const struct msr_policy *find(u32 msr)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(policy); i++)
+        if (policy[i].msr == msr)
+            return &policy[i];
+    return NULL;
+}
+
+bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value)
+{
+    const struct msr_policy *p = find(msr);
+
+    if (!p)
+        return false;
+    *value = p->read ? p->read(v) : 0;
+    return true;
+}
+
+bool cpu_wrmsr(struct vcpu *v, u32 msr, u64 value)
+{
+    const struct msr_policy *p = find(msr);
+
+    return p && (!p->write || p->write(v, value));
+}

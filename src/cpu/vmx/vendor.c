@@ -1,0 +1,52 @@
+/*
+ * VT-x as a vendor behind virt_ops.h.
+ */
+#include "insn.h"
+#include "vmx.h"
+#include "x86.h"
+
+/* "Discovering Support for VMX" */
+static bool vmx_present(void)
+{
+    enum { CPUID_VMX = 1 << 5 };
+
+    return cpuid(1, 0).ecx & CPUID_VMX;
+}
+
+static void vmx_init(void)
+{
+    vmx_capability_init();
+    vmx_switch_on();
+    if (!vmx_cap.timer)
+        vmx_slice_init();
+}
+
+static bool vmx_has_rdtscp(void)
+{
+    return vmx_cap.proc2 & PROC2_RDTSCP;
+}
+
+extern const struct virt_ops vmx_ops;
+const struct virt_ops vmx_ops = {
+    .name = "vt-x",
+    .present = vmx_present,
+    .init = vmx_init,
+    .has_rdtscp = vmx_has_rdtscp,
+    .create = vmx_create,
+    .destroy = vmx_destroy,
+    .load = vmx_load,
+    .put = vmx_put,
+    .run = vmx_run,
+    .read_reg = vmx_read_reg,
+    .get_segment = vmx_get_segment,
+    .set_segment = vmx_set_segment,
+    .cpl = vmx_cpl,
+    .blocking = vmx_blocking,
+    .completed = vmx_completed,
+    .report = vmx_report,
+    .flush_page = vmx_flush_page,
+    .flush_root = vmx_flush_root,
+    .flush_all = vmx_flush_all,
+};
+
+const struct virt_ops *const virt_vendors[] = {&vmx_ops, NULL};

@@ -1,0 +1,137 @@
+/*
+ * VT-x: what its files share.
+ *
+ * Invariant: vmread and vmwrite act on the VMCS that is current on the processor, which is that
+ * of the vcpu last given to vmx_load. Every function below that takes a vcpu and touches its VMCS
+ * calls vmx_make_current first or is only called for the loaded one.
+ */
+#ifndef VMX_H
+#define VMX_H
+
+#include "types.h"
+#include "virt_ops.h"
+#include "vmcs.h"
+#include "vmx_insn.h"
+
+/* What this processor offers, and the controls that follow; set once by vmx_capability_init. */
+struct vmx_capability {
+    u32 revision;     /* VMCS revision identifier */
+    u32 pin;          /* pin-based controls, all vcpus */
+    u32 proc;         /* primary processor-based controls, before paging adds its own */
+    u32 proc2;        /* secondary ones, 0 if there are none */
+    u32 exit;         /* VM-exit controls */
+    u32 entry;        /* VM-entry controls, without IA32E_GUEST */
+    u64 cr0_fixed1;   /* CR0 bits that may be 1 */
+    u64 cr0_required; /* CR0 bits that must be 1 (PE and PG left out for an unrestricted guest) */
+    u64 cr4_fixed1;   /* CR4 bits that may be 1 */
+    u64 cr4_required; /* CR4 bits that must be 1 */
+    u64 ept_vpid;     /* IA32_VMX_EPT_VPID_CAP, 0 if there is neither */
+    u32 timer_shift;  /* the preemption timer counts TSC ticks >> this */
+    bool timer;       /* there is a preemption timer */
+    bool efer;        /* EFER is switched by the entry and exit controls */
+    bool vpid;        /* VPID is in use */
+    bool ept;         /* EPT and unrestricted guest are in use */
+};
+extern struct vmx_capability vmx_cap;
+
+/* One entry of an MSR-load area ("VM-Exit Controls for MSRs"). */
+struct vmx_msr_entry {
+    u32 index;    /* the MSR */
+    u32 reserved; /* 0 */
+    u64 value;    /* loaded into it */
+};
+_Static_assert(sizeof(struct vmx_msr_entry) == 16, "MSR-load areas");
+
+enum vmx_switched_msr {
+    SWITCH_STAR,
+    SWITCH_LSTAR,
+    SWITCH_CSTAR,
+    SWITCH_SFMASK,
+    SWITCH_TSC_AUX, /* last: only where RDTSCP is enabled */
+    SWITCH_COUNT
+};
+
+struct vmx_vcpu {
+    struct virt_vcpu common;    /* must be first */
+    u64 *vmcs;                  /* the region, a page */
+    mpa_t vmcs_address;         /* its machine address */
+    bool launched;              /* VMRESUME, not VMLAUNCH */
+    u16 vpid;                   /* its tag in the TLB, 0: none */
+    u32 proc;                   /* PROC_CONTROLS as written */
+    u32 entry;                  /* ENTRY_CONTROLS as written */
+    u64 cr0_mask, cr4_mask;     /* CR0 and CR4 bits that the guest sees in the read shadows */
+    u64 cr0_shadow, cr4_shadow; /* those read shadows */
+    u64 cr3_written;            /* GUEST_CR3 as written, when it is not the guest's own */
+    u64 efer;                   /* the guest's EFER, when `efer_owned` */
+    bool efer_owned;            /* EFER accesses exit and what runs is not what the guest sees */
+    bool cr3_owned;             /* CR3 accesses exit and GUEST_CR3 is a shadow root */
+    u64 cr3;                    /* the guest's CR3, when cr3_owned */
+    u64 kernel_gs_base;         /* while not loaded */
+    u64 cr2;                    /* while not loaded */
+    u64 switched[SWITCH_COUNT]; /* enum vmx_switched_msr, while not loaded */
+    /* MSR-load areas of one entry each, where !vmx_cap.efer. */
+    struct vmx_msr_entry guest_efer __attribute__((aligned(16)));
+    struct vmx_msr_entry host_efer;
+};
+
+static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
+{
+    return (struct vmx_vcpu *)v->virt;
+}
+
+/* capability.c */
+void vmx_capability_init(void);
+/* A VMWRITE that must succeed: every field written is one that the capabilities promise. */
+void vmwrite_failed(u64 field, u64 value) __attribute__((noreturn, cold));
+static inline void vmwrite(u64 field, u64 value)
+{
+    if (unlikely(!vmwrite_checked(field, value)))
+        vmwrite_failed(field, value);
+}
+/* setup.c */
+struct virt_vcpu *vmx_create(struct vcpu *v);
+void vmx_destroy(struct vcpu *v);
+/* Switches VMX on; panics if VMXON fails. */
+void vmx_switch_on(void);
+/* Makes v's VMCS current if another is. */
+void vmx_make_current(struct vcpu *v);
+/* switch.c */
+void vmx_load(struct vcpu *v);
+void vmx_put(struct vcpu *v);
+/* msr_bitmap.c: the page that all vcpus share: efer_free: EFER may be read without an exit. */
+mpa_t vmx_msr_bitmap(bool efer_free);
+/* regs.c */
+u64 vmx_read_reg(struct vcpu *v, enum virt_reg r);
+/* Puts what is dirty into the processor. */
+void vmx_write_dirty(struct vcpu *v);
+enum virt_blocking vmx_blocking(struct vcpu *v);
+void vmx_completed(struct vcpu *v, bool single_step);
+void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);
+void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
+unsigned vmx_cpl(struct vcpu *v);
+/* control_regs.c: CR0, CR3, CR4 and EFER from their cached values and paging_get_controls. */
+void vmx_apply_control_registers(struct vcpu *v, u32 dirty);
+/* run.c */
+void vmx_run(struct vcpu *v, u64 until, struct exit *e);
+/* exit.c */
+void vmx_decode_exit(struct vcpu *v, u32 raw, struct exit *e);
+/* entry.asm: enters the guest with these registers; true after a VM exit, false if the entry
+ * instruction failed. */
+bool vmx_enter(struct regs *regs, bool launched);
+void vmx_exit_point(void) __attribute__((visibility("hidden")));
+/* nmi.asm: ends the processor's blocking of NMIs (an IRET to the next instruction). */
+void vmx_unblock_nmi(void);
+/* report.c */
+void vmx_report(struct vcpu *v, const struct exit *e);
+void vmx_report_failed_entry(struct vcpu *v, u32 raw);
+/* tlb_vmx.c */
+void vmx_flush_page(mfn_t root, u64 gva);
+void vmx_flush_root(mfn_t root);
+void vmx_flush_all(void);
+void vmx_flush_vpid(u16 vpid);
+/* slice_nmi.c: the slice clock where there is no preemption timer. */
+void vmx_slice_init(void);
+void vmx_slice_arm(u64 until);
+void vmx_slice_expired(void);
+
+#endif
