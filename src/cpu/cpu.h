@@ -36,6 +36,12 @@ void cpu_emulate(struct vcpu *v, const struct exit *e);
 /* guest_access_full.c: the physical address of a linear one, for reports; false if there is none.
  */
 bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa);
+/* The hypervisor's pointer to gva, good to the end of its page, and its guest-physical address, for
+ * an access (enum walk_access) at the current privilege level. NULL with *f filled. */
+struct access_fault;
+char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct access_fault *f);
+/* Compares and exchanges 1, 2, 4 or 8 bytes at p, atomically; *old receives what was there. */
+bool cpu_exchange(void *p, unsigned size, u64 *old, u64 value);
 
 /* report.c: a domain is stopped because of an exit: the state on one screen, then domain_end. */
 void cpu_kill(struct vcpu *v, const struct exit *e, const char *why);

@@ -33,8 +33,7 @@ static bool read_entry(void *ctx, u64 gpa, unsigned size, u64 *value)
     return true;
 }
 
-/* Compares and exchanges size bytes at p; *old receives what was there. */
-static bool exchange(void *p, unsigned size, u64 *old, u64 value)
+bool cpu_exchange(void *p, unsigned size, u64 *old, u64 value)
 {
     u64 expected = *old;
     bool done;
@@ -66,7 +65,7 @@ static enum walk_cmpxchg cmpxchg_entry(void *ctx, u64 gpa, unsigned size, u64 ol
 
     if (!p)
         return WALK_NO_MEMORY;
-    if (!exchange(p, size, &old, new_value))
+    if (!cpu_exchange(p, size, &old, new_value))
         return WALK_CHANGED;
     paging_guest_written(ctx, gpa, size);
     return WALK_EXCHANGED;
@@ -101,8 +100,7 @@ bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa)
     return r.mapped;
 }
 
-/* The hypervisor's pointer to gva, good to the end of its page; NULL with *f filled. */
-static char *reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct access_fault *f)
+char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct access_fault *f)
 {
     struct walk_result r;
     enum walk_status status = translate(v, gva, access, &r);
@@ -130,7 +128,7 @@ static size_t copy(struct vcpu *v, u64 gva, void *to, const void *from, size_t l
     while (done < len) {
         u64 at = gva + done, gpa;
         size_t part = MIN(len - done, PAGE_SIZE - (at & PAGE_OFFSET_MASK));
-        char *p = reach(v, at, access, &gpa, f ? f : &ignored);
+        char *p = cpu_reach(v, at, access, &gpa, f ? f : &ignored);
         if (!p)
             break;
         if (from) {
@@ -164,11 +162,11 @@ bool guest_cmpxchg(struct vcpu *v, u64 gva, u64 *old, u64 new_value, size_t len,
 {
     struct access_fault ignored;
     u64 gpa, expected = *old;
-    void *p = reach(v, gva, WALK_WRITE, &gpa, f ? f : &ignored);
+    void *p = cpu_reach(v, gva, WALK_WRITE, &gpa, f ? f : &ignored);
 
     if (!p)
         return false;
-    exchange(p, (unsigned)len, old, new_value);
+    cpu_exchange(p, (unsigned)len, old, new_value);
     if (*old == expected)
         paging_guest_written(v->domain, gpa, (unsigned)len);
     return true;

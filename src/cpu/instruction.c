@@ -1,5 +1,257 @@
+/*
+ * Emulating the one instruction that exited because of the memory it touches, or because it is INS
+ * or OUTS: the executor's hooks for a fully virtualized vcpu.
+ *
+ * RAM is reached through guest_access.h's translation, everything else through mmio.h. An access
+ * that lies in a device's page and another page is not emulated: no device needs it.
+ */
 #include "cpu.h"
+#include "domain.h"
+#include "emulate.h"
+#include "guest_access.h"
+#include "ledger.h"
+#include "mmio.h"
+#include "paging.h"
+#include "physmap.h"
+#include "port.h"
+#include "virt_ops.h"
+#include "walk.h"
+
+#include <string.h>
+
+/* One emulation: the executor's context and what the exit has told already. */
+struct instruction {
+    struct vcpu *vcpu;
+    bool known;     /* the exit gave a translation */
+    bool writable;  /* and it was of a write */
+    u64 known_page; /* of this linear page */
+    u64 known_gpa;  /* to this guest-physical page */
+};
+
+/* Where an access goes: RAM at p, or a device at gpa. */
+struct place {
+    char *p; /* NULL: a device's */
+    u64 gpa; /* guest-physical */
+};
+
+/* Translates la for an access of len bytes that does not cross a page. */
+static enum emulate_result find(struct emulate_ctx *ctx, u64 la, unsigned access, struct place *out)
+{
+    const struct instruction *i = ctx->opaque;
+    struct access_fault f;
+
+    if (i->known && (la & ~PAGE_OFFSET_MASK) == i->known_page &&
+        (i->writable || !(access & WALK_WRITE))) {
+        char *page = physmap_map(i->vcpu->domain, gpa_to_gfn(gpa_of(i->known_gpa)));
+        out->gpa = i->known_gpa | (la & PAGE_OFFSET_MASK);
+        out->p = page ? page + (la & PAGE_OFFSET_MASK) : NULL;
+        return EMULATE_OK;
+    }
+    if (ctx->code_size == CODE_64 && !canonical(la))
+        return emulate_raise(ctx, VEC_GP, 0);
+    out->p = cpu_reach(i->vcpu, la, access, &out->gpa, &f);
+    if (!out->p && !f.mmio)
+        return emulate_page_fault(ctx, la, f.error);
+    return EMULATE_OK;
+}
+
+/* Bytes of an access that lie in its first page. */
+static unsigned first_part(u64 la, unsigned len)
+{
+    return (unsigned)MIN(len, PAGE_SIZE - (la & PAGE_OFFSET_MASK));
+}
+
+/* Both pages of an access, the second only if it reaches it; devices only if it does not. */
+static enum emulate_result find_both(struct emulate_ctx *ctx, u64 la, unsigned len, unsigned access,
+                                     struct place out[2])
+{
+    unsigned part = first_part(la, len);
+    enum emulate_result result = find(ctx, la, access, &out[0]);
+
+    if (result || part == len)
+        return result;
+    result = find(ctx, la + part, access, &out[1]);
+    if (!result && !(out[0].p && out[1].p))
+        return EMULATE_UNHANDLEABLE;
+    return result;
+}
+
+static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
+{
+    struct place at;
+    enum emulate_result result = find(ctx, la, WALK_FETCH, &at);
+
+    if (result)
+        return result;
+    if (!at.p)
+        return EMULATE_UNHANDLEABLE;
+    memcpy(to, at.p, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len,
+                                     enum emulate_access why)
+{
+    const struct instruction *i = ctx->opaque;
+    unsigned part = first_part(la, len);
+    struct place at[2];
+    enum emulate_result result =
+        find_both(ctx, la, len, why == EMULATE_RMW ? WALK_WRITE : WALK_READ, at);
+
+    if (result)
+        return result;
+    *value = 0;
+    if (!at[0].p) {
+        *value = mmio_read(i->vcpu, at[0].gpa, len);
+        return EMULATE_OK;
+    }
+    memcpy(value, at[0].p, part);
+    if (part < len)
+        memcpy((char *)value + part, at[1].p, len - part);
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    const struct instruction *i = ctx->opaque;
+    unsigned part = first_part(la, len);
+    struct place at[2];
+    enum emulate_result result = find_both(ctx, la, len, WALK_WRITE, at);
+
+    if (result)
+        return result;
+    if (!at[0].p) {
+        mmio_write(i->vcpu, at[0].gpa, len, value);
+        return EMULATE_OK;
+    }
+    memcpy(at[0].p, &value, part);
+    paging_guest_written(i->vcpu->domain, at[0].gpa, part);
+    if (part < len) {
+        memcpy(at[1].p, (char *)&value + part, len - part);
+        paging_guest_written(i->vcpu->domain, at[1].gpa, len - part);
+    }
+    return EMULATE_OK;
+}
+
+/* Only within one page: an access across two is no longer atomic on newer processors either. */
+static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
+                                        const u64 *new_value, unsigned len)
+{
+    const struct instruction *i = ctx->opaque;
+    struct place at;
+    u64 expected = old[0];
+
+    if (len > sizeof(u64) || first_part(la, len) < len)
+        return EMULATE_UNHANDLEABLE;
+    enum emulate_result result = find(ctx, la, WALK_WRITE, &at);
+    if (result)
+        return result;
+    if (!at.p) {
+        old[0] = mmio_read(i->vcpu, at.gpa, len);
+        if (old[0] == expected)
+            mmio_write(i->vcpu, at.gpa, len, new_value[0]);
+        return EMULATE_OK;
+    }
+    if (cpu_exchange(at.p, len, old, new_value[0]))
+        paging_guest_written(i->vcpu->domain, at.gpa, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+{
+    const struct instruction *i = ctx->opaque;
+
+    virt_get_segment(i->vcpu, seg, out);
+    return EMULATE_OK;
+}
+
+/* The processor has looked at the TSS's bitmap before the exit. */
+static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, unsigned len)
+{
+    (void)ctx;
+    (void)port;
+    (void)len;
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
+{
+    const struct instruction *i = ctx->opaque;
+
+    *value = port_read(i->vcpu->domain, port, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_io_out(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value)
+{
+    const struct instruction *i = ctx->opaque;
+
+    port_write(i->vcpu->domain, port, len, (u32)value);
+    return EMULATE_OK;
+}
+
+static const struct emulate_ops hooks = {
+    .fetch = hook_fetch,
+    .read = hook_read,
+    .write = hook_write,
+    .cmpxchg = hook_cmpxchg,
+    .segment = hook_segment,
+    .io_allowed = hook_io_allowed,
+    .io_in = hook_io_in,
+    .io_out = hook_io_out,
+};
+
+static enum code_size code_size(struct vcpu *v)
+{
+    struct segment cs;
+
+    virt_get_segment(v, SEG_CS, &cs);
+    if (cs.attr & SEG_ATTR_L && virt_get(v, VREG_EFER) & EFER_LMA)
+        return CODE_64;
+    return cs.attr & SEG_ATTR_DB ? CODE_32 : CODE_16;
+}
+
+/* What the executor changed of the registers that are not in struct regs' general part. */
+static void take_registers(struct vcpu *v, const struct regs *before)
+{
+    if (v->regs.rip != before->rip)
+        virt_set(v, VREG_RIP, v->regs.rip);
+    if (v->regs.rflags != before->rflags)
+        virt_set(v, VREG_RFLAGS, v->regs.rflags);
+    if (v->regs.rsp != before->rsp)
+        virt_set(v, VREG_RSP, v->regs.rsp);
+}
+
 void cpu_emulate(struct vcpu *v, const struct exit *e)
 {
-    cpu_kill(v, e, "it touched guest-physical memory where there is nothing");
+    struct instruction i = {.vcpu = v};
+    struct regs before;
+    struct emulate_ctx ctx;
+
+    if (e->reason == EXIT_PAGE_FAULT || (e->reason == EXIT_STAGE2 && e->gva_valid)) {
+        i.known = !e->on_table_walk;
+        i.writable = e->error & PF_W;
+        i.known_page = e->gva & ~PAGE_OFFSET_MASK;
+        i.known_gpa = e->gpa & ~PAGE_OFFSET_MASK;
+    }
+    before.rip = v->regs.rip = virt_get(v, VREG_RIP);
+    before.rflags = v->regs.rflags = virt_get(v, VREG_RFLAGS);
+    before.rsp = v->regs.rsp = virt_get(v, VREG_RSP);
+    emulate_init(&ctx, &v->regs, &hooks, &i, code_size(v), virt_cpl(v));
+    ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
+    switch (emulate_insn(&ctx)) {
+    case EMULATE_OK:
+        take_registers(v, &before);
+        virt_ops->completed(v, ctx.notes & EMULATE_SINGLE_STEP);
+        break;
+    case EMULATE_FAULT:
+        take_registers(v, &before);
+        virt_inject(v, &ctx.fault);
+        break;
+    case EMULATE_RETRY:
+        break;
+    case EMULATE_UNHANDLEABLE:
+        cpu_kill(v, e, "it touched a device's memory with an instruction that is not emulated");
+        break;
+    }
 }
