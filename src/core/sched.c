@@ -61,33 +61,43 @@ static void idle(void)
     timer_run(rdtsc());
 }
 
-/* Runs v until something else than v is due. */
+static void look_at_clock_at(struct vcpu *v)
+{
+    u64 next = timer_next();
+
+    this_pcpu()->until = MIN(v->slice_end, next);
+}
+
+/* The slice is over or a timer is due, or was: fires what is. False: it is another's turn. */
+static bool time_is_up(struct vcpu *v, u64 now)
+{
+    timer_run(now);
+    if (now >= v->slice_end) {
+        if (v->run_next)
+            sched_yield(v);
+        v->slice_end = now + sched_slice;
+    }
+    look_at_clock_at(v);
+    return this_pcpu()->queue_head == v;
+}
+
+/* Runs v until something else than v is due. A vcpu that is not runnable is not at the head. */
 static void run(struct vcpu *v)
 {
+    const struct pcpu *cpu = this_pcpu();
     struct ledger *ledger = &v->domain->ledger;
     struct exit e;
     u64 now = rdtsc();
 
-    while (v->state == VCPU_RUNNABLE) {
-        u64 until = MIN(v->slice_end, timer_next());
-        if (unlikely(now >= until)) {
-            timer_run(now);
-            if (now >= v->slice_end) {
-                if (v->run_next)
-                    sched_yield(v);
-                v->slice_end = now + sched_slice;
-                if (this_pcpu()->queue_head != v)
-                    return;
-            }
-            until = MIN(v->slice_end, timer_next());
-        }
+    look_at_clock_at(v);
+    while (likely(cpu->queue_head == v)) {
+        if (unlikely(now >= cpu->until) && !time_is_up(v, now))
+            return;
         virt_deliver_pending(v);
-        virt_vcpu_run(v, until, &e);
+        virt_vcpu_run(v, cpu->until, &e);
         virt_handle_exit(v, &e);
         now = rdtsc();
         ledger_add(ledger, e.counter, now - e.tsc);
-        if (unlikely(this_pcpu()->queue_head != v))
-            return;
     }
 }
 

@@ -29,13 +29,8 @@ void timer_set(struct timer *t, u64 deadline)
     t->deadline = deadline ? deadline : 1;
     t->next = *at;
     *at = t;
-}
-
-u64 timer_next(void)
-{
-    struct timer *t = this_pcpu()->timers;
-
-    return t ? t->deadline : ~0ULL;
+    if (t->deadline < this_pcpu()->until)
+        this_pcpu()->until = t->deadline;
 }
 
 void timer_run(u64 now)

@@ -190,7 +190,7 @@ void cpu_exit_cr(struct vcpu *v, struct exit *e)
         break;
     }
     if (ok)
-        virt_skip(v, e->insn_len);
+        cpu_skip(v, e);
     else
         virt_inject_fault(v, VEC_GP, 0);
 }
@@ -212,7 +212,7 @@ static bool write_dr(struct vcpu *v, unsigned dr, u64 value)
         v->dr6 = (value & DR6_WRITABLE) | DR6_FIXED_1;
     else
         v->dr7 = (value & ~(u64)DR7_FIXED_0) | DR7_FIXED_1;
-    v->dr_loaded = false;
+    virt_mark(v, DIRTY_DEBUG);
     return true;
 }
 
@@ -230,7 +230,7 @@ void cpu_exit_dr(struct vcpu *v, struct exit *e)
     if (v->dr7 & DR7_GD) {
         v->dr6 |= DR6_BD;
         v->dr7 &= ~(u64)DR7_GD;
-        v->dr_loaded = false;
+        virt_mark(v, DIRTY_DEBUG);
         virt_inject_fault(v, VEC_DB, 0);
         return;
     }
@@ -240,7 +240,7 @@ void cpu_exit_dr(struct vcpu *v, struct exit *e)
         virt_inject_fault(v, VEC_GP, 0);
         return;
     }
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 void cpu_exit_xsetbv(struct vcpu *v, struct exit *e)
@@ -252,5 +252,5 @@ void cpu_exit_xsetbv(struct vcpu *v, struct exit *e)
     else if (virt_cpl(v) || (u32)v->regs.rcx || fpu_set_xcr0(v, value))
         virt_inject_fault(v, VEC_GP, 0);
     else
-        virt_skip(v, e->insn_len);
+        cpu_skip(v, e);
 }

@@ -5,12 +5,29 @@
 #define CPU_H
 
 #include "types.h"
-#include "virt.h"
+#include "virt_ops.h"
+#include "x86.h"
+
+/* virt_skip after an instruction's exit (RIP, RFLAGS and `shadow` are there), the usual case quick:
+ * no single step, no shadow to end, no wrap-around. */
+static inline void cpu_skip(struct vcpu *v, const struct exit *e)
+{
+    struct virt_vcpu *x = v->virt;
+    u64 to = x->reg[VREG_RIP] + e->insn_len;
+
+    if (unlikely((x->reg[VREG_RFLAGS] & (RFLAGS_RF | RFLAGS_TF)) || x->shadow ||
+                 (u32)to < e->insn_len)) {
+        virt_skip(v, e->insn_len);
+        return;
+    }
+    x->reg[VREG_RIP] = to;
+    x->dirty |= 1u << VREG_RIP;
+}
 
 /* Once, after the vendor is up: the policy of CPUID. */
 void cpu_policy_init(void);
-/* cpuid.c: CPUID in the guest's registers. */
-void cpu_cpuid(struct vcpu *v);
+/* cpuid.c */
+void cpu_exit_cpuid(struct vcpu *v, struct exit *e);
 
 /* msr.c: false: #GP(0). */
 bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value);

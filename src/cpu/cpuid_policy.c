@@ -11,19 +11,7 @@
 
 #include "public/trivisor.h"
 
-enum leaf {
-    LEAF_VENDOR = 0,
-    LEAF_FEATURES = 1,
-    LEAF_CACHE_DESCRIPTORS = 2,
-    LEAF_CACHE = 4,
-    LEAF_EXTENDED_FEATURES = 7,
-    LEAF_XSAVE = 0xd,
-    BASIC_LEAVES = LEAF_XSAVE + 1,
-    CACHE_SUBLEAVES = 4,
-    XSAVE_SUBLEAVES = 3,
-    EXTENDED_LEAVES = 9,
-};
-#define LEAF_EXTENDED    0x80000000u
+enum subleaves { CACHE_SUBLEAVES = 4, XSAVE_SUBLEAVES = 3 };
 #define LEAF_EXT_FEATURE 0x80000001u
 #define LEAF_EXT_ADDRESS 0x80000008u
 /* What hypervisors agree upon: EAX the TSC's rate, EBX the local APIC timer's, both in kHz. */
@@ -121,11 +109,9 @@ enum xsave_leaf {
 enum cache_leaf { CACHE_KEPT = 0x3fff }; /* EAX without the counts of sharing processors */
 enum address_leaf { ADDRESS_KEPT = 0xffff, PHYSICAL_BITS = 0xff };
 
-/* The static part of the answers. */
-static u32 basic[BASIC_LEAVES][CPUID_REGISTERS];
+struct cpuid_tables cpuid_tables;
 static u32 cache[CACHE_SUBLEAVES][CPUID_REGISTERS];
 static u32 xsave[XSAVE_SUBLEAVES][CPUID_REGISTERS];
-static u32 extended[EXTENDED_LEAVES][CPUID_REGISTERS];
 static u32 timing_khz;
 
 typedef void (*cpuid_host)(u32 leaf, u32 subleaf, u32 out[CPUID_REGISTERS]);
@@ -138,7 +124,7 @@ static void clear(u32 leaf[CPUID_REGISTERS])
 
 static void mask_features(bool with_xsave)
 {
-    u32 *f = basic[LEAF_FEATURES];
+    u32 *f = cpuid_tables.basic[LEAF_FEATURES];
 
     f[CPUID_EBX] = (f[CPUID_EBX] & F1B_KEPT) | F1B_ONE_CPU;
     f[CPUID_ECX] &= F1C_ALLOWED;
@@ -146,7 +132,7 @@ static void mask_features(bool with_xsave)
         f[CPUID_ECX] &= ~(u32)F1C_NEEDS_XSAVE;
     f[CPUID_ECX] |= F1C_HYPERVISOR;
     f[CPUID_EDX] &= F1D_ALLOWED;
-    f = basic[LEAF_EXTENDED_FEATURES];
+    f = cpuid_tables.basic[LEAF_EXTENDED_FEATURES];
     f[CPUID_EAX] = 0; /* no further subleaves */
     f[CPUID_EBX] &= F7B_ALLOWED;
     if (!with_xsave)
@@ -175,17 +161,17 @@ static void init_extended(cpuid_host host, bool rdtscp)
     u32 last = LEAF_EXTENDED + EXTENDED_LEAVES - 1;
 
     for (u32 i = 0; i < EXTENDED_LEAVES; i++)
-        clear(extended[i]);
-    host(LEAF_EXTENDED, 0, extended[0]);
-    last = MIN(last, extended[0][CPUID_EAX]);
+        clear(cpuid_tables.extended[i]);
+    host(LEAF_EXTENDED, 0, cpuid_tables.extended[0]);
+    last = MIN(last, cpuid_tables.extended[0][CPUID_EAX]);
     for (u32 leaf = LEAF_EXTENDED; leaf <= last && last >= LEAF_EXTENDED; leaf++)
-        host(leaf, 0, extended[leaf - LEAF_EXTENDED]);
-    extended[0][CPUID_EAX] = last;
-    u32 *f = extended[LEAF_EXT_FEATURE - LEAF_EXTENDED];
+        host(leaf, 0, cpuid_tables.extended[leaf - LEAF_EXTENDED]);
+    cpuid_tables.extended[0][CPUID_EAX] = last;
+    u32 *f = cpuid_tables.extended[LEAF_EXT_FEATURE - LEAF_EXTENDED];
     f[CPUID_ECX] &= FXC_ALLOWED;
     f[CPUID_EDX] &= FXD_ALLOWED | (rdtscp ? (u32)FXD_RDTSCP : 0);
-    clear(extended[7]); /* power management */
-    f = extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED];
+    clear(cpuid_tables.extended[7]); /* power management */
+    f = cpuid_tables.extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED];
     f[CPUID_EAX] &= ADDRESS_KEPT;
     f[CPUID_EBX] = f[CPUID_ECX] = f[CPUID_EDX] = 0;
 }
@@ -197,12 +183,13 @@ void cpuid_policy_init(cpuid_host host, u64 features, bool rdtscp, u32 tsc_khz)
 
     timing_khz = tsc_khz;
     for (u32 i = 0; i < BASIC_LEAVES; i++)
-        clear(basic[i]);
-    host(LEAF_VENDOR, 0, basic[LEAF_VENDOR]);
-    last = basic[LEAF_VENDOR][CPUID_EAX] = MIN(basic[LEAF_VENDOR][CPUID_EAX], (u32)LEAF_XSAVE);
+        clear(cpuid_tables.basic[i]);
+    host(LEAF_VENDOR, 0, cpuid_tables.basic[LEAF_VENDOR]);
+    last = cpuid_tables.basic[LEAF_VENDOR][CPUID_EAX] =
+        MIN(cpuid_tables.basic[LEAF_VENDOR][CPUID_EAX], (u32)LEAF_XSAVE);
     for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
         if (kept[i] <= last)
-            host(kept[i], 0, basic[kept[i]]);
+            host(kept[i], 0, cpuid_tables.basic[kept[i]]);
     mask_features(features != 0);
     for (u32 i = 0; i < CACHE_SUBLEAVES; i++) {
         clear(cache[i]);
@@ -227,7 +214,7 @@ static void answer_subleaves(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v,
     if (leaf == LEAF_CACHE && subleaf < CACHE_SUBLEAVES)
         copy(out, cache[subleaf]);
     if (leaf == LEAF_EXTENDED_FEATURES && subleaf == 0)
-        copy(out, basic[leaf]);
+        copy(out, cpuid_tables.basic[leaf]);
     if (leaf != LEAF_XSAVE || subleaf >= XSAVE_SUBLEAVES)
         return;
     copy(out, xsave[subleaf]);
@@ -243,13 +230,13 @@ void cpuid_policy(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v, u32 out[CPU
             answer_subleaves(leaf, subleaf, v, out);
             return;
         }
-        copy(out, basic[leaf]);
+        copy(out, cpuid_tables.basic[leaf]);
         if (leaf == LEAF_FEATURES) {
             out[CPUID_EBX] |= v->apic_id << F1B_APIC_ID_SHIFT;
             out[CPUID_ECX] |= v->osxsave ? (u32)F1C_OSXSAVE : 0;
         }
     } else if (leaf - LEAF_EXTENDED < EXTENDED_LEAVES) {
-        copy(out, extended[leaf - LEAF_EXTENDED]);
+        copy(out, cpuid_tables.extended[leaf - LEAF_EXTENDED]);
     } else if (leaf == TRIVISOR_CPUID_LEAF) {
         out[CPUID_EAX] = LEAF_TIMING;
         out[CPUID_EBX] = TRIVISOR_CPUID_EBX;
@@ -265,17 +252,17 @@ void cpuid_policy(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v, u32 out[CPU
 
 bool cpuid_policy_xsave(void)
 {
-    return basic[LEAF_FEATURES][CPUID_ECX] & F1C_XSAVE;
+    return cpuid_tables.basic[LEAF_FEATURES][CPUID_ECX] & F1C_XSAVE;
 }
 
 u8 cpuid_policy_maxphyaddr(void)
 {
-    u32 bits = extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED][CPUID_EAX] & PHYSICAL_BITS;
+    u32 bits = cpuid_tables.extended[LEAF_EXT_ADDRESS - LEAF_EXTENDED][CPUID_EAX] & PHYSICAL_BITS;
 
     return bits ? (u8)bits : 36;
 }
 
 bool cpuid_policy_page1gb(void)
 {
-    return extended[LEAF_EXT_FEATURE - LEAF_EXTENDED][CPUID_EDX] & FXD_PAGE1GB;
+    return cpuid_tables.extended[LEAF_EXT_FEATURE - LEAF_EXTENDED][CPUID_EDX] & FXD_PAGE1GB;
 }

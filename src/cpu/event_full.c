@@ -18,16 +18,20 @@ bool event_pending(struct vcpu *v)
     return lapic_next(v->lapic) != 0;
 }
 
-void virt_deliver_pending(struct vcpu *v)
+static void __attribute__((noinline)) deliver(struct vcpu *v, u8 vector)
 {
-    u8 vector = lapic_next(v->lapic);
-
-    if (likely(!vector))
-        return;
     if (!virt_can_inject(v, VIRT_INTERRUPT)) {
         virt_request_window(v);
         return;
     }
     lapic_accept(v->lapic);
     virt_inject(v, &(struct virt_event){.type = VIRT_INTERRUPT, .vector = vector});
+}
+
+void virt_deliver_pending(struct vcpu *v)
+{
+    u8 vector = lapic_next(v->lapic);
+
+    if (unlikely(vector))
+        deliver(v, vector);
 }

@@ -30,8 +30,7 @@ static void on_exception(struct vcpu *v, struct exit *e)
         panic("machine check in a guest");
     if (e->vector == VEC_DB) {
         v->dr6 = (v->dr6 & ~(u64)DB_BITS) | (e->gva & DB_BITS);
-        if (e->insn_len)
-            virt_skip(v, e->insn_len);
+        virt_set(v, VREG_RIP, virt_get(v, VREG_RIP) + e->insn_len);
         virt_ops->completed(v, false);
     }
     virt_inject_fault(v, e->vector, e->error);
@@ -70,15 +69,9 @@ static void on_nothing(struct vcpu *v, struct exit *e)
     (void)e;
 }
 
-static void on_cpuid(struct vcpu *v, struct exit *e)
-{
-    cpu_cpuid(v);
-    virt_skip(v, e->insn_len);
-}
-
 static void on_hlt(struct vcpu *v, struct exit *e)
 {
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
     if (!(virt_get(v, VREG_RFLAGS) & RFLAGS_IF))
         domain_end(v->domain, END_CRASH, 0, "it halted with interrupts off: nothing can wake it");
     else if (!event_pending(v))
@@ -100,7 +93,7 @@ static void on_io(struct vcpu *v, struct exit *e)
     } else {
         port_write(v->domain, e->port, e->size, (u32)(v->regs.rax & mask));
     }
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 static void on_rdmsr(struct vcpu *v, struct exit *e)
@@ -113,13 +106,13 @@ static void on_rdmsr(struct vcpu *v, struct exit *e)
     }
     v->regs.rax = (u32)value;
     v->regs.rdx = value >> 32;
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 static void on_wrmsr(struct vcpu *v, struct exit *e)
 {
     if (cpu_wrmsr(v, (u32)v->regs.rcx, (u32)v->regs.rax | v->regs.rdx << 32))
-        virt_skip(v, e->insn_len);
+        cpu_skip(v, e);
     else
         virt_inject_fault(v, VEC_GP, 0);
 }
@@ -127,7 +120,7 @@ static void on_wrmsr(struct vcpu *v, struct exit *e)
 static void on_invlpg(struct vcpu *v, struct exit *e)
 {
     paging_invalidate(v, e->gva);
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 static void on_misconfig(struct vcpu *v, struct exit *e)
@@ -145,13 +138,13 @@ static void on_vmcall(struct vcpu *v, struct exit *e)
         r->rax = (u64)-ENOSYS;
     else
         r->rax = (u64)trivisor_op(v, r->rdi, r->rsi, LC_EXIT_VMCALL);
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 /* Nothing that a guest does reaches the machine's caches. */
 static void on_wbinvd(struct vcpu *v, struct exit *e)
 {
-    virt_skip(v, e->insn_len);
+    cpu_skip(v, e);
 }
 
 static void on_task_switch(struct vcpu *v, struct exit *e)
@@ -167,7 +160,7 @@ static void on_triple_fault(struct vcpu *v, struct exit *e)
 
 static void on_unsupported(struct vcpu *v, struct exit *e)
 {
-    (void)e;
+    e->counter = LC_EXIT_OTHER;
     virt_inject_fault(v, VEC_UD, 0);
 }
 
@@ -183,7 +176,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_INTERRUPT] = on_interrupt,
     [EXIT_PREEMPTION] = on_nothing,
     [EXIT_WINDOW] = on_nothing,
-    [EXIT_CPUID] = on_cpuid,
+    [EXIT_CPUID] = cpu_exit_cpuid,
     [EXIT_HLT] = on_hlt,
     [EXIT_IO] = on_io,
     [EXIT_RDMSR] = on_rdmsr,

@@ -88,7 +88,7 @@ void virt_set(struct vcpu *v, enum virt_reg r, u64 value)
 
 void virt_paging_changed(struct vcpu *v)
 {
-    v->virt->paging_changed = true;
+    virt_mark(v, DIRTY_PAGING);
 }
 
 void virt_get_segment(struct vcpu *v, enum seg s, struct segment *out)
@@ -161,6 +161,7 @@ void virt_inject(struct vcpu *v, const struct virt_event *ev)
             virt_set(v, VREG_CR2, ev->cr2);
     }
     x->has_event = true;
+    virt_mark(v, DIRTY_EVENT);
     ledger_count(&v->domain->ledger,
                  ev->type == VIRT_EXCEPTION ? LC_DELIVERED_FAULT : LC_DELIVERED_INTERRUPT);
 }
@@ -197,7 +198,10 @@ bool virt_can_inject(struct vcpu *v, enum virt_event_type type)
 
 void virt_request_window(struct vcpu *v)
 {
+    if (v->virt->window_wanted)
+        return;
     v->virt->window_wanted = true;
+    virt_mark(v, DIRTY_WINDOW);
 }
 
 void virt_kick(struct vcpu *v)
@@ -218,13 +222,12 @@ static bool in_64bit_mode(struct vcpu *v)
 
 void virt_skip(struct vcpu *v, unsigned len)
 {
-    u64 from = virt_get(v, VREG_RIP), to = from + len;
-    u64 rflags = virt_get(v, VREG_RFLAGS);
+    u64 from = virt_get(v, VREG_RIP), to = from + len, rflags = virt_get(v, VREG_RFLAGS);
 
-    if (unlikely((from ^ to) >> 32) && !in_64bit_mode(v))
+    if ((from ^ to) >> 32 && !in_64bit_mode(v))
         to = (u32)to;
     virt_set(v, VREG_RIP, to);
-    if (unlikely(rflags & RFLAGS_RF))
+    if (rflags & RFLAGS_RF)
         virt_set(v, VREG_RFLAGS, rflags & ~RFLAGS_RF);
     virt_ops->completed(v, rflags & RFLAGS_TF);
 }

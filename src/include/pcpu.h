@@ -45,6 +45,7 @@ struct pcpu {
     struct vcpu *queue_head; /* run queue: the vcpu that runs or should run, or NULL */
     struct vcpu *queue_tail; /* its last */
     struct timer *timers;    /* sorted by deadline */
+    u64 until;               /* TSC at which the run loop looks at slice and timers, or earlier */
     u64 *gdt;                /* the page at SEL_ 0xe000, 512 descriptors */
     struct tss tss;          /* its task-state segment */
 };

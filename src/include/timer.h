@@ -4,6 +4,7 @@
 #ifndef TIMER_H
 #define TIMER_H
 
+#include "pcpu.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -16,7 +17,12 @@ void timer_init(void);
 void timer_set(struct timer *t, u64 deadline);
 void timer_cancel(struct timer *t);
 /* The earliest deadline, or ~0. */
-u64 timer_next(void);
+static inline u64 timer_next(void)
+{
+    const struct timer *t = this_pcpu()->timers;
+
+    return t ? t->deadline : ~0ULL;
+}
 /* Fires all that are due. */
 void timer_run(u64 now);
 /* Arms the machine's own timer interrupt to arrive at TSC `deadline` (0: never). */

@@ -11,11 +11,12 @@
 #include "vcpu.h"
 
 enum exit_reason {
-    EXIT_EXCEPTION,  /* vector, error; page faults come as EXIT_PAGE_FAULT */
-    EXIT_PAGE_FAULT, /* gva, error */
-    EXIT_INTERRUPT,  /* the machine's interrupt `vector` arrived; already acknowledged */
-    EXIT_PREEMPTION, /* the slice or the next timer is due */
-    EXIT_WINDOW,     /* virt_request_window's moment has come */
+    EXIT_UNSUPPORTED, /* an instruction that the guest was told not to have: inject #UD */
+    EXIT_EXCEPTION,   /* vector, error; page faults come as EXIT_PAGE_FAULT */
+    EXIT_PAGE_FAULT,  /* gva, error */
+    EXIT_INTERRUPT,   /* the machine's interrupt `vector` arrived; already acknowledged */
+    EXIT_PREEMPTION,  /* the slice or the next timer is due */
+    EXIT_WINDOW,      /* virt_request_window's moment has come */
     EXIT_CPUID,
     EXIT_HLT,
     EXIT_IO, /* port, size, in, string, rep */
@@ -32,7 +33,6 @@ enum exit_reason {
     EXIT_WBINVD, /* or INVD */
     EXIT_TASK_SWITCH,
     EXIT_TRIPLE_FAULT,
-    EXIT_UNSUPPORTED,  /* an instruction that the guest was told not to have: inject #UD */
     EXIT_FAILED_ENTRY, /* the processor refused the guest's state; already logged */
     EXIT_REASONS
 };
@@ -41,9 +41,9 @@ enum cr_operation { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
 struct exit {
     u8 reason;                 /* enum exit_reason */
-    u8 vector;                 /* EXIT_EXCEPTION, EXIT_INTERRUPT, EXIT_PAGE_FAULT */
-    u8 insn_len;               /* length of the instruction, or 0: the decoder supplies it */
     u8 counter;                /* enum ledger_counter that this exit is charged to */
+    u8 insn_len;               /* length of the instruction, or 0: the decoder supplies it */
+    u8 vector;                 /* EXIT_EXCEPTION, EXIT_INTERRUPT, EXIT_PAGE_FAULT */
     bool gva_valid;            /* EXIT_STAGE2: gva is the address being translated */
     bool on_table_walk;        /* EXIT_STAGE2: while walking the guest's tables */
     bool in;                   /* EXIT_IO: IN; EXIT_DR: read */
@@ -54,13 +54,13 @@ struct exit {
     u8 gpr;                    /* EXIT_CR, EXIT_DR: register number in instruction encoding */
     u16 port;                  /* EXIT_IO; LMSW: the source operand */
     u32 error;                 /* error code */
-    u32 event_being_delivered; /* 0, or the VT-x style word of the event whose delivery was
-                                  interrupted */
+    u32 event_being_delivered; /* insn_len 0: 0, or the VT-x style word of the event whose delivery
+                                  was interrupted */
     u32 event_error;           /* its error code */
     u64 gva;                   /* guest virtual address */
     u64 gpa;                   /* guest physical address */
     u64 tsc;                   /* TSC when the hypervisor was reached */
-    u64 raw;                   /* the vendor's own reason, for the ledger and reports only */
+    u32 raw;                   /* the vendor's own reason, for the ledger and reports only */
 };
 
 /* The numbers are those of both vendors' event words (type, bits 10:8). */

@@ -7,7 +7,8 @@
  *
  * Invariant: between entries, reg[r] is the guest's value if valid has bit r; if dirty has bit
  * r too, the vendor's `run` puts it into the processor before the next entry. After an exit nothing
- * is valid and nothing dirty.
+ * is dirty, and nothing valid but RIP and RFLAGS if the exit's insn_len is not 0 (`shadow` is set
+ * then too).
  */
 #ifndef VIRT_OPS_H
 #define VIRT_OPS_H
@@ -22,14 +23,23 @@ enum virt_blocking {
     BLOCKING_NMI = 1 << 1,        /* an NMI is being handled */
 };
 
+/* What is to be done before the next entry: a bit for each enum virt_reg, and these. One word, so
+ * that the usual entry, where only RIP has moved, looks once. */
+enum virt_dirty {
+    DIRTY_EVENT = 1 << 16,  /* has_event has become true */
+    DIRTY_WINDOW = 1 << 17, /* window_wanted has changed */
+    DIRTY_DEBUG = 1 << 18,  /* the vcpu's dr[], dr6 or dr7 have */
+    DIRTY_PAGING = 1 << 19, /* what paging_get_controls answers has */
+};
+
 /* The vendor's structure begins with this one. */
 struct virt_vcpu {
     u32 valid;               /* bit per enum virt_reg: reg[] holds the guest's value */
-    u32 dirty;               /* bit per enum virt_reg: to be written before the next entry */
+    u32 dirty;               /* enum virt_dirty */
+    u8 shadow;               /* instruction exits: 0: neither STI nor MOV SS came right before */
     bool has_event;          /* event is to be delivered at the next entry */
     bool window_wanted;      /* an exit is to come as soon as an interrupt could be delivered */
     bool live;               /* loaded on this processor */
-    bool paging_changed;     /* ask paging_get_controls again before the next entry */
     struct virt_event event; /* see has_event */
     u64 pat;                 /* the guest's IA32_PAT, which nothing obeys */
     u64 xcr0;                /* the guest's XCR0 */
@@ -67,6 +77,11 @@ struct virt_ops {
     void (*flush_root)(mfn_t root);
     void (*flush_all)(void);
 };
+
+static inline void virt_mark(struct vcpu *v, enum virt_dirty what)
+{
+    v->virt->dirty |= what;
+}
 
 extern const struct virt_ops *virt_ops;
 extern const struct virt_ops *const virt_vendors[]; /* src/cpu/vendors.c, ends with NULL */

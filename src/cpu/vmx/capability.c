@@ -105,6 +105,7 @@ static void check_controls(void)
     vmx_cap.pin = negotiate(fine ? MSR_VMX_TRUE_PINBASED : MSR_VMX_PINBASED, pin_needed,
                             ARRAY_SIZE(pin_needed), PIN_PREEMPTION_TIMER);
     vmx_cap.timer = vmx_cap.pin & PIN_PREEMPTION_TIMER;
+    vmx_cap.timer_quick = vmx_cap.timer ? 0x7fffffff : 0;
     vmx_cap.timer_shift = VMX_MISC_TIMER_SHIFT(rdmsr(MSR_VMX_MISC));
     vmx_cap.proc = negotiate(fine ? MSR_VMX_TRUE_PROCBASED : MSR_VMX_PROCBASED, proc_needed,
                              ARRAY_SIZE(proc_needed), PROC_SECONDARY);

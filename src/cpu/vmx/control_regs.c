@@ -141,13 +141,12 @@ void vmx_apply_control_registers(struct vcpu *v, u32 dirty)
     struct paging_controls c = {0};
 
     paging_get_controls(v, &c);
-    if (dirty & mode || x->common.paging_changed) {
+    if (dirty & (mode | DIRTY_PAGING)) {
         u64 real_cr0 = apply_cr0(v, x, &c);
 
         apply_execution_controls(x, &c);
         apply_cr4(v, x, &c);
         apply_efer(v, x, &c, real_cr0);
-        x->common.paging_changed = false;
         if (c.use_ept && virt_get(v, VREG_CR0) & CR0_PG && virt_get(v, VREG_CR4) & CR4_PAE &&
             !(virt_get(v, VREG_EFER) & EFER_LMA))
             load_pdptes(v);

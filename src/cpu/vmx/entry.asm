@@ -1,8 +1,10 @@
-; bool vmx_enter(struct regs *regs, bool launched)
+; vmx_resume, vmx_launch: rdi = struct regs *
 ;
 ; Loads the guest's general registers, enters it, and comes back at vmx_exit_point when it exits.
-; The callee-saved registers and the pointer to regs wait on the stack, whose pointer is the VMCS's
-; host RSP. Returns true after an exit, false if VMLAUNCH or VMRESUME itself failed.
+; Only rbp and the pointer to regs wait on the stack, whose pointer is the VMCS's host RSP: the
+; caller (vmx_resume_guest in vmx_insn.h) says that all other registers are changed, so that what it
+; has in them is saved once, by the compiler. Leaves the exit reason in rsi, or VMX_ENTRY_FAILED alone if
+; VMLAUNCH or VMRESUME itself failed.
 default rel
 %include "asm_offsets.inc"
 
@@ -20,30 +22,26 @@ default rel
 %endmacro
 %define MOST r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi
 
-section .text
-global vmx_enter, vmx_exit_point
-vmx_enter:
+%macro enter 1
     push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
     push rdi
     mov eax, VMCS_HOST_RSP
     vmwrite rax, rsp
-    test sil, sil                       ; the moves below leave the flags alone
     load_guest MOST
     mov rdi, [rdi + REGS_rdi]
-    jz .first
-    vmresume
-    jmp .failed
-.first:
-    vmlaunch
-.failed:
+    %1                                  ; comes back below, or here if it fails
     pop rdi
-    xor eax, eax
-    jmp vmx_exit_point.restore
+    pop rbp
+    mov esi, 1 << VMX_ENTRY_FAILED_BIT
+    ret
+%endmacro
+
+section .text
+global vmx_resume, vmx_launch, vmx_exit_point
+vmx_resume:
+    enter vmresume
+vmx_launch:
+    enter vmlaunch
 
 align 16
 vmx_exit_point:
@@ -52,12 +50,7 @@ vmx_exit_point:
     save_guest MOST
     pop qword [rdi + REGS_rdi]
     pop rdi
-    mov eax, 1
-.restore:
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
     pop rbp
+    mov eax, VMCS_EXIT_REASON
+    vmread rsi, rax
     ret

@@ -7,52 +7,9 @@
 #include "vmx.h"
 #include "x86.h"
 
-struct exit_kind {
-    u8 reason;        /* enum exit_reason */
-    u8 counter;       /* enum ledger_counter */
-    bool instruction; /* caused by an instruction: it has a length, and no event was underway */
-    bool known;       /* it is in the table */
-};
-
-#define INSTRUCTION(reason, counter)                                                               \
-    {                                                                                              \
-        EXIT_##reason, LC_EXIT_##counter, true, true                                               \
-    }
-#define EVENT(reason, counter)                                                                     \
-    {                                                                                              \
-        EXIT_##reason, LC_EXIT_##counter, false, true                                              \
-    }
-static const struct exit_kind kinds[VMX_EXIT_REASONS] = {
-    [VMX_EXCEPTION_NMI] = EVENT(EXCEPTION, EXCEPTION),
-    [VMX_EXTERNAL_INTERRUPT] = EVENT(INTERRUPT, INTERRUPT),
-    [VMX_TRIPLE_FAULT] = EVENT(TRIPLE_FAULT, TRIPLE_FAULT),
-    [VMX_INTERRUPT_WINDOW] = EVENT(WINDOW, WINDOW),
-    [VMX_TASK_SWITCH] = EVENT(TASK_SWITCH, OTHER),
-    [VMX_CPUID] = INSTRUCTION(CPUID, CPUID),
-    [VMX_GETSEC] = INSTRUCTION(UNSUPPORTED, OTHER),
-    [VMX_HLT] = INSTRUCTION(HLT, HLT),
-    [VMX_INVD] = INSTRUCTION(WBINVD, OTHER),
-    [VMX_INVLPG] = INSTRUCTION(INVLPG, INVLPG),
-    [VMX_RDPMC] = INSTRUCTION(UNSUPPORTED, OTHER),
-    [VMX_VMCALL] = INSTRUCTION(HYPERCALL, VMCALL),
-    [VMX_CR_ACCESS] = INSTRUCTION(CR, CR_WRITE),
-    [VMX_MOV_DR] = INSTRUCTION(DR, DR_ACCESS),
-    [VMX_IO] = INSTRUCTION(IO, IO),
-    [VMX_RDMSR] = INSTRUCTION(RDMSR, RDMSR),
-    [VMX_WRMSR] = INSTRUCTION(WRMSR, WRMSR),
-    [VMX_EPT_VIOLATION] = EVENT(STAGE2, STAGE2),
-    [VMX_EPT_MISCONFIGURATION] = EVENT(MISCONFIG, MISCONFIG),
-    [VMX_PREEMPTION_TIMER] = EVENT(PREEMPTION, PREEMPTION),
-    [VMX_WBINVD] = INSTRUCTION(WBINVD, OTHER),
-    [VMX_XSETBV] = INSTRUCTION(XSETBV, XSETBV),
-};
-
-/* Instructions that the guest was told not to have (VMX, MONITOR, ...): #UD. */
-static const struct exit_kind unknown = INSTRUCTION(UNSUPPORTED, OTHER);
-
 /* "Information for VM Exits That Occur During Event Delivery": the event is delivered again at
  * the next entry, unless the handler's own combines with it. */
-static void take_back_event(struct vmx_vcpu *x, struct exit *e)
+void vmx_take_back_event(struct vmx_vcpu *x, struct exit *e)
 {
     u32 word = (u32)vmread(VMCS_IDT_VECTORING);
 
@@ -70,6 +27,7 @@ static void take_back_event(struct vmx_vcpu *x, struct exit *e)
         .insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH),
     };
     x->common.has_event = true;
+    x->common.dirty |= DIRTY_EVENT;
 }
 
 static void decode_exception(struct exit *e)
@@ -146,49 +104,61 @@ static void decode_violation(struct exit *e)
         e->gva = vmread(VMCS_GUEST_LINEAR_ADDRESS);
 }
 
-void vmx_decode_exit(struct vcpu *v, u32 raw, struct exit *e)
-{
-    struct vmx_vcpu *x = vmx_of(v);
-    const struct exit_kind *k = &kinds[MIN(raw & 0xffff, VMX_EXIT_REASONS - 1)];
+#define KIND(reason, counter, flags)                                                               \
+    (EXIT_##reason | (u32)LC_EXIT_##counter << KIND_COUNTER_SHIFT | (flags))
+enum { I = KIND_INSTRUCTION, M = KIND_MORE };
+const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
+    [VMX_EXCEPTION_NMI] = KIND(EXCEPTION, EXCEPTION, M),
+    [VMX_EXTERNAL_INTERRUPT] = KIND(INTERRUPT, INTERRUPT, M),
+    [VMX_TRIPLE_FAULT] = KIND(TRIPLE_FAULT, TRIPLE_FAULT, 0),
+    [VMX_INTERRUPT_WINDOW] = KIND(WINDOW, WINDOW, M),
+    [VMX_TASK_SWITCH] = KIND(TASK_SWITCH, OTHER, 0),
+    [VMX_CPUID] = KIND(CPUID, CPUID, I),
+    [VMX_HLT] = KIND(HLT, HLT, I),
+    [VMX_INVD] = KIND(WBINVD, OTHER, I),
+    [VMX_INVLPG] = KIND(INVLPG, INVLPG, I | M),
+    [VMX_VMCALL] = KIND(HYPERCALL, VMCALL, I),
+    [VMX_CR_ACCESS] = KIND(CR, CR_WRITE, I | M),
+    [VMX_MOV_DR] = KIND(DR, DR_ACCESS, I | M),
+    [VMX_IO] = KIND(IO, IO, I | M),
+    [VMX_RDMSR] = KIND(RDMSR, RDMSR, I),
+    [VMX_WRMSR] = KIND(WRMSR, WRMSR, I),
+    [VMX_EPT_VIOLATION] = KIND(STAGE2, STAGE2, M),
+    [VMX_EPT_MISCONFIGURATION] = KIND(MISCONFIG, MISCONFIG, M),
+    [VMX_PREEMPTION_TIMER] = KIND(PREEMPTION, PREEMPTION, 0),
+    [VMX_WBINVD] = KIND(WBINVD, OTHER, I),
+    [VMX_XSETBV] = KIND(XSETBV, XSETBV, I),
+};
 
-    if (unlikely(!k->known))
-        k = &unknown;
-    e->raw = raw;
-    e->reason = k->reason;
-    e->counter = k->counter;
-    if (k->instruction) {
-        e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
-        e->event_being_delivered = 0;
-    } else {
-        e->insn_len = 0;
-        take_back_event(x, e);
-    }
-    switch (k->reason) {
-    case EXIT_EXCEPTION:
+void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
+{
+    switch (e->raw) {
+    case VMX_EXCEPTION_NMI:
         decode_exception(e);
         break;
-    case EXIT_INTERRUPT:
+    case VMX_EXTERNAL_INTERRUPT:
         e->vector = vmread(VMCS_EXIT_EVENT) & EVENT_VECTOR;
         break;
-    case EXIT_WINDOW:
+    case VMX_INTERRUPT_WINDOW:
         x->common.window_wanted = false;
+        x->common.dirty |= DIRTY_WINDOW;
         break;
-    case EXIT_CR:
-        decode_cr(e);
-        break;
-    case EXIT_DR:
-        decode_dr(e);
-        break;
-    case EXIT_IO:
-        decode_io(e);
-        break;
-    case EXIT_INVLPG:
+    case VMX_INVLPG:
         e->gva = vmread(VMCS_EXIT_QUALIFICATION);
         break;
-    case EXIT_STAGE2:
+    case VMX_CR_ACCESS:
+        decode_cr(e);
+        break;
+    case VMX_MOV_DR:
+        decode_dr(e);
+        break;
+    case VMX_IO:
+        decode_io(e);
+        break;
+    case VMX_EPT_VIOLATION:
         decode_violation(e);
         break;
-    case EXIT_MISCONFIG:
+    case VMX_EPT_MISCONFIGURATION:
         e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
         break;
     default:

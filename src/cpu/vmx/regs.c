@@ -41,32 +41,25 @@ u64 vmx_read_reg(struct vcpu *v, enum virt_reg r)
     }
 }
 
-void vmx_write_dirty(struct vcpu *v)
+void vmx_write_dirty(struct vcpu *v, u32 dirty)
 {
-    struct vmx_vcpu *x = vmx_of(v);
-    u32 dirty = x->common.dirty;
-    const u64 *reg = x->common.reg;
+    const u64 *reg = v->virt->reg;
     const u32 control = 1u << VREG_CR0 | 1u << VREG_CR3 | 1u << VREG_CR4 | 1u << VREG_EFER;
 
-    if (dirty & 1u << VREG_RIP)
-        vmwrite(VMCS_GUEST_RIP, reg[VREG_RIP]);
-    if (dirty & ~(1u << VREG_RIP) || x->common.paging_changed) {
-        if (dirty & 1u << VREG_RSP)
-            vmwrite(VMCS_GUEST_RSP, reg[VREG_RSP]);
-        if (dirty & 1u << VREG_RFLAGS)
-            vmwrite(VMCS_GUEST_RFLAGS, reg[VREG_RFLAGS]);
-        if (dirty & 1u << VREG_FS_BASE)
-            vmwrite(VMCS_GUEST_FS_BASE, reg[VREG_FS_BASE]);
-        if (dirty & 1u << VREG_GS_BASE)
-            vmwrite(VMCS_GUEST_GS_BASE, reg[VREG_GS_BASE]);
-        if (dirty & 1u << VREG_CR2)
-            write_cr2(reg[VREG_CR2]);
-        if (dirty & 1u << VREG_KERNEL_GS_BASE)
-            wrmsr(MSR_KERNEL_GS_BASE, reg[VREG_KERNEL_GS_BASE]);
-        if (dirty & control || x->common.paging_changed)
-            vmx_apply_control_registers(v, dirty);
-    }
-    x->common.dirty = 0;
+    if (dirty & 1u << VREG_RSP)
+        vmwrite(VMCS_GUEST_RSP, reg[VREG_RSP]);
+    if (dirty & 1u << VREG_RFLAGS)
+        vmwrite(VMCS_GUEST_RFLAGS, reg[VREG_RFLAGS]);
+    if (dirty & 1u << VREG_FS_BASE)
+        vmwrite(VMCS_GUEST_FS_BASE, reg[VREG_FS_BASE]);
+    if (dirty & 1u << VREG_GS_BASE)
+        vmwrite(VMCS_GUEST_GS_BASE, reg[VREG_GS_BASE]);
+    if (dirty & 1u << VREG_CR2)
+        write_cr2(reg[VREG_CR2]);
+    if (dirty & 1u << VREG_KERNEL_GS_BASE)
+        wrmsr(MSR_KERNEL_GS_BASE, reg[VREG_KERNEL_GS_BASE]);
+    if (dirty & (control | DIRTY_PAGING))
+        vmx_apply_control_registers(v, dirty);
 }
 
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out)

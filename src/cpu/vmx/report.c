@@ -38,7 +38,7 @@ void vmx_report(struct vcpu *v, const struct exit *e)
 {
     log_line("vcpu %u of %s:", v->id, v->domain->config.name);
     if (e)
-        log_line("  exit %lu (%s)  gpa %lx  gva %lx  error %x", e->raw & 0xffff,
+        log_line("  exit %u (%s)  gpa %lx  gva %lx  error %x", e->raw & 0xffff,
                  vmx_exit_name(e->raw & 0xffff), e->gpa, e->gva, e->error);
     report_registers(v);
     report_segments(v);

@@ -11,6 +11,8 @@
 #include "console.h"
 #include "domain.h"
 #include "insn.h"
+#include "log.h"
+#include "pcpu.h"
 #include "vmx.h"
 #include "x86.h"
 
@@ -32,7 +34,9 @@ static void write_event(struct vcpu *v, struct vmx_vcpu *x)
 
 static void write_window(struct vmx_vcpu *x)
 {
-    x->proc ^= PROC_INTERRUPT_WINDOW;
+    u32 proc = x->proc & ~(u32)PROC_INTERRUPT_WINDOW;
+
+    x->proc = x->common.window_wanted ? proc | PROC_INTERRUPT_WINDOW : proc;
     vmwrite(VMCS_PROC_CONTROLS, x->proc);
 }
 
@@ -50,7 +54,6 @@ static void load_debug_registers(struct vcpu *v)
     }
     if (vmx_cap.entry & ENTRYC_LOAD_DEBUG)
         vmwrite(VMCS_GUEST_DR7, v->dr7);
-    v->dr_loaded = true;
 }
 
 static void arm_slice(u64 until)
@@ -64,43 +67,93 @@ static void arm_slice(u64 until)
     vmwrite(VMCS_PREEMPTION_TIMER, MIN(left, 0xffffffffULL));
 }
 
-/* VMLAUNCH or VMRESUME failed, or the processor refused the guest's state. */
-static void failed_entry(struct vcpu *v, u32 raw, struct exit *e)
+/* An entry before which more is due than the new RIP and the time, or `until` is past or far. */
+static struct vmx_entered __attribute__((noinline))
+enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
 {
-    vmx_report_failed_entry(v, raw);
-    e->reason = EXIT_FAILED_ENTRY;
-    e->counter = LC_EXIT_OTHER;
-    e->raw = raw;
-    e->insn_len = 0;
-    e->event_being_delivered = 0;
-}
+    u32 dirty = x->common.dirty;
 
-void vmx_run(struct vcpu *v, u64 until, struct exit *e)
-{
-    struct vmx_vcpu *x = vmx_of(v);
-
-    vmx_make_current(v);
-    if (x->common.dirty || unlikely(x->common.paging_changed))
-        vmx_write_dirty(v);
-    if (unlikely(!v->dr_loaded))
+    if (dirty & 1u << VREG_RIP)
+        vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
+    vmx_write_dirty(v, dirty);
+    if (dirty & DIRTY_DEBUG)
         load_debug_registers(v);
     if (x->common.has_event)
         write_event(v, x);
-    if (unlikely(x->common.window_wanted != !!(x->proc & PROC_INTERRUPT_WINDOW)))
+    if (dirty & DIRTY_WINDOW)
         write_window(x);
     arm_slice(until);
+    if (x->launched)
+        return vmx_resume_guest(&v->regs);
+    x->launched = true;
+    return vmx_launch_guest(&v->regs);
+}
 
-    bool entered = vmx_enter(&v->regs, x->launched);
-    e->tsc = rdtsc();
+/* VMLAUNCH or VMRESUME failed, or the processor refused the guest's state. */
+static void failed_entry(struct vcpu *v, struct exit *e)
+{
+    vmx_report_failed_entry(v, e->raw & ~VMX_ENTRY_FAILED);
+    e->reason = EXIT_FAILED_ENTRY;
+    e->counter = LC_EXIT_OTHER;
+    e->event_being_delivered = 0;
+}
+
+/* An exit that no instruction asked for, or a failed entry. */
+static void __attribute__((noinline)) decode_event(struct vcpu *v, u32 kind, struct exit *e)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    e->insn_len = 0;
     x->common.valid = 0;
-    if (unlikely(!entered)) {
-        failed_entry(v, 0, e);
+    x->common.dirty = 0;
+    if (unlikely(e->raw & VMX_ENTRY_FAILED)) {
+        failed_entry(v, e);
         return;
     }
-    x->launched = true;
-    u32 raw = (u32)vmread(VMCS_EXIT_REASON);
-    if (unlikely(raw & VMX_ENTRY_FAILED))
-        failed_entry(v, raw, e);
-    else
-        vmx_decode_exit(v, raw, e);
+    vmx_take_back_event(x, e);
+    if (kind & KIND_MORE)
+        vmx_decode_more(x, e);
+}
+
+/* From the exit reason to *e. What cpu_skip needs is read at once where the exit will lead to it.
+ */
+static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    u32 kind = vmx_exit_kinds[raw % VMX_EXIT_REASONS];
+
+    e->raw = raw;
+    e->reason = (u8)kind;
+    e->counter = (u8)(kind >> KIND_COUNTER_SHIFT);
+    if (unlikely(!(kind & KIND_INSTRUCTION))) {
+        decode_event(v, kind, e);
+        return;
+    }
+    e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
+    x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP);
+    x->common.reg[VREG_RFLAGS] = vmread(VMCS_GUEST_RFLAGS);
+    x->common.shadow = (u8)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    x->common.valid = 1u << VREG_RIP | 1u << VREG_RFLAGS;
+    x->common.dirty = 0;
+    if (kind & KIND_MORE)
+        vmx_decode_more(x, e);
+}
+
+/* The usual entry is quick: only RIP is new, and the time left fits the timer's 32 bits. */
+void vmx_run(struct vcpu *v, u64 until, struct exit *e)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    u32 left = (u32)until - (u32)rdtsc();
+    struct vmx_entered after;
+
+    ASSERT(this_pcpu()->vmcs_of == v);
+    if (likely(x->common.dirty == 1u << VREG_RIP && left - 1 < vmx_cap.timer_quick)) {
+        vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
+        vmwrite(VMCS_PREEMPTION_TIMER, left >> vmx_cap.timer_shift);
+        after = vmx_resume_guest(&v->regs);
+    } else {
+        after = enter_prepared(v, x, until);
+    }
+    e->tsc = rdtsc();
+    decode(container_of(after.regs, struct vcpu, regs), (u32)after.raw, e);
 }

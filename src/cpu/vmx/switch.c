@@ -26,7 +26,7 @@ void vmx_load(struct vcpu *v)
         wrmsr(switched[i], x->switched[i]);
     wrmsr(MSR_KERNEL_GS_BASE, x->kernel_gs_base);
     write_cr2(x->cr2);
-    v->dr_loaded = false;
+    x->common.dirty |= DIRTY_DEBUG;
     fpu_load(v);
 }
 
@@ -38,6 +38,5 @@ void vmx_put(struct vcpu *v)
         x->switched[i] = rdmsr(switched[i]);
     x->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
     x->cr2 = read_cr2();
-    v->dr_loaded = false;
     fpu_save(v);
 }

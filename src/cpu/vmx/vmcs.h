@@ -260,9 +260,10 @@ enum vmx_exit_reason {
     VMX_XSETBV = 55,
     VMX_INVPCID = 58,
     VMX_VMFUNC = 59,
-    VMX_EXIT_REASONS = 70,
+    VMX_EXIT_REASONS = 128, /* more than there are: a power of two */
 };
-#define VMX_ENTRY_FAILED (1u << 31)
+enum { VMX_ENTRY_FAILED_BIT = 31 };
+#define VMX_ENTRY_FAILED (1u << VMX_ENTRY_FAILED_BIT)
 
 /* "Extended-Page-Table Pointer (EPTP)" */
 enum ept_pointer_bits { EPTP_WRITE_BACK = 6, EPTP_LEVELS_4 = (4 - 1) << 3 };

@@ -27,6 +27,7 @@ struct vmx_capability {
     u64 cr4_required; /* CR4 bits that must be 1 */
     u64 ept_vpid;     /* IA32_VMX_EPT_VPID_CAP, 0 if there is neither */
     u32 timer_shift;  /* the preemption timer counts TSC ticks >> this */
+    u32 timer_quick;  /* longest time, in ticks, that run.c arms quickly; 0: no timer */
     bool timer;       /* there is a preemption timer */
     bool efer;        /* EFER is switched by the entry and exit controls */
     bool vpid;        /* VPID is in use */
@@ -102,8 +103,8 @@ void vmx_put(struct vcpu *v);
 mpa_t vmx_msr_bitmap(bool efer_free);
 /* regs.c */
 u64 vmx_read_reg(struct vcpu *v, enum virt_reg r);
-/* Puts what is dirty into the processor. */
-void vmx_write_dirty(struct vcpu *v);
+/* Puts what is dirty of the registers, RIP excepted, into the processor. */
+void vmx_write_dirty(struct vcpu *v, u32 dirty);
 enum virt_blocking vmx_blocking(struct vcpu *v);
 void vmx_completed(struct vcpu *v, bool single_step);
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);
@@ -114,10 +115,19 @@ void vmx_apply_control_registers(struct vcpu *v, u32 dirty);
 /* run.c */
 void vmx_run(struct vcpu *v, u64 until, struct exit *e);
 /* exit.c */
-void vmx_decode_exit(struct vcpu *v, u32 raw, struct exit *e);
-/* entry.asm: enters the guest with these registers; true after a VM exit, false if the entry
- * instruction failed. */
-bool vmx_enter(struct regs *regs, bool launched);
+/* What a basic exit reason is: enum exit_reason, enum ledger_counter << 8, and these; a word, to be
+ * read at once. What is not in the table is zero: EXIT_UNSUPPORTED. */
+enum vmx_exit_kind {
+    KIND_COUNTER_SHIFT = 8,
+    KIND_INSTRUCTION = 1 << 16, /* caused by an instruction: it has a length; no event underway */
+    KIND_MORE = 1 << 17,        /* vmx_decode_more has more to read */
+};
+extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
+/* Reads what is special to the exit. */
+void vmx_decode_more(struct vmx_vcpu *x, struct exit *e);
+/* The event whose delivery the exit interrupted, if any, becomes common.event again. */
+void vmx_take_back_event(struct vmx_vcpu *x, struct exit *e);
+/* entry.asm: where exits arrive. */
 void vmx_exit_point(void) __attribute__((visibility("hidden")));
 /* nmi.asm: ends the processor's blocking of NMIs (an IRET to the next instruction). */
 void vmx_unblock_nmi(void);

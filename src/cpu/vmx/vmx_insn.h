@@ -58,6 +58,30 @@ static inline bool invvpid(u64 type, const struct vmx_invalidate *what)
     return ok;
 }
 
+/* What an entry leaves in two registers. */
+struct regs;
+struct vmx_entered {
+    struct regs *regs; /* the argument, which need not be kept elsewhere */
+    u64 raw;           /* the exit reason, or VMX_ENTRY_FAILED alone */
+};
+
+/* Enter the guest with these general registers (entry.asm). Instructions like the others: each
+ * calls a stub that changes every register but rsp, rbp and rdi. */
+#define VMX_ENTER(name)                                                                            \
+    static inline struct vmx_entered name##_guest(struct regs *regs)                               \
+    {                                                                                              \
+        struct vmx_entered e;                                                                      \
+        __asm__ volatile("call " #name                                                             \
+                         : "=S"(e.raw), "=D"(e.regs)                                               \
+                         : "1"(regs)                                                               \
+                         : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13",     \
+                           "r14", "r15", "memory", "cc");                                          \
+        return e;                                                                                  \
+    }
+VMX_ENTER(vmx_resume)
+VMX_ENTER(vmx_launch)
+#undef VMX_ENTER
+
 struct descriptor_table {
     u16 limit; /* last byte */
     u64 base;  /* linear address */
