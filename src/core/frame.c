@@ -28,7 +28,7 @@ struct free_list {
     u64 count; /* blocks on it */
 };
 
-static struct frame *frames;
+struct frame *frame_table;
 static u64 frames_limit;
 static u64 free_frames;
 static struct free_list free_list[2][MAX_ORDER + 1];
@@ -37,13 +37,8 @@ struct frame *frame_of(mfn_t mfn)
 {
     if (mfn.v >= frames_limit)
         return NULL;
-    struct frame *f = &frames[mfn.v];
+    struct frame *f = &frame_table[mfn.v];
     return f->flags & FRAME_NOT_RAM ? NULL : f;
-}
-
-mfn_t frame_mfn(const struct frame *f)
-{
-    return mfn_of((u64)(f - frames));
 }
 
 u64 frame_limit(void)
@@ -59,14 +54,14 @@ u64 frame_free_count(void)
 static void list_push(u32 index, unsigned order, bool cleared)
 {
     struct free_list *l = &free_list[cleared][order];
-    struct frame *f = &frames[index];
+    struct frame *f = &frame_table[index];
 
     f->type_count = order + 1;
     f->flags = cleared ? FRAME_ZEROED : 0;
     f->prev = 0;
     f->next = l->head;
     if (l->head)
-        frames[l->head].prev = index;
+        frame_table[l->head].prev = index;
     l->head = index;
     l->count++;
 }
@@ -74,14 +69,14 @@ static void list_push(u32 index, unsigned order, bool cleared)
 static void list_remove(u32 index, unsigned order, bool cleared)
 {
     struct free_list *l = &free_list[cleared][order];
-    struct frame *f = &frames[index];
+    struct frame *f = &frame_table[index];
 
     if (f->prev)
-        frames[f->prev].next = f->next;
+        frame_table[f->prev].next = f->next;
     else
         l->head = f->next;
     if (f->next)
-        frames[f->next].prev = f->prev;
+        frame_table[f->next].prev = f->prev;
     l->count--;
     f->type_count = 0;
     f->next = f->prev = 0;
@@ -95,7 +90,7 @@ static void free_block(u32 index, unsigned order, bool cleared)
         u32 buddy = index ^ (1u << order);
         if (buddy >= frames_limit || buddy == 0)
             break;
-        struct frame *b = &frames[buddy];
+        struct frame *b = &frame_table[buddy];
         if (b->owner != DOMID_NONE || b->type_count != order + 1 || (b->flags & FRAME_NOT_RAM) ||
             !!(b->flags & FRAME_ZEROED) != cleared)
             break;
@@ -128,10 +123,10 @@ static u32 take_block(unsigned order, bool cleared)
 static struct frame *hand_out(u32 index, unsigned order, u16 owner)
 {
     for (u32 i = index; i < index + (1u << order); i++) {
-        frames[i] = (struct frame){.refs = 1, .owner = owner, .gfn = ~0u};
+        frame_table[i] = (struct frame){.refs = 1, .owner = owner, .gfn = ~0u};
         tlb_assert_gone(mfn_of(i));
     }
-    return &frames[index];
+    return &frame_table[index];
 }
 
 static void clear_block(u32 index, unsigned order)
@@ -152,9 +147,23 @@ struct frame *frame_alloc_order(u16 owner, unsigned order)
     return hand_out(index, order, owner);
 }
 
+/* The quick way: a single cleared frame is at hand. */
 struct frame *frame_alloc(u16 owner)
 {
-    return frame_alloc_order(owner, 0);
+    struct free_list *l = &free_list[true][0];
+    u32 index = l->head;
+    struct frame *f = &frame_table[index];
+
+    if (unlikely(!index))
+        return frame_alloc_order(owner, 0);
+    l->head = f->next;
+    l->count--;
+    if (f->next)
+        frame_table[f->next].prev = 0;
+    free_frames--;
+    *f = (struct frame){.refs = 1, .owner = owner, .gfn = ~0u};
+    tlb_assert_gone(mfn_of(index));
+    return f;
 }
 
 struct frame *frame_alloc_raw(u16 owner)
@@ -179,7 +188,7 @@ void frame_put(struct frame *f)
     if (--f->refs)
         return;
     ASSERT(f->type_count == 0);
-    u32 index = (u32)(f - frames);
+    u32 index = (u32)(f - frame_table);
     tlb_assert_gone(mfn_of(index));
     *f = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
     free_block(index, 0, false);
@@ -214,12 +223,12 @@ u64 frame_table_bytes(u64 limit)
 
 void frame_table_init(void *table, u64 limit)
 {
-    frames = table;
+    frame_table = table;
     frames_limit = limit;
     free_frames = 0;
     memset(free_list, 0, sizeof(free_list));
     for (u64 i = 0; i < limit; i++)
-        frames[i] = (struct frame){.owner = DOMID_NONE, .flags = FRAME_NOT_RAM, .gfn = ~0u};
+        frame_table[i] = (struct frame){.owner = DOMID_NONE, .flags = FRAME_NOT_RAM, .gfn = ~0u};
 }
 
 void frame_table_add_ram(u64 first, u64 end)
@@ -227,9 +236,9 @@ void frame_table_add_ram(u64 first, u64 end)
     if (first == 0)
         first = 1;
     for (u64 i = first; i < end && i < frames_limit; i++) {
-        frames[i].flags = 0;
-        frames[i].owner = DOMID_HYPERVISOR;
-        frames[i].refs = 1;
+        frame_table[i].flags = 0;
+        frame_table[i].owner = DOMID_HYPERVISOR;
+        frame_table[i].refs = 1;
     }
 }
 
@@ -238,8 +247,8 @@ void frame_table_release(u64 first, u64 end)
     if (first == 0)
         first = 1;
     for (u64 i = first; i < end && i < frames_limit; i++) {
-        ASSERT(frames[i].owner == DOMID_HYPERVISOR);
-        frames[i] = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
+        ASSERT(frame_table[i].owner == DOMID_HYPERVISOR);
+        frame_table[i] = (struct frame){.owner = DOMID_NONE, .gfn = ~0u};
         free_block((u32)i, 0, false);
     }
 }
@@ -250,8 +259,9 @@ static unsigned check_list(bool cleared, unsigned order, u64 *total)
     unsigned bad = 0;
     u64 count = 0;
 
-    for (u32 i = free_list[cleared][order].head, before = 0; i; before = i, i = frames[i].next) {
-        const struct frame *f = &frames[i];
+    for (u32 i = free_list[cleared][order].head, before = 0; i;
+         before = i, i = frame_table[i].next) {
+        const struct frame *f = &frame_table[i];
         count++;
         if (f->owner != DOMID_NONE || f->refs || f->type_count != order + 1 || f->prev != before ||
             i % (1u << order) || count > frames_limit) {
@@ -277,7 +287,7 @@ unsigned frame_check(void)
     for (unsigned order = 0; order <= MAX_ORDER; order++)
         bad += check_list(false, order, &listed) + check_list(true, order, &listed);
     for (u64 i = 1; i < frames_limit && bad < 8; i++) {
-        const struct frame *f = &frames[i];
+        const struct frame *f = &frame_table[i];
         if (f->flags & FRAME_NOT_RAM)
             continue;
         if (f->owner == DOMID_NONE) {

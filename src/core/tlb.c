@@ -59,18 +59,6 @@ static void drop_all(void)
 
 #else
 
-void tlb_note_stale(mfn_t root, u64 gva, mfn_t frame)
-{
-    (void)root;
-    (void)gva;
-    (void)frame;
-}
-
-void tlb_assert_gone(mfn_t frame)
-{
-    (void)frame;
-}
-
 static void drop(mfn_t root, u64 gva)
 {
     (void)root;

@@ -39,10 +39,11 @@ static void on_exception(struct vcpu *v, struct exit *e)
 static void on_memory(struct vcpu *v, struct exit *e)
 {
     struct paging_fault f;
+    enum paging_result result = paging_fault(v, e, &f);
 
-    switch (paging_fault(v, e, &f)) {
-    case PAGING_FIXED:
-        break;
+    if (likely(result == PAGING_FIXED))
+        return;
+    switch (result) {
     case PAGING_INJECT:
         virt_inject_page_fault(v, f.cr2, f.error);
         break;
@@ -50,7 +51,7 @@ static void on_memory(struct vcpu *v, struct exit *e)
         e->gpa = f.gpa;
         cpu_emulate(v, e);
         break;
-    case PAGING_KILL:
+    default:
         cpu_kill(v, e, f.why);
         break;
     }

@@ -65,7 +65,11 @@ _Static_assert(sizeof(struct frame) == 32, "one record a frame: keep it small");
 /* Record of a frame, or NULL if there is no such frame of RAM: every guest-supplied number
  * goes through here. */
 struct frame *frame_of(mfn_t mfn);
-mfn_t frame_mfn(const struct frame *f);
+extern struct frame *frame_table; /* the record of frame 0 */
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+    return mfn_of((u64)(f - frame_table));
+}
 /* One past the highest frame that has a record. */
 u64 frame_limit(void);
 

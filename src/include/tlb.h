@@ -14,13 +14,29 @@
  */
 #define TLB_ANY_GVA  (~0ULL)
 #define TLB_ANY_ROOT MFN_INVALID
+#if defined(DEBUG_BUILD) || defined(HOST_TEST)
 void tlb_note_stale(mfn_t root, u64 gva, mfn_t frame);
+#else
+static inline void tlb_note_stale(mfn_t root, u64 gva, mfn_t frame)
+{
+    (void)root;
+    (void)gva;
+    (void)frame;
+}
+#endif
 /* Flushes; each also drops what it covers from the stale set. */
 void tlb_flush_page(mfn_t root, u64 gva);
 void tlb_flush_root(mfn_t root);
 void tlb_flush_all(void);
 /* Asserts that no translation to this frame may be left in any TLB. */
+#if defined(DEBUG_BUILD) || defined(HOST_TEST)
 void tlb_assert_gone(mfn_t frame);
+#else
+static inline void tlb_assert_gone(mfn_t frame)
+{
+    (void)frame;
+}
+#endif
 
 /*
  * What the mode does to the hardware; one implementation linked in: pv uses INVLPG and CR3, VT-x

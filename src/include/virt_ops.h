@@ -7,8 +7,7 @@
  *
  * Invariant: between entries, reg[r] is the guest's value if valid has bit r; if dirty has bit
  * r too, the vendor's `run` puts it into the processor before the next entry. After an exit nothing
- * is dirty, and nothing valid but RIP and RFLAGS if the exit's insn_len is not 0 (`shadow` is set
- * then too).
+ * is dirty, and nothing valid but RIP, and RFLAGS and `shadow` if the exit's insn_len is not 0.
  */
 #ifndef VIRT_OPS_H
 #define VIRT_OPS_H

@@ -61,7 +61,7 @@ unsigned physmap_check(struct domain *d)
     stage2_each_leaf(d->physmap, check_leaf, &r);
     if (r.leaves_4k != p->mapped_4k || r.leaves_2m != p->mapped_2m)
         violation(&r, 0, "the count of leaves is not what the tables say");
-    if (r.leaves_4k + r.leaves_2m * STAGE2_2M_FRAMES != d->frames)
+    if (r.leaves_4k + r.leaves_2m * STAGE2_2M_FRAMES + p->reserve_left != d->frames)
         violation(&r, 0, "the count of frames is not what the tables say");
     return r.bad + paging_check(d);
 }

@@ -7,6 +7,7 @@
  *    is in two leaves.
  *  - While the dirty log is on there are no 2 MiB leaves, and a leaf is writable exactly if its
  *    frame is marked FRAME_DIRTY.
+ *  - The frames in reserve belong to the domain too and hold one reference, but no gfn.
  *  - A frame leaves the domain only after its root has been flushed.
  */
 #include "domain.h"
@@ -16,6 +17,8 @@
 #include "physmap_ept.h"
 #include "stage2.h"
 #include "tlb.h"
+
+enum { RESERVE_ORDER = 4 };
 
 static mfn_t root_mfn(const struct physmap *p)
 {
@@ -68,6 +71,8 @@ void physmap_destroy(struct domain *d)
         return;
     tlb_flush_root(root_mfn(p));
     stage2_each_leaf(p, release_leaf, d);
+    for (; p->reserve_left; p->reserve_left--, d->frames--)
+        frame_put(p->reserve++);
     stage2_free_tables(p);
     d->physmap = NULL;
     hv_free(d, p, sizeof(*p));
@@ -110,42 +115,73 @@ static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
     return true;
 }
 
+/* Takes some frames at once, so that most first touches need not go to the allocator. */
+static bool __attribute__((noinline)) refill(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+
+    for (int order = RESERVE_ORDER; order >= 0; order--) {
+        p->reserve = frame_alloc_order(d->id, (unsigned)order);
+        if (!p->reserve)
+            continue;
+        p->reserve_left = 1u << order;
+        d->frames += p->reserve_left;
+        return true;
+    }
+    return false;
+}
+
 static int populate_small(struct domain *d, u64 gfn, u64 *entry)
 {
-    struct frame *f = frame_alloc(d->id);
+    struct physmap *p = d->physmap;
 
-    if (!f)
+    if (unlikely(!p->reserve_left) && !refill(d))
         return -ENOMEM;
+    struct frame *f = p->reserve++;
+    p->reserve_left--;
     f->gfn = (u32)gfn;
-    if (d->physmap->dirty_log)
+    if (unlikely(p->dirty_log))
         f->flags |= FRAME_DIRTY;
     *entry = stage2_leaf(frame_mfn(f), 1, true);
-    d->physmap->mapped_4k++;
-    d->frames++;
+    p->mapped_4k++;
     ledger_count(&d->ledger, LC_POPULATED_4K);
+    return 0;
+}
+
+/* Where the level-1 table of gfn is not the one found last. */
+static int __attribute__((noinline)) populate_anywhere(struct domain *d, u64 gfn, mfn_t *mfn)
+{
+    struct physmap *p = d->physmap;
+    unsigned level;
+
+    if (gfn >= p->ram_frames)
+        return -ENOENT;
+    u64 *entry = stage2_find(p, gfn, &level);
+    if (!stage2_present(*entry)) {
+        if (level > 2 && !(entry = stage2_make(p, gfn, 2)))
+            return -ENOMEM;
+        level = MIN(level, 2);
+        if (level == 2 && !(large_fits(p, gfn) && populate_large(d, gfn, entry))) {
+            entry = stage2_make(p, gfn, 1);
+            level = 1;
+        }
+        if (!entry || (level == 1 && populate_small(d, gfn, entry)))
+            return -ENOMEM;
+    }
+    *mfn = mfn_of(stage2_mfn(*entry).v + (level == 1 ? 0 : gfn % STAGE2_2M_FRAMES));
     return 0;
 }
 
 int physmap_populate(struct domain *d, gfn_t gfn, mfn_t *mfn)
 {
     struct physmap *p = d->physmap;
-    unsigned level;
+    u64 *entry = stage2_recent(p, gfn.v);
 
-    if (gfn.v >= p->ram_frames)
-        return -ENOENT;
-    u64 *entry = stage2_find(p, gfn.v, &level);
-    if (!stage2_present(*entry)) {
-        if (level > 2 && !(entry = stage2_make(p, gfn.v, 2)))
-            return -ENOMEM;
-        level = MIN(level, 2);
-        if (level == 2 && !(large_fits(p, gfn.v) && populate_large(d, gfn.v, entry))) {
-            entry = stage2_make(p, gfn.v, 1);
-            level = 1;
-        }
-        if (!entry || (level == 1 && populate_small(d, gfn.v, entry)))
-            return -ENOMEM;
-    }
-    *mfn = mfn_of(stage2_mfn(*entry).v + (level == 1 ? 0 : gfn.v % STAGE2_2M_FRAMES));
+    if (unlikely(!entry || gfn.v >= p->ram_frames))
+        return populate_anywhere(d, gfn.v, mfn);
+    if (!stage2_present(*entry) && populate_small(d, gfn.v, entry))
+        return -ENOMEM;
+    *mfn = stage2_mfn(*entry);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * Building the second stage: tables of 512 entries, four levels, whatever the format of an entry.
  *
  * Invariants
- *  - A table is a cleared frame of the hypervisor's, referred to by exactly one entry.
+ *  - A table is a cleared frame of the hypervisor's, referred to by exactly one entry. A level-1
+ *    table stays until all are freed, so that it may be remembered as the last one.
  *  - Leaves are at level 1 or 2, never higher.
  */
 #include "stage2.h"
@@ -16,7 +17,7 @@ static u64 *table_of(u64 entry)
     return mfn_to_va(stage2_mfn(entry));
 }
 
-u64 *stage2_find(const struct physmap *p, u64 gfn, unsigned *level)
+u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level)
 {
     u64 *table = p->root;
 
@@ -24,6 +25,10 @@ u64 *stage2_find(const struct physmap *p, u64 gfn, unsigned *level)
         u64 *entry = &table[stage2_index(gfn, l)];
         if (l == 1 || !stage2_present(*entry) || stage2_is_leaf(*entry, l)) {
             *level = l;
+            if (l == 1) {
+                p->last_table = table;
+                p->last_region = gfn >> STAGE2_BITS;
+            }
             return entry;
         }
         table = table_of(*entry);
@@ -108,5 +113,5 @@ static void free_table(struct physmap *p, u64 *table, unsigned level)
 void stage2_free_tables(struct physmap *p)
 {
     free_table(p, p->root, STAGE2_TOP);
-    p->root = NULL;
+    p->root = p->last_table = NULL;
 }

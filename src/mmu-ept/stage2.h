@@ -10,6 +10,8 @@
 
 enum stage2_levels { STAGE2_TOP = 4, STAGE2_BITS = 9, STAGE2_2M_FRAMES = 512 };
 
+struct frame;
+
 /* How entries are written. */
 struct stage2_format {
     u64 present; /* an entry with none of these bits maps nothing */
@@ -24,13 +26,17 @@ extern const struct stage2_format ept_format;
 extern const struct stage2_format *stage2_format;
 
 struct physmap {
-    u64 *root;        /* the level-4 table */
-    u64 ram_frames;   /* RAM is gfn 0 .. ram_frames - 1 */
-    u64 tables;       /* frames that the tables take, the root included */
-    u64 mapped_4k;    /* leaves at level 1 */
-    u64 mapped_2m;    /* leaves at level 2 */
-    bool small_pages; /* no leaves at level 2 */
-    bool dirty_log;   /* leaves are write-protected until written */
+    u64 *root;             /* the level-4 table */
+    u64 *last_table;       /* the level-1 table found last, or NULL */
+    u64 last_region;       /* gfn >> STAGE2_BITS of what it maps */
+    struct frame *reserve; /* frames of the domain's that are in no leaf yet: the next one */
+    u32 reserve_left;      /* how many there are from there on */
+    u64 ram_frames;        /* RAM is gfn 0 .. ram_frames - 1 */
+    u64 tables;            /* frames that the tables take, the root included */
+    u64 mapped_4k;         /* leaves at level 1 */
+    u64 mapped_2m;         /* leaves at level 2 */
+    bool small_pages;      /* no leaves at level 2 */
+    bool dirty_log;        /* leaves are write-protected until written */
 };
 
 static inline unsigned stage2_index(u64 gfn, unsigned level)
@@ -38,8 +44,15 @@ static inline unsigned stage2_index(u64 gfn, unsigned level)
     return gfn >> (STAGE2_BITS * (level - 1)) & ((1u << STAGE2_BITS) - 1);
 }
 
+/* The level-1 entry of gfn if it is in the table found last, which stays where it is; or NULL. */
+static inline u64 *stage2_recent(const struct physmap *p, u64 gfn)
+{
+    if (unlikely(gfn >> STAGE2_BITS != p->last_region || !p->last_table))
+        return NULL;
+    return &p->last_table[gfn % (1u << STAGE2_BITS)];
+}
 /* The entry that maps gfn, or the lowest empty one on the way to it; *level is where it is. */
-u64 *stage2_find(const struct physmap *p, u64 gfn, unsigned *level);
+u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level);
 /* The entry for gfn at a level, its tables made as needed; NULL: no memory, or a larger leaf is in
  * the way (split it first). */
 u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level);

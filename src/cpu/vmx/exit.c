@@ -9,7 +9,7 @@
 
 /* "Information for VM Exits That Occur During Event Delivery": the event is delivered again at
  * the next entry, unless the handler's own combines with it. */
-void vmx_take_back_event(struct vmx_vcpu *x, struct exit *e)
+static void take_back_event(struct vmx_vcpu *x, struct exit *e)
 {
     u32 word = (u32)vmread(VMCS_IDT_VECTORING);
 
@@ -155,13 +155,39 @@ void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
     case VMX_IO:
         decode_io(e);
         break;
-    case VMX_EPT_VIOLATION:
-        decode_violation(e);
-        break;
     case VMX_EPT_MISCONFIGURATION:
         e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
         break;
     default:
         break;
     }
+}
+
+/* VMLAUNCH or VMRESUME failed, or the processor refused the guest's state. */
+static void failed_entry(struct vcpu *v, struct exit *e)
+{
+    vmx_report_failed_entry(v, e->raw & ~VMX_ENTRY_FAILED);
+    e->reason = EXIT_FAILED_ENTRY;
+    e->counter = LC_EXIT_OTHER;
+    e->event_being_delivered = 0;
+}
+
+/* An exit that no instruction asked for, or a failed entry. */
+void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    e->insn_len = 0;
+    x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP);
+    x->common.valid = 1u << VREG_RIP;
+    x->common.dirty = 0;
+    if (unlikely(e->raw & VMX_ENTRY_FAILED)) {
+        failed_entry(v, e);
+        return;
+    }
+    take_back_event(x, e);
+    if (likely(e->raw == VMX_EPT_VIOLATION)) /* what lazy memory costs */
+        decode_violation(e);
+    else if (kind & KIND_MORE)
+        vmx_decode_more(x, e);
 }

@@ -89,32 +89,6 @@ enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
     return vmx_launch_guest(&v->regs);
 }
 
-/* VMLAUNCH or VMRESUME failed, or the processor refused the guest's state. */
-static void failed_entry(struct vcpu *v, struct exit *e)
-{
-    vmx_report_failed_entry(v, e->raw & ~VMX_ENTRY_FAILED);
-    e->reason = EXIT_FAILED_ENTRY;
-    e->counter = LC_EXIT_OTHER;
-    e->event_being_delivered = 0;
-}
-
-/* An exit that no instruction asked for, or a failed entry. */
-static void __attribute__((noinline)) decode_event(struct vcpu *v, u32 kind, struct exit *e)
-{
-    struct vmx_vcpu *x = vmx_of(v);
-
-    e->insn_len = 0;
-    x->common.valid = 0;
-    x->common.dirty = 0;
-    if (unlikely(e->raw & VMX_ENTRY_FAILED)) {
-        failed_entry(v, e);
-        return;
-    }
-    vmx_take_back_event(x, e);
-    if (kind & KIND_MORE)
-        vmx_decode_more(x, e);
-}
-
 /* From the exit reason to *e. What cpu_skip needs is read at once where the exit will lead to it.
  */
 static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
@@ -126,7 +100,7 @@ static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
     e->reason = (u8)kind;
     e->counter = (u8)(kind >> KIND_COUNTER_SHIFT);
     if (unlikely(!(kind & KIND_INSTRUCTION))) {
-        decode_event(v, kind, e);
+        vmx_decode_event(v, kind, e);
         return;
     }
     e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
@@ -139,7 +113,7 @@ static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
         vmx_decode_more(x, e);
 }
 
-/* The usual entry is quick: only RIP is new, and the time left fits the timer's 32 bits. */
+/* The usual entry is quick: only RIP may be new, and the time left fits the timer's 32 bits. */
 void vmx_run(struct vcpu *v, u64 until, struct exit *e)
 {
     struct vmx_vcpu *x = vmx_of(v);
@@ -147,7 +121,7 @@ void vmx_run(struct vcpu *v, u64 until, struct exit *e)
     struct vmx_entered after;
 
     ASSERT(this_pcpu()->vmcs_of == v);
-    if (likely(x->common.dirty == 1u << VREG_RIP && left - 1 < vmx_cap.timer_quick)) {
+    if (likely(!(x->common.dirty & ~(1u << VREG_RIP)) && left - 1 < vmx_cap.timer_quick)) {
         vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
         vmwrite(VMCS_PREEMPTION_TIMER, left >> vmx_cap.timer_shift);
         after = vmx_resume_guest(&v->regs);

@@ -125,8 +125,9 @@ enum vmx_exit_kind {
 extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
 /* Reads what is special to the exit. */
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e);
-/* The event whose delivery the exit interrupted, if any, becomes common.event again. */
-void vmx_take_back_event(struct vmx_vcpu *x, struct exit *e);
+/* An exit that no instruction asked for, or a failed entry. The event whose delivery it
+ * interrupted, if any, becomes common.event again. */
+void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e);
 /* entry.asm: where exits arrive. */
 void vmx_exit_point(void) __attribute__((visibility("hidden")));
 /* nmi.asm: ends the processor's blocking of NMIs (an IRET to the next instruction). */
