@@ -173,6 +173,8 @@ static bool ended_well(const struct domain *d)
 {
     if (d->expect == TRIVISOR_EXPECT_KILLED)
         return d->end == END_KILLED;
+    if (d->expect == TRIVISOR_EXPECT_CRASH)
+        return d->end == END_CRASH;
     return (d->end == END_POWEROFF && d->end_code == 0) || d->end == END_REBOOT;
 }
 
