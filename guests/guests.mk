@@ -1,0 +1,52 @@
+# The guests: build/guests/NAME.elf from guests/NAME/ and guests/kit/, the same bytes for every
+# platform. A folder with a main.c is a guest. Files named user*.c run in user mode: they may use
+# SSE, and they are linked into a part of the image of their own (guests/guest.ld).
+
+GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch walk tick print hostile
+GUESTS      := $(foreach g,$(GUEST_ORDER),$(if $(wildcard guests/$(g)/main.c),$(g)))
+
+GUEST_CC    ?= gcc
+GUEST_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+    -ffreestanding -fno-stack-protector -mno-red-zone -fno-asynchronous-unwind-tables \
+    -fno-strict-aliasing -fcf-protection=none -fno-tree-loop-distribute-patterns \
+    -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -iquote guests -iquote src/include
+GUEST_KERNEL_FLAGS := $(GUEST_FLAGS) -fno-pie -mcmodel=small -mgeneral-regs-only
+GUEST_USER_FLAGS   := $(GUEST_FLAGS) -fpie -fvisibility=hidden -fno-jump-tables -fno-builtin -msse2
+GUEST_LDFLAGS      := -nostdlib -static -T guests/guest.ld -z max-page-size=4096 -z noexecstack \
+    --build-id=none --fatal-warnings
+
+GUEST_OUT     := build/guests
+GUEST_KIT_SRC := $(filter-out guests/kit/abi_offsets.c,$(wildcard guests/kit/*.c guests/kit/*.asm))
+GUEST_KIT_OBJ := $(GUEST_KIT_SRC:guests/%=$(GUEST_OUT)/obj/%.o)
+
+$(GUEST_OUT)/obj/abi.inc: guests/kit/abi_offsets.c guests/guests.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_KERNEL_FLAGS) -MD -MF $(@D)/abi.d -MT $@ -S -o $(@D)/abi.s $<
+	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $(@D)/abi.s > $@
+
+$(GUEST_OUT)/obj/%.asm.o: guests/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk
+	@mkdir -p $(@D)
+	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -MD $(@:.o=.d) -o $@ $<
+
+# A file of user mode is one whose name begins with user_.
+guest_flags = $(if $(filter user_%,$(notdir $(1))),$(GUEST_USER_FLAGS),$(GUEST_KERNEL_FLAGS))
+
+$(GUEST_OUT)/obj/%.c.o: guests/%.c guests/guests.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(call guest_flags,$<) -MMD -c -o $@ $<
+
+# guest_build NAME
+define guest_build
+GUEST_OBJ_$(1) := $$(patsubst guests/%,$(GUEST_OUT)/obj/%.o,$$(wildcard guests/$(1)/*.c guests/$(1)/*.asm))
+
+$(GUEST_OUT)/$(1).elf: $$(GUEST_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
+	@ld $(GUEST_LDFLAGS) -o $$@ $(GUEST_KIT_OBJ) $$(GUEST_OBJ_$(1))
+	@echo "built $$@"
+
+-include $$(GUEST_OBJ_$(1):.o=.d)
+endef
+
+.PHONY: guests
+guests: $(GUESTS:%=$(GUEST_OUT)/%.elf)
+$(foreach g,$(GUESTS),$(eval $(call guest_build,$(g))))
+-include $(GUEST_KIT_OBJ:.o=.d) $(GUEST_OUT)/obj/abi.d

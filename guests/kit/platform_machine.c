@@ -1,0 +1,80 @@
+/*
+ * The platforms on which the machine's own instructions work: native, full and xen-pvh. They differ
+ * in the console, the end, and where the TSC's rate comes from.
+ */
+#include "kit/boot.h"
+#include "kit/hypercall.h"
+#include "kit/insn.h"
+#include "kit/machine.h"
+#include "kit/platform.h"
+#include "kit/uart.h"
+#include "kit/xen_calls.h"
+
+#include "public/trivisor.h"
+
+#include <xen/arch-x86/cpuid.h>
+
+enum {
+    LEAF_TIMING = TRIVISOR_CPUID_LEAF + 0x10, /* EAX: the TSC's rate in kHz */
+    XEN_LEAF_MSR = XEN_CPUID_LEAF(2),         /* EBX: the MSR that fills the hypercall page */
+    XEN_LEAF_TIME = XEN_CPUID_LEAF(3),        /* ECX: the TSC's rate in kHz */
+};
+
+static u32 khz;
+
+static void init_native(void)
+{
+    uart_init();
+    khz = machine_measure_tsc_khz();
+}
+
+static void init_full(void)
+{
+    uart_init();
+    khz = cpuid(LEAF_TIMING, 0).eax;
+}
+
+static void init_xen_pvh(void)
+{
+    wrmsr(cpuid(XEN_LEAF_MSR, 0).ebx, (u64)hypercall_page);
+    khz = cpuid(XEN_LEAF_TIME, 0).ecx;
+    if (!boot_info.memory_bytes)
+        xen_read_memory();
+}
+
+static s64 call_trivisor(u64 command, u64 a, u64 b)
+{
+    return vmcall(TRIVISOR_HYPERCALL, command, a, b);
+}
+
+static u32 tsc_khz(void)
+{
+    return khz;
+}
+
+#define MACHINE_OPERATIONS .tsc_khz = tsc_khz, .apic_timer = true, .large_pages = true
+
+const struct platform platform_native = {
+    .name = "native",
+    .init = init_native,
+    .console_write = uart_write,
+    .end = machine_end,
+    MACHINE_OPERATIONS,
+};
+
+const struct platform platform_full = {
+    .name = "full",
+    .init = init_full,
+    .console_write = uart_write,
+    .end = machine_end,
+    .trivisor = call_trivisor,
+    MACHINE_OPERATIONS,
+};
+
+const struct platform platform_xen_pvh = {
+    .name = "xen-pvh",
+    .init = init_xen_pvh,
+    .console_write = xen_console_write,
+    .end = xen_end,
+    MACHINE_OPERATIONS,
+};
