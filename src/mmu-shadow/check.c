@@ -1,0 +1,178 @@
+/*
+ * Recounting the physical map and all shadows from scratch (debug builds and tests).
+ */
+#include "domain.h"
+#include "machine.h"
+#include "paging.h"
+#include "rights.h"
+#include "shadow.h"
+
+struct recount {
+    struct domain *domain; /* whose */
+    struct physmap *map;   /* its */
+    unsigned bad;          /* violations */
+};
+
+static void violation(struct recount *r, const char *what, u64 number, const char *how)
+{
+    machine_violation("%s: %s %lx %s", r->domain->config.name, what, number, how);
+    r->bad++;
+}
+
+unsigned physmap_check(struct domain *d)
+{
+    struct recount r = {.domain = d, .map = d->physmap};
+    u64 filled = 0;
+
+    for (u64 gfn = 0; gfn < r.map->ram_frames; gfn++) {
+        u32 mfn = physmap_mfn(r.map, gfn);
+        if (!mfn)
+            continue;
+        const struct frame *f = frame_of(mfn_of(mfn));
+        filled++;
+        if (!f || f->owner != d->id)
+            violation(&r, "gfn", gfn, "is a frame that is not the domain's");
+        else if (f->gfn != gfn)
+            violation(&r, "gfn", gfn, "is a frame that has another gfn");
+    }
+    if (filled != r.map->filled || filled + r.map->reserve_left != d->frames)
+        violation(&r, "count", filled, "of frames is not what was counted");
+    return r.bad + paging_check(d);
+}
+
+/* A leaf against the guest's entry (or, direct, against all rights). */
+static void check_leaf(struct recount *r, const struct shadow *s, unsigned index, const u64 *guest)
+{
+    u64 entry = s->table[index], from = guest ? guest[index] : DIRECT_ENTRY;
+    u64 gfn = guest ? (from & PTE_ADDR) >> PAGE_SHIFT : s->gfn + index;
+    u32 mfn = physmap_mfn(r->map, gfn);
+
+    if (!mfn || (entry & PTE_ADDR) >> PAGE_SHIFT != mfn) {
+        violation(r, "a leaf for gfn", gfn, "leads to another frame");
+        return;
+    }
+    u64 most = leaf_value(r->map, s->role, from, &frame_table[mfn], true);
+    u64 least = leaf_value(r->map, s->role, from, &frame_table[mfn], false);
+    if ((from & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+        violation(r, "a leaf for gfn", gfn, "is there though the guest's is not, or not accessed");
+    if (entry & ~(most | least) || ~entry & most & least & ~(PTE_W | PTE_D))
+        violation(r, "a leaf for gfn", gfn, "has rights that the guest's has not");
+    if (entry & PTE_W && entry & PTE_U && !(least & PTE_W))
+        violation(r, "a leaf for gfn", gfn, "is writable for user mode");
+}
+
+static void check_link(struct recount *r, const struct shadow *s, unsigned index, const u64 *guest)
+{
+    const struct shadow_pool *pool = &r->map->pool;
+    u64 entry = s->table[index];
+    const struct frame *f = frame_of(mpa_to_mfn(mpa_of(entry & PTE_ADDR)));
+    struct shadow_link l;
+
+    if (!f || f->owner != DOMID_HYPERVISOR || !(f->flags & FRAME_SHADOW) || !f->extra ||
+        f->extra > pool->made || pool->shadow[f->extra].table != mfn_to_va(frame_mfn(f))) {
+        violation(r, "an entry of the shadow of gfn", s->gfn, "leads to no shadow");
+        return;
+    }
+    if (!guest)
+        l = link_direct(s, index);
+    else if (guest[index] & PTE_PS)
+        l = link_large(s->role, guest[index]);
+    else
+        l = link_table(s->role, guest[index]);
+    const struct shadow *child = &pool->shadow[f->extra];
+    if (guest && (guest[index] & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+        violation(r, "an entry of the shadow of gfn", s->gfn, "is there though the guest's is not");
+    /* The dirty flag may have been set by another fault than the one that filled this. */
+    if (child->gfn != l.gfn || (child->role ^ l.role) & (u16) ~(ROLE_CLEAN | ROLE_NO_WRITE))
+        violation(r, "an entry of the shadow of gfn", s->gfn, "leads to the wrong shadow");
+    if ((entry & ~PTE_ADDR & ~(l.rights | PTE_P)) || (l.rights & PTE_NX & ~entry))
+        violation(r, "an entry of the shadow of gfn", s->gfn,
+                  "has rights that the guest's has not");
+}
+
+/* Entries that point to s, and vcpus that run on it. */
+static u32 count_refs(const struct recount *r, const struct shadow *s)
+{
+    const struct shadow_pool *pool = &r->map->pool;
+    u32 refs = 0;
+
+    for (u32 slot = 1; slot <= pool->made; slot++) {
+        const struct shadow *parent = &pool->shadow[slot];
+        for (unsigned i = 0; shadow_level(parent) > 1 && i < PT_ENTRIES; i++)
+            refs += parent->table[i] && shadow_child(parent->table[i]) == s - pool->shadow;
+    }
+    for (u32 i = 0; i < r->domain->vcpu_count; i++) {
+        const struct vcpu *v = r->domain->vcpu[i];
+        refs += v && v->paging && v->paging->root == s - pool->shadow;
+    }
+    return refs;
+}
+
+static void check_shadow(struct recount *r, struct shadow *s)
+{
+    const u64 *guest = NULL;
+
+    if (!(s->role & ROLE_DIRECT)) {
+        const struct frame *f = &frame_table[physmap_mfn(r->map, s->gfn)];
+        u16 slot = (u16)f->extra;
+        while (slot && slot != s - r->map->pool.shadow)
+            slot = r->map->pool.shadow[slot].frame_next;
+        if (!(f->flags & FRAME_SHADOWED) || !slot || f == frame_table) {
+            violation(r, "the shadow of gfn", s->gfn, "is not in its frame's chain");
+            return;
+        }
+        if (f->type_count)
+            violation(r, "gfn", s->gfn, "is shadowed and mapped writable");
+        guest = mfn_to_va(frame_mfn(f));
+    }
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        if (!(s->present[i / 64] >> i % 64 & 1) != !s->table[i])
+            violation(r, "the shadow of gfn", s->gfn, "has an entry that present[] does not know");
+        if (s->table[i] && shadow_level(s) == 1)
+            check_leaf(r, s, i, guest);
+        else if (s->table[i])
+            check_link(r, s, i, guest);
+    }
+    if (count_refs(r, s) != s->refs)
+        violation(r, "the shadow of gfn", s->gfn, "has a wrong count of references");
+    if (shadow_find(&r->map->pool, s->gfn, s->role) != s)
+        violation(r, "the shadow of gfn", s->gfn, "is not found by its key");
+}
+
+/* Every leaf that maps a frame writable against the frame's count. */
+static void check_writable(struct recount *r)
+{
+    const struct shadow_pool *pool = &r->map->pool;
+
+    for (u32 slot = 1; slot <= pool->made; slot++)
+        for (unsigned i = 0; shadow_level(&pool->shadow[slot]) == 1 && i < PT_ENTRIES; i++)
+            if (pool->shadow[slot].table[i] & PTE_W)
+                frame_table[(pool->shadow[slot].table[i] & PTE_ADDR) >> PAGE_SHIFT].type_count--;
+    for (u64 gfn = 0; gfn < r->map->ram_frames; gfn++) {
+        u32 mfn = physmap_mfn(r->map, gfn);
+        if (mfn && frame_table[mfn].type_count)
+            violation(r, "gfn", gfn, "has a wrong count of writable mappings");
+    }
+    for (u32 slot = 1; slot <= pool->made; slot++)
+        for (unsigned i = 0; shadow_level(&pool->shadow[slot]) == 1 && i < PT_ENTRIES; i++)
+            if (pool->shadow[slot].table[i] & PTE_W)
+                frame_table[(pool->shadow[slot].table[i] & PTE_ADDR) >> PAGE_SHIFT].type_count++;
+}
+
+unsigned paging_check(struct domain *d)
+{
+    struct recount r = {.domain = d, .map = d->physmap};
+    const struct shadow_pool *pool = &r.map->pool;
+    u32 in_use = 0;
+
+    for (u32 slot = 1; slot <= pool->made; slot++) {
+        if (!pool->shadow[slot].role)
+            continue;
+        in_use++;
+        check_shadow(&r, &pool->shadow[slot]);
+    }
+    if (in_use != pool->in_use || pool->made >= pool->slots)
+        violation(&r, "count", in_use, "of shadows is not what was counted");
+    check_writable(&r);
+    return r.bad;
+}

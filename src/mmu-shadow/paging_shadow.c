@@ -1,0 +1,153 @@
+/*
+ * paging.h by shadow tables: the processor never sees the guest's page tables; CR3, page faults and
+ * INVLPG exit.
+ *
+ * The processor always runs with paging, with CR0.WP and with NXE: a guest without paging runs
+ * on the PAE format, which a processor outside long mode has, a guest in long mode on its own.
+ */
+#include "paging.h"
+
+#include "../cpu/cpuid_policy.h"
+#include "domain.h"
+#include "errno.h"
+#include "fill.h"
+#include "shadow.h"
+#include "tlb.h"
+
+const bool paging_needs_second_stage = false;
+
+/* The root for a CR3 that names no memory: nothing is ever found through it. */
+#define NOWHERE (~0ULL >> PAGE_SHIFT)
+enum {
+    ROLE_NOWHERE = WALK_MAX_LEVEL | ROLE_DIRECT,
+    ROLE_UNPAGED = 3 | ROLE_DIRECT | ROLE_PAE_ROOT,
+};
+
+const char *paging_name(void)
+{
+    return "shadow";
+}
+
+int paging_vcpu_init(struct vcpu *v)
+{
+    v->paging = hv_alloc(v->domain, sizeof(*v->paging));
+    if (!v->paging)
+        return -ENOMEM;
+    v->paging->mode_stale = true;
+    return 0;
+}
+
+static void run_on(struct vcpu *v, struct shadow *root)
+{
+    struct shadow_pool *pool = &v->domain->physmap->pool;
+    u16 old = v->paging->root;
+
+    if (root)
+        shadow_ref(pool, root);
+    v->paging->root = root ? shadow_slot(pool, root) : 0;
+    if (old)
+        shadow_unref(pool, &pool->shadow[old]);
+}
+
+void paging_vcpu_destroy(struct vcpu *v)
+{
+    if (!v->paging)
+        return;
+    run_on(v, NULL);
+    hv_free(v->domain, v->paging, sizeof(*v->paging));
+    v->paging = NULL;
+}
+
+void paging_get_controls(struct vcpu *v, struct paging_controls *out)
+{
+    const struct paging_vcpu *p = v->paging;
+
+    *out = (struct paging_controls){
+        .intercept_cr3 = true,
+        .intercept_pf = true,
+        .cr3 = mfn_to_mpa(shadow_mfn(&v->domain->physmap->pool.shadow[p->root])).v,
+        .cr0_force_set = CR0_PG | CR0_WP | CR0_PE,
+        .cr0_owned = CR0_PG | CR0_WP | CR0_PE,
+        .cr4_force_set = CR4_PAE,
+        .cr4_force_clear = CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PKE,
+        .cr4_owned = CR4_PAE | CR4_PSE | CR4_PGE,
+        .efer_force_set = EFER_NXE,
+    };
+}
+
+/* Computes the guest's mode again. A sentence if there is no shadow for such a mode. */
+static const char *take_mode(struct vcpu *v)
+{
+    const struct walk_features cpu = {.maxphyaddr = cpuid_policy_maxphyaddr(),
+                                      .page1gb = cpuid_policy_page1gb()};
+    struct paging_vcpu *p = v->paging;
+    u64 cr0 = virt_get(v, VREG_CR0), efer = virt_get(v, VREG_EFER);
+
+    walk_mode_init(&p->mode, cr0, virt_get(v, VREG_CR3), virt_get(v, VREG_CR4), efer, &cpu);
+    p->mode_stale = false;
+    if (!(cr0 & CR0_PE))
+        return "it left protected mode, which shadow paging cannot run";
+    if (p->mode.levels == 0)
+        p->root_role = ROLE_UNPAGED;
+    else if (p->mode.levels == WALK_MAX_LEVEL)
+        p->root_role =
+            (u16)(WALK_MAX_LEVEL | (efer & EFER_NXE ? ROLE_NXE : 0) | (p->mode.wp ? 0 : ROLE_WP0));
+    else
+        return "it turned on 32-bit or PAE paging, for which there are no shadows";
+    virt_paging_changed(v);
+    return NULL;
+}
+
+/* The root for the guest's CR3 is not there yet. NULL: no memory. */
+static struct shadow *__attribute__((noinline)) make_root(struct vcpu *v, u64 gfn)
+{
+    struct domain *d = v->domain;
+    u16 role = v->paging->root_role;
+    mfn_t mfn;
+    int error = role == ROLE_UNPAGED ? 0 : physmap_populate(d, gfn_of(gfn), &mfn);
+
+    if (error == -ENOMEM)
+        return NULL;
+    return error ? shadow_get(d, NOWHERE, ROLE_NOWHERE) : shadow_get(d, gfn, role);
+}
+
+/* A root that is the old one all the same means that the guest wants a flush; a new one is
+ * followed by a flush wherever CR3 is loaded. */
+enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
+{
+    struct paging_vcpu *p = v->paging;
+    struct shadow_pool *pool = &v->domain->physmap->pool;
+
+    if (unlikely(p->mode_stale) && (out->why = take_mode(v)))
+        return PAGING_KILL;
+    walk_set_root(&p->mode, virt_get(v, VREG_CR3));
+    u64 gfn = p->root_role == ROLE_UNPAGED ? 0 : p->mode.root >> PAGE_SHIFT;
+    struct shadow *root = shadow_find(pool, gfn, p->root_role);
+    if (likely(root)) {
+        ledger_count(&v->domain->ledger, LC_SHADOW_ROOT_SWITCH);
+    } else if (!(root = make_root(v, gfn))) {
+        out->why = "there is no memory left for its shadow page tables";
+        return PAGING_KILL;
+    }
+    root->writes = 0;
+    run_on(v, root);
+    tlb_flush_root(shadow_mfn(root));
+    return PAGING_FIXED;
+}
+
+/* The shadows are never behind the guest's tables, so only the processor's memory of them is to be
+ * dropped. */
+void paging_invalidate(struct vcpu *v, u64 gva)
+{
+    const struct shadow *root = &v->domain->physmap->pool.shadow[v->paging->root];
+
+    if (likely(canonical(gva)))
+        tlb_flush_page(shadow_mfn(root), gva);
+}
+
+/* Comes with each change of CR0, CR4 or EFER that paging knows of; paging_load_root follows. */
+void paging_flush(struct vcpu *v)
+{
+    v->paging->mode_stale = true;
+    tlb_flush_root(shadow_mfn(&v->domain->physmap->pool.shadow[v->paging->root]));
+}

@@ -1,0 +1,338 @@
+/*
+ * The pool of shadow tables: finding one by its key, making it, dropping it, and evicting one when
+ * the pool is full.
+ *
+ * Invariants
+ *  - Slot 0 is nobody. A slot's page stays with it until the pool is destroyed.
+ *  - A shadow is in exactly one bucket; one that is not direct is in its guest frame's chain too,
+ *    which begins at frame.extra.
+ *  - Eviction takes one shadow for each that is needed: an idle one, the least recently used first;
+ *    only if there is none, one that is linked, of the lowest level there is, never on the path of
+ *    the fill under way and never one that a vcpu runs on.
+ */
+#include "domain.h"
+#include "errno.h"
+#include "shadow.h"
+#include "tlb.h"
+
+enum { MAX_ORDER = 9 };
+
+static u8 order_for(u64 bytes)
+{
+    u8 order = 0;
+
+    while (((u64)PAGE_SIZE << order) < bytes && order < MAX_ORDER)
+        order++;
+    return order;
+}
+
+int shadow_pool_init(struct shadow_pool *pool, u64 bytes)
+{
+    u64 tables = bytes >> PAGE_SHIFT;
+
+    tables = MAX(tables, SHADOW_MIN);
+    pool->slots = (u32)MIN(tables + 1, SHADOW_MAX);
+    pool->shadow_order = order_for(pool->slots * sizeof(struct shadow));
+    pool->shadow = hv_alloc_pages(NULL, pool->shadow_order);
+    pool->bucket_order = order_for(pool->slots * sizeof(u16));
+    pool->bucket = hv_alloc_pages(NULL, pool->bucket_order);
+    pool->bucket_mask = (u32)((PAGE_SIZE << pool->bucket_order) / sizeof(u16)) - 1;
+    if (pool->shadow && pool->bucket)
+        return 0;
+    hv_free_pages(NULL, pool->shadow, pool->shadow_order);
+    hv_free_pages(NULL, pool->bucket, pool->bucket_order);
+    return -ENOMEM;
+}
+
+static u16 *bucket_of(struct shadow_pool *pool, u64 gfn, u16 role)
+{
+    enum { SPREAD = 61 };
+
+    return &pool->bucket[(gfn + SPREAD * role) & pool->bucket_mask];
+}
+
+struct shadow *shadow_find(struct shadow_pool *pool, u64 gfn, u16 role)
+{
+    for (u16 slot = *bucket_of(pool, gfn, role); slot; slot = pool->shadow[slot].hash_next) {
+        struct shadow *s = &pool->shadow[slot];
+        if (s->gfn == gfn && s->role == role)
+            return s;
+    }
+    return NULL;
+}
+
+static void idle_add(struct shadow_pool *pool, struct shadow *s)
+{
+    u16 slot = shadow_slot(pool, s);
+
+    s->idle_next = 0;
+    s->idle_prev = pool->idle_last;
+    if (pool->idle_last)
+        pool->shadow[pool->idle_last].idle_next = slot;
+    else
+        pool->idle_first = slot;
+    pool->idle_last = slot;
+}
+
+static void idle_remove(struct shadow_pool *pool, struct shadow *s)
+{
+    if (s->idle_prev)
+        pool->shadow[s->idle_prev].idle_next = s->idle_next;
+    else
+        pool->idle_first = s->idle_next;
+    if (s->idle_next)
+        pool->shadow[s->idle_next].idle_prev = s->idle_prev;
+    else
+        pool->idle_last = s->idle_prev;
+    s->idle_next = s->idle_prev = 0;
+}
+
+void shadow_ref(struct shadow_pool *pool, struct shadow *s)
+{
+    if (!s->refs++)
+        idle_remove(pool, s);
+}
+
+void shadow_unref(struct shadow_pool *pool, struct shadow *s)
+{
+    if (!--s->refs)
+        idle_add(pool, s);
+}
+
+/* Takes s out of the frame's chain; the last one makes it an ordinary frame. */
+static void leave_frame(struct physmap *p, struct shadow *s)
+{
+    struct frame *f = &frame_table[physmap_mfn(p, s->gfn)];
+    u16 slot = shadow_slot(&p->pool, s);
+
+    if (f->extra == slot) {
+        f->extra = s->frame_next;
+    } else {
+        struct shadow *before = &p->pool.shadow[f->extra];
+        while (before->frame_next != slot)
+            before = &p->pool.shadow[before->frame_next];
+        before->frame_next = s->frame_next;
+    }
+    s->frame_next = 0;
+    if (!f->extra)
+        f->flags &= (u16)~FRAME_SHADOWED;
+}
+
+static void leave_bucket(struct shadow_pool *pool, struct shadow *s)
+{
+    u16 *link = bucket_of(pool, s->gfn, s->role), slot = shadow_slot(pool, s);
+
+    while (*link != slot)
+        link = &pool->shadow[*link].hash_next;
+    *link = s->hash_next;
+    s->hash_next = 0;
+}
+
+static void clear_parent(struct domain *d, shadow_place place)
+{
+    struct shadow *parent = &d->physmap->pool.shadow[place >> SHADOW_INDEX_BITS];
+
+    shadow_set_child(d, parent, place % PT_ENTRIES, NULL, 0);
+}
+
+/* Finds the entries that point to s and that are not among its remembered two. */
+static void clear_all_parents(struct domain *d, struct shadow *s)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+    u64 own = va_to_mpa(s->table).v;
+
+    for (u32 slot = 1; slot <= pool->made && s->refs; slot++) {
+        struct shadow *parent = &pool->shadow[slot];
+        if (shadow_level(parent) != shadow_level(s) + 1)
+            continue;
+        for (unsigned word = 0; word < ARRAY_SIZE(parent->present); word++) {
+            for (u64 bits = parent->present[word]; bits; bits &= bits - 1) {
+                unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+                if ((parent->table[index] & PTE_ADDR) == own)
+                    shadow_set_child(d, parent, index, NULL, 0);
+            }
+        }
+    }
+}
+
+static void clear_entries(struct domain *d, struct shadow *s)
+{
+    for (unsigned word = 0; word < ARRAY_SIZE(s->present); word++) {
+        while (s->present[word]) {
+            unsigned index = word * 64 + (unsigned)__builtin_ctzll(s->present[word]);
+            if (shadow_level(s) == 1)
+                shadow_set_leaf(d, s, index, 0);
+            else
+                shadow_set_child(d, s, index, NULL, 0);
+        }
+    }
+}
+
+void shadow_drop(struct domain *d, struct shadow *s)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    while (s->parent[0] || s->parent[1])
+        clear_parent(d, s->parent[0] ? s->parent[0] : s->parent[1]);
+    if (s->refs)
+        clear_all_parents(d, s);
+    clear_entries(d, s);
+    idle_remove(pool, s);
+    leave_bucket(pool, s);
+    if (!(s->role & ROLE_DIRECT))
+        leave_frame(d->physmap, s);
+    s->role = 0;
+    s->idle_next = pool->free;
+    pool->free = shadow_slot(pool, s);
+    pool->in_use--;
+}
+
+bool shadow_runs(const struct domain *d, const struct shadow *s)
+{
+    u16 slot = shadow_slot(&d->physmap->pool, s);
+
+    for (u32 i = 0; i < d->vcpu_count; i++)
+        if (d->vcpu[i] && d->vcpu[i]->paging && d->vcpu[i]->paging->root == slot)
+            return true;
+    return false;
+}
+
+bool shadow_drop_frame(struct domain *d, struct frame *f)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    for (u16 slot = (u16)f->extra; slot; slot = pool->shadow[slot].frame_next)
+        if (shadow_runs(d, &pool->shadow[slot]))
+            return false;
+    while (f->flags & FRAME_SHADOWED) {
+        shadow_drop(d, &pool->shadow[f->extra]);
+        ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
+    }
+    tlb_flush_all();
+    return true;
+}
+
+static bool on_path(const struct shadow_pool *pool, u16 slot)
+{
+    for (unsigned i = 0; i < SHADOW_PATH; i++)
+        if (pool->path[i] == slot)
+            return true;
+    return false;
+}
+
+/* A linked shadow of the lowest level, one that has not been used since the hand last came by. */
+static struct shadow *clock_victim(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    for (unsigned level = 1; level <= WALK_MAX_LEVEL; level++) {
+        for (u32 n = 0; n < 2 * pool->made; n++) {
+            pool->hand = pool->hand % pool->made + 1;
+            struct shadow *s = &pool->shadow[pool->hand];
+            if (shadow_level(s) != level || on_path(pool, (u16)pool->hand) || shadow_runs(d, s))
+                continue;
+            if (!s->used)
+                return s;
+            s->used = false;
+        }
+    }
+    return NULL;
+}
+
+static bool evict(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+    struct shadow *victim = pool->idle_first ? &pool->shadow[pool->idle_first] : clock_victim(d);
+
+    if (!victim)
+        return false;
+    shadow_drop(d, victim);
+    ledger_count(&d->ledger, LC_SHADOW_RECLAIM_TABLE);
+    tlb_flush_all();
+    return true;
+}
+
+/* Gives the next slot its page. */
+static bool make_page(struct shadow_pool *pool)
+{
+    struct frame *f = pool->made + 1 < pool->slots ? frame_alloc(DOMID_HYPERVISOR) : NULL;
+
+    if (!f)
+        return false;
+    u16 slot = (u16)++pool->made;
+    f->flags |= FRAME_SHADOW;
+    f->extra = slot;
+    pool->shadow[slot].table = mfn_to_va(frame_mfn(f));
+    pool->shadow[slot].idle_next = pool->free;
+    pool->free = slot;
+    return true;
+}
+
+/* The guest's frame becomes a table: from now on its writes are seen. */
+static void join_frame(struct domain *d, struct shadow *s, struct frame *f)
+{
+    s->frame_next = (u16)f->extra;
+    f->extra = shadow_slot(&d->physmap->pool, s);
+    if (f->flags & FRAME_SHADOWED)
+        return;
+    f->flags |= FRAME_SHADOWED;
+    if (f->type_count)
+        shadow_protect_frame(d, f);
+    tlb_flush_all();
+}
+
+static struct shadow *take_free(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    if (!pool->free && !make_page(pool) && !evict(d))
+        return NULL;
+    struct shadow *s = &pool->shadow[pool->free];
+    pool->free = s->idle_next;
+    pool->in_use++;
+    return s;
+}
+
+struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+    struct shadow *s = shadow_find(pool, gfn, role);
+
+    if (s) {
+        ledger_count(&d->ledger, LC_SHADOW_HIT_TABLE);
+        return s;
+    }
+    s = take_free(d);
+    if (!s)
+        return NULL;
+    u16 *bucket = bucket_of(pool, gfn, role);
+    s->gfn = gfn;
+    s->role = role;
+    s->used = true;
+    s->writes = 0;
+    s->hash_next = *bucket;
+    *bucket = shadow_slot(pool, s);
+    idle_add(pool, s);
+    if (!(role & ROLE_DIRECT))
+        join_frame(d, s, &frame_table[physmap_mfn(d->physmap, gfn)]);
+    ledger_count(&d->ledger, LC_SHADOW_NEW_TABLE);
+    return s;
+}
+
+void shadow_pool_destroy(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    for (u32 slot = 1; slot <= pool->made; slot++)
+        if (pool->shadow[slot].role)
+            shadow_drop(d, &pool->shadow[slot]);
+    tlb_flush_all();
+    for (u32 slot = 1; slot <= pool->made; slot++) {
+        struct frame *f = frame_of(shadow_mfn(&pool->shadow[slot]));
+        f->flags &= (u16)~FRAME_SHADOW;
+        f->extra = 0;
+        frame_put(f);
+    }
+    hv_free_pages(NULL, pool->shadow, pool->shadow_order);
+    hv_free_pages(NULL, pool->bucket, pool->bucket_order);
+}

@@ -1,0 +1,115 @@
+/*
+ * From a guest's entry to a shadow's: which child, which rights. Shared by the fault (fill.c) and
+ * by writes to tables (sync.c).
+ *
+ * With CR0.WP = 1 a shadow entry has the rights of the guest entry that it was made from, and the
+ * processor combines the levels as it would the guest's. The dirty flag of a large page is the W
+ * bit of the entry that maps it: while D is 0, W is 0.
+ *
+ * With CR0.WP = 0 the guest's kernel may write to what is read-only, which the processor, running
+ * with WP = 1, does not know. There the entries above the leaves permit everything, the rights lost
+ * on the way are in the role of the tables below, and a leaf that is not writable exists in two
+ * forms: as the guest has it; and after a supervisor's write, writable and the supervisor's only,
+ * until user mode touches it.
+ */
+#ifndef RIGHTS_H
+#define RIGHTS_H
+
+#include "shadow.h"
+
+/* A child's key, and the bits of the entry that points to it. */
+struct shadow_link {
+    u64 gfn;    /* the child's */
+    u16 role;   /* the child's */
+    u64 rights; /* PTE_ bits besides the address */
+};
+
+enum { LINK_FLAGS = PTE_P | PTE_A };
+
+static inline u16 role_lost(u64 entry)
+{
+    return (u16)((entry & PTE_W ? 0 : ROLE_NO_WRITE) | (entry & PTE_U ? 0 : ROLE_NO_USER) |
+                 (entry & PTE_NX ? ROLE_NO_FETCH : 0));
+}
+enum { ROLE_LOST = ROLE_NO_WRITE | ROLE_NO_USER | ROLE_NO_FETCH };
+
+/* The guest's entry at `level` of a shadow with this role names a table. */
+static inline struct shadow_link link_table(u16 role, u64 entry)
+{
+    struct shadow_link l = {.gfn = (entry & PTE_ADDR) >> PAGE_SHIFT};
+
+    l.role = (u16)((role & (ROLE_MODE | ROLE_LEVEL)) - 1);
+    l.rights = PTE_A | (entry & (PTE_W | PTE_U | PTE_NX));
+    if (unlikely(role & ROLE_WP0)) {
+        l.role |= (u16)((role & ROLE_LOST) | role_lost(entry));
+        l.rights = PTE_A | PTE_W | PTE_U;
+    }
+    return l;
+}
+
+/* The guest's entry at `level` of a shadow with this role maps a large page. */
+static inline struct shadow_link link_large(u16 role, u64 entry)
+{
+    unsigned level = role & ROLE_LEVEL;
+    u64 frames = 1ULL << 9 * (level - 1);
+    struct shadow_link l = {.gfn = ((entry & PTE_ADDR) >> PAGE_SHIFT) & ~(frames - 1)};
+
+    if (!(entry & PTE_D))
+        entry &= ~PTE_W;
+    l.role = (u16)((level - 1) | ROLE_DIRECT);
+    l.rights = PTE_A | (entry & (PTE_W | PTE_U | PTE_NX));
+    if (unlikely(role & ROLE_WP0)) {
+        l.role |= (u16)(ROLE_WP0 | (role & ROLE_LOST) | role_lost(entry) |
+                        (entry & PTE_D ? 0 : ROLE_CLEAN));
+        l.rights = PTE_A | PTE_W | PTE_U;
+    }
+    return l;
+}
+
+/* Below a direct shadow: the part that begins `index` children farther. */
+static inline struct shadow_link link_direct(const struct shadow *s, unsigned index)
+{
+    unsigned level = shadow_level(s);
+
+    return (struct shadow_link){
+        .gfn = s->gfn + ((u64)index << 9 * (level - 1)),
+        .role = (u16)((s->role & ~(ROLE_LEVEL | ROLE_PAE_ROOT)) | (level - 1)),
+        /* A PDPTE of PAE paging has no rights: there these bits are reserved. */
+        .rights = s->role & ROLE_PAE_ROOT ? 0 : PTE_A | PTE_W | PTE_U,
+    };
+}
+
+/* Whether the hypervisor lets this frame be writable at all now. */
+static inline bool frame_may_be_written(const struct physmap *p, const struct frame *f)
+{
+    return !(f->flags & FRAME_SHADOWED) && (!p->dirty_log || f->flags & FRAME_DIRTY);
+}
+
+/*
+ * A leaf of a shadow with this role. entry: the guest's level 1 entry (its rights, A and D are
+ * looked at), or DIRECT_ENTRY. kernel_write: the fault is a supervisor's write that the guest's
+ * rights alone do not permit.
+ */
+#define DIRECT_ENTRY (PTE_P | PTE_A | PTE_D | PTE_W | PTE_U)
+static inline u64 leaf_value(const struct physmap *p, u16 role, u64 entry, const struct frame *f,
+                             bool kernel_write)
+{
+    u64 value = mfn_to_mpa(frame_mfn(f)).v | PTE_P | PTE_A | (entry & (PTE_U | PTE_NX));
+    bool write = (entry & (PTE_W | PTE_D)) == (PTE_W | PTE_D);
+
+    if (unlikely(role & ROLE_WP0)) {
+        if (role & ROLE_NO_USER)
+            value &= ~PTE_U;
+        if (role & ROLE_NO_FETCH)
+            value |= PTE_NX;
+        if (role & ROLE_NO_WRITE)
+            write = false;
+        if (!write && kernel_write) {
+            value &= ~PTE_U;
+            write = true;
+        }
+    }
+    return write && frame_may_be_written(p, f) ? value | PTE_W | PTE_D : value;
+}
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * Shadow paging's own structures: a domain's physical map and its pool of shadow tables.
+ *
+ * A shadow is a table that the processor walks, made from one guest table (entry n from entry n),
+ * or, if it is direct, from a run of guest-physical memory: for a large page of the guest's, cut
+ * into 4 KiB, and for a guest without paging. It is known by (gfn, role).
+ *
+ * Invariants
+ *  - A present entry of a shadow permits at most what the guest's entry (and the guest's accessed
+ *    and dirty flags) permit, and leads to a frame of the domain's, or to another shadow of its
+ *    pool. So the processor, running on a shadow, reaches nothing else.
+ *  - A guest frame with a shadow is FRAME_SHADOWED and no shadow's leaf maps it writable: each
+ *    write to it comes by paging_guest_written, which brings its shadows up to date.
+ *  - present[] has a bit for each entry that is not 0. A table on the free list is all 0.
+ *  - refs is the number of entries that point to a shadow, plus the vcpus that run on it.
+ *    With refs 0 it is on the pool's list of idle shadows, the least recently used first.
+ *  - type_count of a domain's frame is the number of leaves that map it writable; frame.next and
+ *    frame.prev remember where two of them are.
+ */
+#ifndef SHADOW_H
+#define SHADOW_H
+
+#include "types.h"
+#include "frame.h"
+#include "layout.h"
+#include "physmap.h"
+#include "walk.h"
+#include "x86.h"
+
+enum shadow_limits {
+    SHADOW_MIN = 16,        /* tables in a pool: a root, the path being filled, and some */
+    SHADOW_MAX = 16384,     /* descriptors are one allocation */
+    SHADOW_INDEX_BITS = 9,  /* entry number in a place */
+    PHYSMAP_LEAF_BITS = 10, /* frame numbers in a page of the physical map */
+    SHADOW_PATH = 5,        /* by level */
+};
+
+/* What a shadow is, besides its gfn: two with the same gfn and role are one. */
+enum shadow_role {
+    ROLE_LEVEL = 7,         /* 1 to 4 */
+    ROLE_DIRECT = 1 << 3,   /* of guest-physical memory from gfn on, not of a table */
+    ROLE_PAE_ROOT = 1 << 4, /* direct, level 3: four PDPTEs for a guest without paging */
+    ROLE_NXE = 1 << 5,      /* EFER.NXE was 1 when the guest's entries were read */
+    ROLE_WP0 = 1 << 6,      /* CR0.WP = 0: the rights of the levels above are in the leaves */
+    /* With WP0: rights lost in the levels above. Otherwise 0. */
+    ROLE_NO_WRITE = 1 << 7,
+    ROLE_NO_USER = 1 << 8,
+    ROLE_NO_FETCH = 1 << 9,
+    ROLE_CLEAN = 1 << 10, /* with WP0, direct: the large page's D is 0 */
+    ROLE_MODE = ROLE_NXE | ROLE_WP0,
+};
+
+/* Where an entry is: slot << SHADOW_INDEX_BITS | index; 0: nowhere. */
+typedef u32 shadow_place;
+
+struct shadow {
+    u64 *table;     /* the page that the processor walks; stays with the slot */
+    u64 present[8]; /* bit per entry that is not 0 */
+    u64 gfn;        /* the guest table's frame, or the first frame that a direct one maps */
+    u16 role;       /* enum shadow_role; 0: free */
+    u16 hash_next;  /* next shadow in the same bucket */
+    u16 frame_next; /* next shadow of the same guest frame */
+    u16 idle_next, idle_prev; /* on the list of idle or of free shadows */
+    u16 writes;               /* writes to the guest's table since it was last used */
+    bool used;                /* since the clock's hand last passed */
+    u32 refs;                 /* see above */
+    shadow_place parent[2];   /* entries that point here: some, perhaps not all */
+};
+_Static_assert(sizeof(struct shadow) == 112, "hundreds of them");
+
+struct shadow_pool {
+    struct shadow *shadow;         /* [1 .. slots - 1] */
+    u16 *bucket;                   /* [bucket_mask + 1] first shadow with that hash */
+    u32 bucket_mask;               /* size of bucket[] - 1 */
+    u32 slots;                     /* one more than the tables that the pool may have */
+    u32 made;                      /* slots 1 .. made have a page */
+    u32 in_use;                    /* shadows that are not free */
+    u32 hand;                      /* of the clock that finds a victim */
+    u16 free;                      /* first free slot with a page */
+    u16 idle_first;                /* least recently used shadow with refs 0 */
+    u16 idle_last;                 /* most recently used one */
+    u16 path[SHADOW_PATH];         /* shadows of the fill that is under way: not to be evicted */
+    u8 shadow_order, bucket_order; /* of the allocations */
+};
+
+struct physmap {
+    u32 **leaf;              /* [gfn >> PHYSMAP_LEAF_BITS]: machine frame numbers, 0: not filled */
+    u64 ram_frames;          /* RAM is gfn 0 .. ram_frames - 1 */
+    u64 filled;              /* gfns that have a frame */
+    u64 rsvd;                /* address bits that are reserved in every entry of the guest's */
+    struct frame *reserve;   /* frames of the domain's that have no gfn yet: the next one */
+    u32 reserve_left;        /* how many there are from there on */
+    u8 leaf_order;           /* of leaf[]'s allocation */
+    bool dirty_log;          /* leaves are write-protected until written */
+    struct shadow_pool pool; /* shadow tables */
+};
+
+struct paging_vcpu {
+    struct walk_mode mode; /* the guest's */
+    u16 root;              /* shadow that the vcpu runs on, or 0 */
+    u16 root_role;         /* the role of the root in this mode */
+    bool mode_stale;       /* CR0, CR4 or EFER may have changed since mode was computed */
+};
+
+/* Machine frame number of a gfn, or 0 if it has none yet, or is not RAM. */
+static inline u32 physmap_mfn(const struct physmap *p, u64 gfn)
+{
+    if (unlikely(gfn >= p->ram_frames))
+        return 0;
+    return p->leaf[gfn >> PHYSMAP_LEAF_BITS][gfn & ((1u << PHYSMAP_LEAF_BITS) - 1)];
+}
+
+static inline unsigned shadow_level(const struct shadow *s)
+{
+    return s->role & ROLE_LEVEL;
+}
+static inline u16 shadow_slot(const struct shadow_pool *pool, const struct shadow *s)
+{
+    return (u16)(s - pool->shadow);
+}
+static inline mfn_t shadow_mfn(const struct shadow *s)
+{
+    return va_to_mfn(s->table);
+}
+/* The shadow that a present entry above level 1 points to. */
+static inline u16 shadow_child(u64 entry)
+{
+    return (u16)frame_table[(entry & PTE_ADDR) >> PAGE_SHIFT].extra;
+}
+
+/* pool.c */
+/* 0 or -ENOMEM. */
+int shadow_pool_init(struct shadow_pool *pool, u64 bytes);
+/* Drops all shadows and gives the memory back. */
+void shadow_pool_destroy(struct domain *d);
+/* The shadow with this key, or NULL. */
+struct shadow *shadow_find(struct shadow_pool *pool, u64 gfn, u16 role);
+/* The same, made if it is not there; evicts one if the pool is full. NULL: no memory. */
+struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role);
+/* Takes a shadow out of everything that points to it, and frees it. The caller flushes. */
+void shadow_drop(struct domain *d, struct shadow *s);
+/* Some vcpu of the domain runs on it. */
+bool shadow_runs(const struct domain *d, const struct shadow *s);
+/* Drops all shadows of a guest frame, so that it is no table any more; flushes. False, and nothing
+ * is done, if a vcpu runs on one. */
+bool shadow_drop_frame(struct domain *d, struct frame *f);
+/* One more, one fewer that runs on it or points to it. */
+void shadow_ref(struct shadow_pool *pool, struct shadow *s);
+void shadow_unref(struct shadow_pool *pool, struct shadow *s);
+
+/* entry.c */
+/* Writes a leaf (value 0: removes it), and keeps the count of writable mappings. */
+void shadow_set_leaf(struct domain *d, struct shadow *s, unsigned index, u64 value);
+/* Makes an entry point to a child with these rights, or to nothing (child NULL). */
+void shadow_set_child(struct domain *d, struct shadow *s, unsigned index, struct shadow *child,
+                      u64 rights);
+/* Takes writing away from every leaf that maps the frame. The caller flushes. */
+void shadow_protect_frame(struct domain *d, struct frame *f);
+/* Takes writing away from every leaf of the domain. The caller flushes. */
+void shadow_protect_all(struct domain *d);
+
+#endif
