@@ -66,25 +66,38 @@ static enum walk_cmpxchg cmpxchg_entry(void *ctx, u64 gpa, unsigned size, u64 ol
 
 const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
 
+static inline struct shadow_link link_below(const struct shadow *s, unsigned index,
+                                            const struct walk_result *r)
+{
+    unsigned level = shadow_level(s);
+
+    if (s->role & ROLE_DIRECT)
+        return link_direct(s, index);
+    if (level == r->level)
+        return link_large(s->role, r->entry[level].value);
+    return link_table(s->role, r->entry[level].value);
+}
+
 /* The shadow below s for gva, made and linked as needed. NULL: no memory. */
 static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
                               const struct walk_result *r)
 {
     struct shadow_pool *pool = &d->physmap->pool;
-    unsigned level = shadow_level(s), index = pt_index(gva, level);
-    struct shadow_link l;
+    unsigned index = pt_index(gva, shadow_level(s));
+    struct shadow_link l = link_below(s, index, r);
+    u64 entry = s->table[index];
 
-    if (s->role & ROLE_DIRECT)
-        l = link_direct(s, index);
-    else if (level == r->level)
-        l = link_large(s->role, r->entry[level].value);
-    else
-        l = link_table(s->role, r->entry[level].value);
+    if (entry) {
+        struct shadow *child = &pool->shadow[shadow_child(entry)];
+        if (child->gfn == l.gfn && child->role == l.role) {
+            if ((entry & ~PTE_ADDR) != (l.rights | PTE_P))
+                shadow_set_child(d, s, index, child, l.rights);
+            return child;
+        }
+    }
     struct shadow *child = shadow_get(d, l.gfn, l.role);
-    if (!child)
-        return NULL;
-    pool->path[level - 1] = shadow_slot(pool, child);
-    shadow_set_child(d, s, index, child, l.rights);
+    if (child)
+        shadow_set_child(d, s, index, child, l.rights);
     return child;
 }
 
@@ -95,9 +108,8 @@ reach(struct domain *d, struct shadow *root, u64 gva, const struct walk_result *
     struct shadow_pool *pool = &d->physmap->pool;
     struct shadow *s = root;
 
-    pool->path[shadow_level(s)] = shadow_slot(pool, s);
-    while (s && shadow_level(s) > 1)
-        s = descend(d, s, gva, r);
+    for (; s && shadow_level(s) > 1; s = descend(d, s, gva, r))
+        pool->path[shadow_level(s)] = shadow_slot(pool, s);
     for (unsigned i = 0; i < SHADOW_PATH; i++)
         pool->path[i] = 0;
     return s;
