@@ -6,12 +6,12 @@ GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch 
 GUESTS      := $(foreach g,$(GUEST_ORDER),$(if $(wildcard guests/$(g)/main.c),$(g)))
 
 GUEST_CC    ?= gcc
-GUEST_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+GUEST_FLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
     -ffreestanding -fno-stack-protector -mno-red-zone -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fcf-protection=none -fno-tree-loop-distribute-patterns \
-    -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -iquote guests -iquote src/include
-GUEST_KERNEL_FLAGS := $(GUEST_FLAGS) -fno-pie -mcmodel=small -mgeneral-regs-only
-GUEST_USER_FLAGS   := $(GUEST_FLAGS) -fpie -fvisibility=hidden -fno-jump-tables -fno-builtin -msse2
+    -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -iquote guests -iquote guests/$(word 2,$(subst /, ,$<)) -iquote src/include
+GUEST_KERNEL_FLAGS = $(GUEST_FLAGS) -fno-pie -mcmodel=small -mgeneral-regs-only
+GUEST_USER_FLAGS   = $(GUEST_FLAGS) -fpie -fvisibility=hidden -fno-jump-tables -fno-builtin -msse2
 GUEST_LDFLAGS      := -nostdlib -static -T guests/guest.ld -z max-page-size=4096 -z noexecstack \
     --build-id=none --fatal-warnings
 

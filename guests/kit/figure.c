@@ -100,6 +100,17 @@ static void print_figure(const char *name, const u64 *sorted, unsigned n, const 
     print("  %s: %lu %s\n", name, sorted[n / 2], unit);
 }
 
+static bool has_region(void)
+{
+    return platform->trivisor && next_region < TRIVISOR_REGIONS;
+}
+
+/* The next region's keys for the line; it was run ops times. */
+static void take_region(char *out, size_t size, unsigned ops)
+{
+    format_text(out, size, ",\"region\":%u,\"ops\":%u", next_region++, ops);
+}
+
 u64 figure(const struct figure *f)
 {
     unsigned n = f->n ? f->n : FIGURE_DEFAULT;
@@ -112,19 +123,26 @@ u64 figure(const struct figure *f)
     for (unsigned i = 0; i < n; i++)
         samples[i] = net(run_once(f), overhead, per);
     sort(samples, n);
-    if (platform->trivisor && f->ops != NO_LEDGER && next_region < TRIVISOR_REGIONS) {
+    if (has_region() && f->ops != NO_LEDGER) {
         run_in_region(f, next_region, ops);
-        format_text(more, sizeof(more), ",\"region\":%u,\"ops\":%u", next_region, ops * per);
-        next_region++;
+        take_region(more, sizeof(more), ops * per);
     }
     print_figure(f->name, samples, n, "ticks", more);
     return samples[n / 2];
 }
 
-u64 figure_samples(const char *name, u64 *sample, unsigned n, const char *unit)
+u64 figure_samples(const char *name, u64 *sample, unsigned n, void (*again)(void), unsigned ops)
 {
+    char more[48] = "";
+
     sort(sample, n);
-    print_figure(name, sample, n, unit, "");
+    if (again && has_region()) {
+        platform->trivisor(TRIVISOR_MARK_BEGIN, next_region, 0);
+        again();
+        platform->trivisor(TRIVISOR_MARK_END, next_region, 0);
+        take_region(more, sizeof(more), ops);
+    }
+    print_figure(name, sample, n, "ticks", more);
     return sample[n / 2];
 }
 

@@ -110,6 +110,10 @@ static inline void ltr(u16 selector)
 {
     __asm__ volatile("ltr %0" : : "r"(selector) : "memory");
 }
+static inline void load_data_segments(u16 selector)
+{
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(selector) : "memory");
+}
 /* Trivisor's own call under full virtualization (public/trivisor.h). */
 static inline s64 vmcall(u64 number, u64 command, u64 a, u64 b)
 {

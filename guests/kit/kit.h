@@ -11,8 +11,11 @@
 #include "kit/memory.h"
 #include "kit/platform.h"
 #include "kit/print.h"
+#include "kit/probe.h"
+#include "kit/space.h"
 #include "kit/trap.h"
 #include "kit/types.h"
+#include "kit/user.h"
 
 /* The guest itself. It may return early; its checks decide whether it succeeded. */
 void guest_main(void);

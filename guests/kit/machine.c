@@ -7,6 +7,7 @@
 
 #include "public/trivisor.h"
 
+enum pic { PIC_MASTER_MASK = 0x21, PIC_SLAVE_MASK = 0xa1, PIC_MASK_ALL = 0xff };
 enum bochs { BOCHS_SHUTDOWN_PORT = 0x8900 };
 
 /* The 8254, channel 2, whose gate and output are in port 0x61. */
@@ -37,6 +38,12 @@ void machine_end(unsigned code)
         cli();
         hlt();
     }
+}
+
+void machine_mask_pics(void)
+{
+    out8(PIC_MASTER_MASK, PIC_MASK_ALL);
+    out8(PIC_SLAVE_MASK, PIC_MASK_ALL);
 }
 
 u32 machine_measure_tsc_khz(void)

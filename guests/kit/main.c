@@ -49,6 +49,9 @@ void kit_main(u64 information, u64 magic)
     platform->init();
     print("@guest {\"name\":\"%s\",\"platform\":\"%s\",\"tsc_khz\":%u}\n", guest_name,
           platform->name, platform->tsc_khz());
+    trap_init();
+    space_init();
+    memory_init();
     guest_main();
     finish();
 }

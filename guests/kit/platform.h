@@ -28,6 +28,8 @@ struct platform {
     bool large_pages; /* 2 MiB pages are to be had */
     bool apic_timer;  /* the timer is a local APIC */
 
+    u16 user_cs, user_ss; /* user mode's selectors */
+
     /* Makes the console and the clock work. Called once, before all others. */
     void (*init)(void);
     /* Writes to the console, and returns when the bytes are on their way. */
@@ -48,6 +50,11 @@ struct platform {
     /* Resumes a frame, of kernel or user mode. */
     void (*resume)(struct trap_frame *frame);
     u64 (*fault_address)(void);
+    /* Handlers for trap_enter_at that only read the TSC (probe.h): for an exception without, one
+     * with an error code, and INT from user mode. */
+    void (*probe_plain)(void);
+    void (*probe_error)(void);
+    void (*probe_call)(void);
     void (*irq_off)(void);
     void (*irq_on)(void);
     /* Interrupts on until one has been handled; returns with them off. */
@@ -78,8 +85,6 @@ struct platform {
     /* One every so many ticks, until timer_stop. */
     void (*timer_periodic)(u64 ticks);
     void (*timer_stop)(void);
-    /* The interrupt has been handled (native: end of interrupt). */
-    void (*timer_done)(void);
 };
 
 /* Where this guest is. Set by kit_main before anything else runs. */

@@ -6,6 +6,7 @@
 #include "kit/hypercall.h"
 #include "kit/insn.h"
 #include "kit/machine.h"
+#include "kit/machine_paging.h"
 #include "kit/platform.h"
 #include "kit/uart.h"
 #include "kit/xen_calls.h"
@@ -25,6 +26,7 @@ static u32 khz;
 static void init_native(void)
 {
     uart_init();
+    machine_mask_pics();
     khz = machine_measure_tsc_khz();
 }
 
@@ -52,7 +54,41 @@ static u32 tsc_khz(void)
     return khz;
 }
 
-#define MACHINE_OPERATIONS .tsc_khz = tsc_khz, .apic_timer = true, .large_pages = true
+static u64 fault_address(void)
+{
+    return read_cr2();
+}
+static void irq_off(void)
+{
+    cli();
+}
+static void irq_on(void)
+{
+    sti();
+}
+static void idle(void)
+{
+    sti_hlt();
+    cli();
+}
+static void flush_page(u64 va)
+{
+    invlpg(va);
+}
+
+#define MACHINE_OPERATIONS                                                                         \
+    .large_pages = true, .apic_timer = true, .user_cs = MACHINE_USER_CS,                           \
+    .user_ss = MACHINE_USER_SS, .tsc_khz = tsc_khz, .trap_init = machine_trap_init,                \
+    .trap_enter_at = machine_trap_enter_at, .set_kernel_stack = machine_set_kernel_stack,          \
+    .resume = machine_resume, .fault_address = fault_address, .irq_off = irq_off,                  \
+    .probe_plain = probe_native_plain, .probe_error = probe_native_error,                          \
+    .probe_call = probe_native_call, .irq_on = irq_on, .idle = idle, .entry = machine_entry, .entry_pa = machine_entry_pa,          \
+    .set_entry = machine_set_entry, .set_entries = machine_set_entries,                            \
+    .set_mapping = machine_set_mapping, .table_begin = machine_table_nothing,                      \
+    .table_end = machine_table_nothing, .space_pin = machine_space_nothing,                        \
+    .space_unpin = machine_space_nothing, .space_load = machine_space_load,                        \
+    .flush_page = flush_page, .flush_all = machine_flush_all, .timer_init = apic_init,             \
+    .timer_once = apic_once, .timer_periodic = apic_periodic, .timer_stop = apic_stop
 
 const struct platform platform_native = {
     .name = "native",

@@ -5,6 +5,8 @@
 #include "kit/hypercall.h"
 #include "kit/platform.h"
 #include "kit/pv.h"
+#include "kit/pv_paging.h"
+#include "kit/trap.h"
 #include "kit/xen_calls.h"
 
 #include "public/trivisor.h"
@@ -43,8 +45,29 @@ static u32 tsc_khz(void)
     return (u32)(t->tsc_shift < 0 ? khz << -t->tsc_shift : khz >> t->tsc_shift);
 }
 
+static u64 fault_address(void)
+{
+    return PV_SHARED->vcpu_info[0].arch.cr2;
+}
+
+static void trap_start(void)
+{
+    pv_trap_init();
+    pv_events_init();
+}
+
 #define PV_OPERATIONS                                                                              \
-    .pv = true, .init = init, .console_write = write, .end = xen_end, .tsc_khz = tsc_khz
+    .pv = true, .user_cs = FLAT_USER_CS, .user_ss = FLAT_USER_SS, .init = init,                    \
+    .console_write = write, .end = xen_end, .tsc_khz = tsc_khz, .trap_init = trap_start,           \
+    .trap_enter_at = pv_trap_enter_at, .set_kernel_stack = pv_set_kernel_stack,                    \
+    .resume = pv_resume, .fault_address = fault_address, .irq_off = pv_irq_off,                    \
+    .probe_plain = probe_pv_plain, .probe_error = probe_pv_error, .probe_call = probe_pv_call,     \
+    .irq_on = pv_irq_on, .idle = pv_idle, .entry = pv_entry_of, .entry_pa = pv_entry_pa,           \
+    .set_entry = pv_set_entry, .set_entries = pv_set_entries, .set_mapping = pv_set_mapping,       \
+    .table_begin = pv_table_begin, .table_end = pv_table_end, .space_pin = pv_space_pin,           \
+    .space_unpin = pv_space_unpin, .space_load = pv_space_load, .flush_page = pv_flush_page,       \
+    .flush_all = pv_flush_all, .timer_init = pv_timer_init, .timer_once = pv_timer_once,           \
+    .timer_periodic = pv_timer_periodic, .timer_stop = pv_timer_stop
 
 const struct platform platform_pv = {
     .name = "pv",

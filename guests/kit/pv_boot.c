@@ -9,27 +9,12 @@
 
 #include "public/trivisor.h"
 
-enum pv_entry_bits { ENTRY_P_RW_A_D = 0x63 };
-
 start_info_t pv_start;
 u8 pv_shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
 
 bool pv_is_trivisor(void)
 {
     return hypercall2(TRIVISOR_HYPERCALL, TRIVISOR_NULL, 0) == 0;
-}
-
-u64 pv_machine(u64 pa)
-{
-    const u64 *mfn = (const u64 *)pv_start.mfn_list;
-
-    return mfn[pa >> PAGE_SHIFT] << PAGE_SHIFT | (pa & (PAGE_SIZE - 1));
-}
-
-void pv_map_here(void *page, u64 machine)
-{
-    hypercall3(__HYPERVISOR_update_va_mapping, (u64)page, machine | ENTRY_P_RW_A_D,
-               UVMF_INVLPG | UVMF_LOCAL);
 }
 
 void pv_boot(u64 start_info)

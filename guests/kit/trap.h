@@ -17,7 +17,8 @@ enum trap_vector {
     TRAP_GENERAL_PROTECTION = 13,
     TRAP_PAGE_FAULT = 14,
     TRAP_EXCEPTIONS = 32,
-    TRAP_TIMER = 0x40,   /* the local APIC's timer */
+    TRAP_TIMER = 0x40,    /* the local APIC's timer */
+    TRAP_SPURIOUS = 0x4f, /* its spurious interrupt */
     TRAP_INT80 = 0x80,   /* the system call by INT */
     TRAP_VECTORS = 0x82, /* vectors that the processor knows */
     TRAP_UPCALL = 0x82,  /* PV: the event upcall */
@@ -47,6 +48,9 @@ enum system_call {
 
 /* A handler returns the frame to resume: the one it got, or another context's. */
 typedef struct trap_frame *(*trap_handler)(struct trap_frame *frame);
+
+/* What SYS_EXIT and the rest get when the guest has no handler of its own. */
+struct trap_frame *trap_default_system_call(struct trap_frame *frame);
 
 /* Sets descriptor tables (or PV's equivalents) up. Called once, by kit_main. */
 void trap_init(void);
