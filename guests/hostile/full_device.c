@@ -1,0 +1,169 @@
+/*
+ * Full virtualization: attacks on devices: ports and MSRs at random, and odd accesses to the local
+ * APIC.
+ */
+#include "hostile/attack.h"
+
+#include "kit/kit.h"
+
+enum apic { APIC_BASE = 0xfee00000, APIC_ID = 0x20, APIC_PAGE = 4096 };
+enum end_port { END_PORT = 0xf4 };
+enum uart { UART_FIRST = 0x3f8, UART_LAST = 0x3ff };
+enum attempts { MSR_ATTEMPTS = 5000, PORT_STEP = 7, WRITE_ATTEMPTS = 5000 };
+
+static u32 in32(u16 port)
+{
+    u32 value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static void out32(u16 port, u32 value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static bool is_real(unsigned port)
+{
+    return (port >= UART_FIRST - 3 && port <= UART_LAST) ||
+           (port >= END_PORT - 3 && port <= END_PORT);
+}
+
+/* Ports that are nobody's read as ones and take what is written. Returns how many did not. */
+static s64 random_ports(void)
+{
+    s64 wrong = 0;
+
+    for (unsigned port = 0; port < 0x10000; port += 1 + random_next() % PORT_STEP) {
+        if (is_real(port))
+            continue;
+        out8((u16)port, (u8)random_next());
+        out32((u16)port, (u32)random_next());
+        if (in8((u16)port) != 0xff || in32((u16)port) != 0xffffffff)
+            wrong++;
+    }
+    return wrong;
+}
+
+/* MSRs at random: a value or #GP(0), nothing else. Returns how many ended otherwise. */
+static u32 msr;
+static u64 msr_value;
+static s64 read_msr(void)
+{
+    rdmsr(msr);
+    return 0;
+}
+static s64 write_msr(void)
+{
+    wrmsr(msr, msr_value);
+    return 0;
+}
+static bool acceptable(struct outcome o)
+{
+    return o.kind == VALUE || (o.vector == TRAP_GENERAL_PROTECTION && o.error == 0);
+}
+static u32 random_msr(void)
+{
+    static const u32 base[] = {0, 0xc0000000, 0xc0010000, 0x400, 0x800, 0x4b564d00};
+    u64 r = random_next();
+
+    if (r % 8 == 0)
+        return (u32)(r >> 32);
+    return base[(r >> 8) % ARRAY_SIZE(base)] + (u32)(r >> 32) % 0x500;
+}
+static struct outcome random_msr_reads(void)
+{
+    s64 wrong = 0;
+
+    for (unsigned i = 0; i < MSR_ATTEMPTS; i++) {
+        msr = random_msr();
+        struct outcome o = probe(read_msr);
+        if (!acceptable(o)) {
+            print("MSR %x: vector %u\n", msr, o.vector);
+            wrong++;
+        }
+    }
+    return returned(wrong);
+}
+/* Those that the guest runs on it leaves alone: it would only harm itself. */
+static bool own(u32 number)
+{
+    return number >= 0xc0000080 && number <= 0xc0000103;
+}
+static struct outcome random_msr_writes(void)
+{
+    s64 wrong = 0;
+
+    for (unsigned i = 0; i < WRITE_ATTEMPTS; i++) {
+        msr = random_msr();
+        msr_value = random_next() >> (random_next() & 63);
+        if (own(msr))
+            continue;
+        struct outcome o = probe(write_msr);
+        if (!acceptable(o)) {
+            print("MSR %x: vector %u\n", msr, o.vector);
+            wrong++;
+        }
+    }
+    return returned(wrong);
+}
+
+/* Every register of the local APIC's page at every alignment and size that stays in it. */
+static s64 odd_apic_reads(void)
+{
+    for (unsigned at = 0; at < APIC_PAGE - 8; at += 1 + random_next() % 5) {
+        (void)*(volatile u8 *)(u64)(APIC_BASE + at);
+        (void)*(volatile u16 *)(u64)(APIC_BASE + at);
+        (void)*(volatile u32 *)(u64)(APIC_BASE + at);
+        (void)*(volatile u64 *)(u64)(APIC_BASE + at);
+    }
+    return *(volatile u32 *)(u64)(APIC_BASE + APIC_ID);
+}
+static s64 across_the_apic(void)
+{
+    *(volatile u64 *)(u64)(APIC_BASE + APIC_PAGE - 4) = 0;
+    return 0;
+}
+static s64 run_the_apic(void)
+{
+    ((void (*)(void))(u64)APIC_BASE)();
+    return 0;
+}
+static s64 vector_store_to_apic(void)
+{
+    __asm__ volatile("movups %%xmm0, (%0)" : : "r"((u64)APIC_BASE) : "memory");
+    return 0;
+}
+
+static struct outcome try_random_ports(void)
+{
+    return probe(random_ports);
+}
+static struct outcome try_odd_apic_reads(void)
+{
+    return probe(odd_apic_reads);
+}
+static struct outcome try_across_the_apic(void)
+{
+    return probe(across_the_apic);
+}
+static struct outcome try_run_the_apic(void)
+{
+    return probe(run_the_apic);
+}
+static struct outcome try_vector_store(void)
+{
+    return probe(vector_store_to_apic);
+}
+
+#define NOT_EMULATED "with an instruction that is not emulated"
+static const struct attack attacks[] = {
+    {"ports at random", SURVIVES, try_random_ports, RETURNS(0), 0},
+    {"reading MSRs at random", SURVIVES, random_msr_reads, RETURNS(0), 0},
+    {"writing MSRs at random", SURVIVES, random_msr_writes, RETURNS(0), 0},
+    {"reading the local APIC oddly", SURVIVES, try_odd_apic_reads, RETURNS(0), 0},
+    {"a store across the local APIC's end", KILLED, try_across_the_apic, {0}, NOT_EMULATED},
+    {"running the local APIC as code", KILLED, try_run_the_apic, {0}, NOT_EMULATED},
+    {"a vector store to the local APIC", KILLED, try_vector_store, {0}, NOT_EMULATED},
+};
+const struct attack_list full_device_attacks = {attacks, ARRAY_SIZE(attacks)};

@@ -1,0 +1,341 @@
+/*
+ * Paravirtualization: attacks by hypercall: numbers, pointers and lengths that are wild, and calls
+ * at random.
+ */
+#include "hostile/attack.h"
+#include "hostile/pv_attack.h"
+#include "hostile/random_calls.h"
+
+#include "kit/hypercall.h"
+#include "kit/kit.h"
+#include "kit/pv.h"
+
+#include "public/trivisor.h"
+
+#include <xen/event_channel.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+#include <xen/xen.h>
+
+#define HYPERVISOR_IMAGE 0xffff828000000000ULL
+#define DIRECT_MAP       0xffff830000000000ULL
+#define NOT_CANONICAL    0x0000800000000000ULL
+#define UNMAPPED         0x00007f0000000000ULL
+
+enum { NUMBERS = 64 };
+
+/* Every number beyond the table, and those that nobody implements. Counts the answers that are not
+ * -ENOSYS. */
+static s64 wild_numbers(void)
+{
+    s64 wrong = 0;
+
+    for (u64 n = NUMBERS; n < 2 * NUMBERS; n++)
+        if (hypercall2(n, 0, 0) != -PV_ENOSYS)
+            wrong++;
+    return wrong;
+}
+/* The number itself, without the page: all of rax counts. */
+static s64 raw_call(u64 number)
+{
+    s64 result;
+
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number) : "rcx", "r11", "memory");
+    return result;
+}
+static s64 huge_number(void)
+{
+    return raw_call(1ULL << 32) == -PV_ENOSYS && raw_call(~0ULL) == -PV_ENOSYS &&
+           raw_call(1ULL << 63) == -PV_ENOSYS;
+}
+
+static s64 trap_table_in_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_set_trap_table, HYPERVISOR_IMAGE, 0);
+}
+static s64 trap_table_not_canonical(void)
+{
+    return hypercall2(__HYPERVISOR_set_trap_table, NOT_CANONICAL, 0);
+}
+static s64 trap_table_unmapped(void)
+{
+    return hypercall2(__HYPERVISOR_set_trap_table, UNMAPPED, 0);
+}
+static s64 updates_in_hypervisor(void)
+{
+    return hypercall4(__HYPERVISOR_mmu_update, DIRECT_MAP, 1, 0, DOMID_SELF);
+}
+static s64 updates_across_the_end(void)
+{
+    return hypercall4(__HYPERVISOR_mmu_update, NOT_CANONICAL - 8, 1, 0, DOMID_SELF);
+}
+static s64 updates_without_end(void)
+{
+    return hypercall4(__HYPERVISOR_mmu_update, UNMAPPED, 0x7fffffff, 0, DOMID_SELF);
+}
+static s64 ext_in_hypervisor(void)
+{
+    return hypercall4(__HYPERVISOR_mmuext_op, HYPERVISOR_IMAGE, 1, 0, DOMID_SELF);
+}
+static s64 done_count_in_hypervisor(void)
+{
+    struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
+
+    return hypercall4(__HYPERVISOR_mmuext_op, (u64)&op, 1, DIRECT_MAP, DOMID_SELF);
+}
+static s64 ext_wild_command(void)
+{
+    return pv_ext(0x7777, 0, 0);
+}
+static s64 multicall_in_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_multicall, HYPERVISOR_IMAGE, 1);
+}
+static s64 multicall_without_end(void)
+{
+    return hypercall2(__HYPERVISOR_multicall, UNMAPPED, 0xffffffff);
+}
+/* A multicall inside a multicall. */
+static s64 multicall_nested(void)
+{
+    static multicall_entry_t inner, outer;
+
+    inner = (multicall_entry_t){.op = __HYPERVISOR_xen_version, .args = {XENVER_version}};
+    outer = (multicall_entry_t){.op = __HYPERVISOR_multicall, .args = {(u64)&inner, 1}};
+    s64 result = hypercall2(__HYPERVISOR_multicall, (u64)&outer, 1);
+    return result ? result : (s64)outer.result;
+}
+static s64 console_from_hypervisor(void)
+{
+    return hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, 64, HYPERVISOR_IMAGE);
+}
+static s64 version_into_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_xen_version, XENVER_extraversion, HYPERVISOR_IMAGE);
+}
+static s64 version_into_table(void)
+{
+    return hypercall2(__HYPERVISOR_xen_version, XENVER_extraversion, pv_start.pt_base);
+}
+static s64 version_wild(void)
+{
+    return hypercall2(__HYPERVISOR_xen_version, 0x7777, 0);
+}
+static s64 sched_wild(void)
+{
+    return hypercall2(__HYPERVISOR_sched_op, 0x7777, 0);
+}
+static s64 sched_in_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, HYPERVISOR_IMAGE);
+}
+static s64 vcpu_wild_number(void)
+{
+    return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 0x7777, 0);
+}
+static s64 vcpu_info_in_hypervisor(void)
+{
+    struct vcpu_register_vcpu_info info = {.mfn = 0x100};
+
+    return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, (u64)&info);
+}
+static s64 vcpu_info_in_table(void)
+{
+    struct vcpu_register_vcpu_info info = {.mfn = pv_machine(pv_start.pt_base) >> PAGE_SHIFT};
+
+    return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, (u64)&info);
+}
+static s64 event_wild_port(void)
+{
+    struct evtchn_send send = {.port = 0x7fffffff};
+
+    return hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (u64)&send);
+}
+static s64 event_close_wild(void)
+{
+    struct evtchn_close close = {.port = 0x7fffffff};
+
+    return hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&close);
+}
+static s64 event_virq_wild(void)
+{
+    struct evtchn_bind_virq bind = {.virq = 0x7777};
+
+    return hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, (u64)&bind);
+}
+static s64 gdt_too_long(void)
+{
+    return hypercall2(__HYPERVISOR_set_gdt, UNMAPPED, 0x10000);
+}
+static s64 gdt_in_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_set_gdt, HYPERVISOR_IMAGE, 512);
+}
+static s64 segment_base_wild(void)
+{
+    return hypercall2(__HYPERVISOR_set_segment_base, SEGBASE_FS, NOT_CANONICAL);
+}
+static s64 segment_base_which(void)
+{
+    return hypercall2(__HYPERVISOR_set_segment_base, 0x7777, 0);
+}
+static s64 callback_wild(void)
+{
+    return hypercall2(__HYPERVISOR_callback_op, 0x7777, 0);
+}
+static s64 debug_register_wild(void)
+{
+    return hypercall2(__HYPERVISOR_set_debugreg, 0x7777, 0);
+}
+/* A breakpoint in the hypervisor. */
+static s64 breakpoint_in_hypervisor(void)
+{
+    return hypercall2(__HYPERVISOR_set_debugreg, 0, HYPERVISOR_IMAGE);
+}
+static s64 region_wild(void)
+{
+    return hypercall3(TRIVISOR_HYPERCALL, TRIVISOR_MARK_BEGIN, TRIVISOR_REGIONS, 0);
+}
+static s64 command_wild(void)
+{
+    return hypercall3(TRIVISOR_HYPERCALL, ~0ULL, ~0ULL, ~0ULL);
+}
+
+/* Calls that end the life, or from which there is no coming back. */
+static bool is_final(u64 number)
+{
+    return number == __HYPERVISOR_iret || number == __HYPERVISOR_sched_op ||
+           number == __HYPERVISOR_sched_op_compat || number == __HYPERVISOR_stack_switch;
+}
+/* Those whose success would only harm the guest itself: its own handlers. */
+static bool is_own(u64 number)
+{
+    return number == __HYPERVISOR_set_callbacks || number == __HYPERVISOR_callback_op ||
+           number == __HYPERVISOR_event_channel_op_compat ||
+           number == __HYPERVISOR_set_segment_base;
+}
+
+/* What a structure of the ABI may hold: an operation's number, frames, addresses, wild words. */
+static u64 random_word(void)
+{
+    u64 r = random_next();
+
+    switch (r % 5) {
+    case 0:
+        return (r >> 8) % 32;
+    case 1:
+        return pv_machine((random_place() & ~(u64)(PAGE_SIZE - 1))) >>
+               ((r >> 8) % 2 ? PAGE_SHIFT : 0);
+    case 2:
+        return (r >> 8) % 0x20000; /* any frame of the machine */
+    default:
+        return random_argument();
+    }
+}
+
+void random_call_pv(unsigned i)
+{
+    u64 *structure = (u64 *)(random_place() & ~7ULL);
+    u64 number = random_next() % 8 ? random_next() % NUMBERS : random_next() % 256;
+    u64 argument[4];
+
+    (void)i;
+    for (unsigned k = 0; k < 6 && ((u64)&structure[k] & (PAGE_SIZE - 1)); k++)
+        structure[k] = random_word();
+    for (unsigned k = 0; k < ARRAY_SIZE(argument); k++)
+        argument[k] = random_next() % 3 ? random_word() : (u64)structure;
+    if (is_final(number) || is_own(number))
+        return;
+    if (number == TRIVISOR_HYPERCALL && argument[0] == TRIVISOR_CHECK)
+        return;
+    /* Its own code and stack the guest needs. */
+    if (number == __HYPERVISOR_update_va_mapping && argument[0] < boot_info.free_end &&
+        (argument[0] ^ random_place()) >> 14)
+        return;
+    hypercall4(number, argument[0], argument[1], argument[2], argument[3]);
+}
+
+ATTEMPT(wild_numbers)
+ATTEMPT(huge_number)
+ATTEMPT(trap_table_in_hypervisor)
+ATTEMPT(trap_table_not_canonical)
+ATTEMPT(trap_table_unmapped)
+ATTEMPT(updates_in_hypervisor)
+ATTEMPT(updates_across_the_end)
+ATTEMPT(updates_without_end)
+ATTEMPT(ext_in_hypervisor)
+ATTEMPT(done_count_in_hypervisor)
+ATTEMPT(ext_wild_command)
+ATTEMPT(multicall_in_hypervisor)
+ATTEMPT(multicall_without_end)
+ATTEMPT(multicall_nested)
+ATTEMPT(console_from_hypervisor)
+ATTEMPT(version_into_hypervisor)
+ATTEMPT(version_into_table)
+ATTEMPT(version_wild)
+ATTEMPT(sched_wild)
+ATTEMPT(sched_in_hypervisor)
+ATTEMPT(vcpu_wild_number)
+ATTEMPT(vcpu_info_in_hypervisor)
+ATTEMPT(vcpu_info_in_table)
+ATTEMPT(event_wild_port)
+ATTEMPT(event_close_wild)
+ATTEMPT(event_virq_wild)
+ATTEMPT(gdt_too_long)
+ATTEMPT(gdt_in_hypervisor)
+ATTEMPT(segment_base_wild)
+ATTEMPT(segment_base_which)
+ATTEMPT(callback_wild)
+ATTEMPT(debug_register_wild)
+ATTEMPT(breakpoint_in_hypervisor)
+ATTEMPT(region_wild)
+ATTEMPT(command_wild)
+
+#define EFAULT_ RETURNS(-PV_EFAULT)
+#define EINVAL_ RETURNS(-PV_EINVAL)
+#define ENOSYS_ RETURNS(-PV_ENOSYS)
+static const struct attack attacks[] = {
+    {"hypercall numbers beyond the table", SURVIVES, try_wild_numbers, RETURNS(0), 0},
+    {"a hypercall number of 64 bits", SURVIVES, try_huge_number, RETURNS(1), 0},
+    {"a trap table at the hypervisor's address", SURVIVES, try_trap_table_in_hypervisor, EFAULT_,
+     0},
+    {"a trap table that is not canonical", SURVIVES, try_trap_table_not_canonical, EFAULT_, 0},
+    {"a trap table that is not mapped", SURVIVES, try_trap_table_unmapped, EFAULT_, 0},
+    {"mmu_update's list in the hypervisor", SURVIVES, try_updates_in_hypervisor, EFAULT_, 0},
+    {"mmu_update's list across the end of addresses", SURVIVES, try_updates_across_the_end, EFAULT_,
+     0},
+    {"mmu_update's list without end", SURVIVES, try_updates_without_end, EFAULT_, 0},
+    {"mmuext_op's list in the hypervisor", SURVIVES, try_ext_in_hypervisor, EFAULT_, 0},
+    {"mmuext_op's count in the hypervisor", SURVIVES, try_done_count_in_hypervisor, EFAULT_, 0},
+    {"mmuext_op with a wild command", SURVIVES, try_ext_wild_command, ENOSYS_, 0},
+    {"multicall's list in the hypervisor", SURVIVES, try_multicall_in_hypervisor, EFAULT_, 0},
+    {"multicall's list without end", SURVIVES, try_multicall_without_end, EFAULT_, 0},
+    {"a multicall in a multicall", SURVIVES, try_multicall_nested, EINVAL_, 0},
+    {"console output of the hypervisor's memory", SURVIVES, try_console_from_hypervisor, EFAULT_,
+     0},
+    {"xen_version into the hypervisor", SURVIVES, try_version_into_hypervisor, EFAULT_, 0},
+    {"xen_version into a page table", SURVIVES, try_version_into_table, EFAULT_, 0},
+    {"xen_version with a wild command", SURVIVES, try_version_wild, ENOSYS_, 0},
+    {"sched_op with a wild command", SURVIVES, try_sched_wild, ENOSYS_, 0},
+    {"sched_op's structure in the hypervisor", SURVIVES, try_sched_in_hypervisor, EFAULT_, 0},
+    {"vcpu_op for a vcpu that does not exist", SURVIVES, try_vcpu_wild_number, RETURNS(-PV_ENOENT),
+     0},
+    {"vcpu_info in a frame of the hypervisor's", SURVIVES, try_vcpu_info_in_hypervisor, EINVAL_, 0},
+    {"vcpu_info in a page table", SURVIVES, try_vcpu_info_in_table, EINVAL_, 0},
+    {"an event to a wild port", SURVIVES, try_event_wild_port, EINVAL_, 0},
+    {"closing a wild port", SURVIVES, try_event_close_wild, EINVAL_, 0},
+    {"binding a wild virq", SURVIVES, try_event_virq_wild, EINVAL_, 0},
+    {"a GDT that is too long", SURVIVES, try_gdt_too_long, EINVAL_, 0},
+    {"a GDT's frames in the hypervisor", SURVIVES, try_gdt_in_hypervisor, EFAULT_, 0},
+    {"a segment base that is not canonical", SURVIVES, try_segment_base_wild, EINVAL_, 0},
+    {"a segment base that does not exist", SURVIVES, try_segment_base_which, EINVAL_, 0},
+    {"callback_op with a wild command", SURVIVES, try_callback_wild, ENOSYS_, 0},
+    {"a debug register that does not exist", SURVIVES, try_debug_register_wild, EINVAL_, 0},
+    {"a breakpoint in the hypervisor", SURVIVES, try_breakpoint_in_hypervisor, RETURNS(-PV_EPERM),
+     0},
+    {"opening a region that does not exist", SURVIVES, try_region_wild, EINVAL_, 0},
+    {"a wild command of Trivisor's", SURVIVES, try_command_wild, ENOSYS_, 0},
+};
+const struct attack_list pv_call_attacks = {attacks, ARRAY_SIZE(attacks)};
