@@ -85,9 +85,8 @@ static void check_page_faults(void)
     check_equal("a write to a read-only page faults", 2, faults);
     check_equal("its error code", FAULT_PRESENT | FAULT_WRITE, fault_error & ~(u64)FAULT_USER);
     check_equal("its address", page_va(READONLY_PAGE), fault_address);
-    figure(&(struct figure){.name = "page_fault_dispatched",
-                            .sample = sample_dispatched,
-                            .overhead = probe_nothing});
+    figure(&(struct figure){
+        .name = "page_fault_dispatched", .sample = sample_dispatched, .overhead = probe_nothing});
 }
 
 void guest_main(void)

@@ -131,19 +131,22 @@ u64 figure(const struct figure *f)
     return samples[n / 2];
 }
 
-u64 figure_samples(const char *name, u64 *sample, unsigned n, void (*again)(void), unsigned ops)
+u64 figure_samples(const char *name, const u64 *sample, unsigned n, void (*again)(void),
+                   unsigned ops)
 {
     char more[48] = "";
 
-    sort(sample, n);
+    for (unsigned i = 0; i < n; i++)
+        samples[i] = sample[i]; /* again may overwrite its own */
+    sort(samples, n);
     if (again && has_region()) {
         platform->trivisor(TRIVISOR_MARK_BEGIN, next_region, 0);
         again();
         platform->trivisor(TRIVISOR_MARK_END, next_region, 0);
         take_region(more, sizeof(more), ops);
     }
-    print_figure(name, sample, n, "ticks", more);
-    return sample[n / 2];
+    print_figure(name, samples, n, "ticks", more);
+    return samples[n / 2];
 }
 
 void figure_value(const char *name, u64 value, const char *unit)

@@ -111,8 +111,8 @@ void machine_trap_init(void)
     for (unsigned v = 0; v < TRAP_VECTORS; v++)
         set_gate(v, (u64)machine_stubs[v]);
     lidt(&idtr);
-    wrmsr(MSR_STAR, (u64)KERNEL_CS << STAR_SYSCALL_SHIFT |
-                        (u64)(SYSRET_BASE | 3) << STAR_SYSRET_SHIFT);
+    wrmsr(MSR_STAR, (u64)KERNEL_CS << STAR_SYSCALL_SHIFT | (u64)(SYSRET_BASE | 3)
+                                                               << STAR_SYSRET_SHIFT);
     wrmsr(MSR_LSTAR, (u64)machine_syscall_stub);
     wrmsr(MSR_FMASK, FMASK_TF_IF_DF);
     machine_set_kernel_stack((u64)trap_stack + sizeof(trap_stack));

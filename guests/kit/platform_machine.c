@@ -82,13 +82,14 @@ static void flush_page(u64 va)
     .trap_enter_at = machine_trap_enter_at, .set_kernel_stack = machine_set_kernel_stack,          \
     .resume = machine_resume, .fault_address = fault_address, .irq_off = irq_off,                  \
     .probe_plain = probe_native_plain, .probe_error = probe_native_error,                          \
-    .probe_call = probe_native_call, .irq_on = irq_on, .idle = idle, .entry = machine_entry, .entry_pa = machine_entry_pa,          \
-    .set_entry = machine_set_entry, .set_entries = machine_set_entries,                            \
-    .set_mapping = machine_set_mapping, .table_begin = machine_table_nothing,                      \
-    .table_end = machine_table_nothing, .space_pin = machine_space_nothing,                        \
-    .space_unpin = machine_space_nothing, .space_load = machine_space_load,                        \
-    .flush_page = flush_page, .flush_all = machine_flush_all, .timer_init = apic_init,             \
-    .timer_once = apic_once, .timer_periodic = apic_periodic, .timer_stop = apic_stop
+    .probe_call = probe_native_call, .irq_on = irq_on, .idle = idle, .entry = machine_entry,       \
+    .entry_pa = machine_entry_pa, .set_entry = machine_set_entry,                                  \
+    .set_entries = machine_set_entries, .set_mapping = machine_set_mapping,                        \
+    .table_begin = machine_table_nothing, .table_end = machine_table_nothing,                      \
+    .space_pin = machine_space_nothing, .space_unpin = machine_space_nothing,                      \
+    .space_load = machine_space_load, .flush_page = flush_page, .flush_all = machine_flush_all,    \
+    .timer_init = apic_init, .timer_once = apic_once, .timer_periodic = apic_periodic,             \
+    .timer_stop = apic_stop
 
 const struct platform platform_native = {
     .name = "native",

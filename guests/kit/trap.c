@@ -1,5 +1,6 @@
 /*
- * One table of handlers for all platforms. A trap without a handler is reported and fails the guest.
+ * One table of handlers for all platforms. A trap without a handler is reported and fails the
+ * guest.
  */
 #include "kit/kit.h"
 

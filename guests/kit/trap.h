@@ -19,10 +19,10 @@ enum trap_vector {
     TRAP_EXCEPTIONS = 32,
     TRAP_TIMER = 0x40,    /* the local APIC's timer */
     TRAP_SPURIOUS = 0x4f, /* its spurious interrupt */
-    TRAP_INT80 = 0x80,   /* the system call by INT */
-    TRAP_VECTORS = 0x82, /* vectors that the processor knows */
-    TRAP_UPCALL = 0x82,  /* PV: the event upcall */
-    TRAP_SYSCALL = 0x83, /* the SYSCALL instruction */
+    TRAP_INT80 = 0x80,    /* the system call by INT */
+    TRAP_VECTORS = 0x82,  /* vectors that the processor knows */
+    TRAP_UPCALL = 0x82,   /* PV: the event upcall */
+    TRAP_SYSCALL = 0x83,  /* the SYSCALL instruction */
     TRAP_COUNT = 0x84,
 };
 

@@ -1,6 +1,6 @@
 /*
- * syscall: from user mode to the kernel and back, by SYSCALL and by INT 0x80; to the handler's first
- * instruction, back again by the shortest handler, and through the kit's whole dispatch.
+ * syscall: from user mode to the kernel and back, by SYSCALL and by INT 0x80; to the handler's
+ * first instruction, back again by the shortest handler, and through the kit's whole dispatch.
  */
 #include "kit/kit.h"
 #include "user_calls.h"
