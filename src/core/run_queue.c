@@ -63,7 +63,7 @@ void sched_remove(struct vcpu *v)
     v->state = VCPU_DOWN;
 }
 
-void sched_yield(struct vcpu *v)
+void sched_yield_vcpu(struct vcpu *v)
 {
     if (v->state != VCPU_RUNNABLE)
         return;

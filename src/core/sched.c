@@ -74,7 +74,7 @@ static bool time_is_up(struct vcpu *v, u64 now)
     timer_run(now);
     if (now >= v->slice_end) {
         if (v->run_next)
-            sched_yield(v);
+            sched_yield_vcpu(v);
         v->slice_end = now + sched_slice;
     }
     look_at_clock_at(v);

@@ -14,7 +14,7 @@ void sched_wake(struct vcpu *v);
 /* The current vcpu goes to sleep until sched_wake. */
 void sched_block(struct vcpu *v);
 /* The current vcpu gives up the rest of its slice. */
-void sched_yield(struct vcpu *v);
+void sched_yield_vcpu(struct vcpu *v);
 /* v leaves the scheduler for good. */
 void sched_remove(struct vcpu *v);
 /* The vcpu that runs on this processor, or NULL. */

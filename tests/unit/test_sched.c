@@ -40,12 +40,12 @@ static void round_robin(void **state)
     sched_wake(&vcpu[1]); /* already there: no second place */
     for (unsigned i = 0; i < 9; i++) {
         assert_ptr_equal(host_pcpu.queue_head, &vcpu[i % 3]);
-        sched_yield(host_pcpu.queue_head);
+        sched_yield_vcpu(host_pcpu.queue_head);
         assert_int_equal(run_queue_check(), 0);
     }
     sched_block(&vcpu[1]);
     assert_int_equal(domain.ledger.cell[LC_BLOCKED].n, 1);
-    sched_yield(&vcpu[0]);
+    sched_yield_vcpu(&vcpu[0]);
     assert_ptr_equal(host_pcpu.queue_head, &vcpu[2]);
     sched_wake(&vcpu[1]);
     assert_ptr_equal(host_pcpu.queue_tail, &vcpu[1]);
@@ -75,7 +75,7 @@ static void random_queue(void **state)
             sched_block(v);
             break;
         case 2:
-            sched_yield(v);
+            sched_yield_vcpu(v);
             break;
         case 3:
             sched_remove(v);
