@@ -16,7 +16,7 @@ enum {
     ACCESSES = 6, /* read, write, fetch by supervisor, by user */
     MODES = 16,   /* WP, NXE, SMEP, SMAP */
     LEVELS = 5,   /* 0: unpaged */
-    STEPS_A_MODE = 400,
+    STEPS_A_MODE = 120,
     CHECKS_A_STEP = 24,
 };
 enum entry { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, FULL = P | W | U };
@@ -392,7 +392,8 @@ static void aim(void)
 static void next_mode(void)
 {
     const uint64_t pe = 1, pae = 1 << 5, lme = 1 << 8, lma = 1 << 10;
-    unsigned mode = rnd() % (subject->smep_smap ? MODES : 4);
+    static unsigned turn;
+    unsigned mode = turn++ % (subject->smep_smap ? MODES : 4);
 
     regs.cr0 = pe | (uint64_t)(mode & 1) << 16;
     regs.cr4 = pae | (one_in(2) ? 1 << 7 : 0) | mode >> 2 << 20;
