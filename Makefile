@@ -1,4 +1,4 @@
-# Trivisor: every verb. `make help` explains them; what they need is in packages/.
+# Trivisor: every verb. `make help` explains them; the packages that they need are in packages/.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -8,12 +8,33 @@ include src/src.mk
 -include guests/guests.mk
 include tests/tests.mk
 
-JOBS := $(shell nproc)
+JOBS   := $(shell nproc)
 PYTHON := python3 -B
 
-.PHONY: help test setup setup-run setup-test clean
+# What `make boot`, `make debug` and `make iso` act on. `make run` takes GUESTS, MODES and XEN.
+MODE  ?= ept
+GUEST ?= hello
+EMU   ?= bochs
+BUILD ?= release
+ARGS  ?=
+MODES ?=
+XEN   ?=
+
+# GUESTS as the user gave it, or nothing: guests.mk has a variable of that name, too.
+WANTED := $(if $(filter command line environment,$(origin GUESTS)),$(GUESTS))
+# What can be built: a mode whose folders are all there.
+built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$(m))),$(HV_DIRS_$(m))),,$(m)))
+hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
+all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
+
+.PHONY: help run test check boot debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
+    clean build-run build-debug
+
 help: ## what can be made
-	@sed -n 's/^\([a-z][a-z. _-]*\):.*## /\1: /p' Makefile | awk -F': ' '{ printf "  make %-24s %s\n", $$1, $$2 }'
+	@echo "make VERB, and what it does:"
+	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile | awk -F': ' '{ printf "  %-22s %s\n", $$1, $$2 }'
+	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
+	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest."
 
 setup: setup-run setup-test ## install what is missing of what running and testing need
 setup-run:
@@ -21,9 +42,25 @@ setup-run:
 setup-test:
 	@tools/install run test
 
+build-run:
+	@$(MAKE) -s -j$(JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,release) guests
+build-debug:
+	@$(MAKE) -s -j$(JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,debug) guests
+
+run: setup-run ## boot every guest in every column and compare [GUESTS="a b"] [MODES="native ept"] [XEN=1]
+	@$(MAKE) build-run
+	@$(PYTHON) tools/run.py --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen)
+
 test: setup-test ## everything that can be tested; ends with `N passed, N failed`
-	@$(MAKE) -j$(JOBS) host-tests
+	@$(MAKE) -s -j$(JOBS) host-tests
+	@$(MAKE) build-debug
 	@$(PYTHON) tests/run.py
+
+boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]
+	@$(PYTHON) tools/boot.py $(boot_arguments) --check
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)"
+boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
 clean: ## remove everything that was built
 	@rm -rf build compile_commands.json

@@ -51,7 +51,7 @@ static bool start(u32 i)
     struct domain *d = domain_create(&boot_info.module[i], why, sizeof(why));
     if (!d) {
         log_line("cannot start module %u (%s): %s", i, boot_info.module[i].cmdline, why);
-        log_line("@domain {\"name\":\"module%u\",\"life\":0,\"reason\":\"refused\",\"code\":1,"
+        log_line("@domain {\"domain\":\"module%u\",\"life\":0,\"reason\":\"refused\",\"code\":1,"
                  "\"detail\":\"%s\",\"expected\":false}",
                  i, why);
         domain_note_failure();

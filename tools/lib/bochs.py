@@ -1,0 +1,107 @@
+"""Runs a boot under Bochs, headless, each in a folder of its own.
+
+The budget is kept by Bochs itself: a time breakpoint of its debugger ends the run at a number of
+ticks, so that a run that hangs ends at the same tick on every machine. Wall time is the last net.
+"""
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+
+# Everything that is compared runs on this machine; only model, memory and image vary.
+CONFIG = """\
+config_interface: textconfig
+display_library: {display}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+megs: {megs}
+cpu: model={model}, ips=50000000, reset_on_triple_fault=0
+clock: sync=none, time0=946684800
+ata0-master: type=cdrom, path={image}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev=com1.txt
+port_e9_hack: enabled=1
+magic_break: enabled=1
+log: bochs.log
+panic: action=fatal
+"""
+HEADLESS = 'rfb, options="timeout=0"'
+WALL_SECONDS = 300
+# Xen stops the processor when its dom0 has ended, and no machine ends by that.
+XEN_END = re.compile(rb"Hardware Dom0 (halted|crashed|shutdown)|Panic on CPU|Reboot disabled")
+
+
+@dataclass
+class Outcome:
+    """How an emulator's run ended."""
+    log: str  # the serial console
+    status: int  # the emulator's exit status
+    why: str  # "" or what ended it from outside: "budget", "wall time"
+    seconds: float
+    complaints: list  # lines of the emulator's own log that explain a failure
+
+
+def configure(boot, image, display=HEADLESS):
+    """Writes the configuration into the boot's folder."""
+    text = CONFIG.format(display=display, megs=boot.megs, model=boot.model, image=os.path.basename(image))
+    with open(os.path.join(boot.folder, "bochsrc"), "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def complaints(folder):
+    """What Bochs says of failed VM entries and triple faults."""
+    try:
+        with open(os.path.join(folder, "bochs.log"), encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file if re.search(r"VMFAIL|VMENTER FAIL|3rd \(|PANIC", line)]
+    except FileNotFoundError:
+        return []
+    return lines[-8:]
+
+
+def follow(process, path, xen, on_text, seconds):
+    """Reads the console as it grows until the process ends. Returns why it was ended, or ""."""
+    deadline = time.monotonic() + seconds
+    seen, tail = 0, b""
+    while True:
+        ended = process.poll() is not None
+        with open(path, "rb") as file:
+            file.seek(seen)
+            more = file.read()
+        seen += len(more)
+        if more and on_text:
+            on_text(more.decode(errors="replace"))
+        if ended:
+            return ""
+        tail = (tail + more)[-400:]
+        why = "end" if xen and XEN_END.search(tail) else "wall time" if time.monotonic() > deadline else ""
+        if why:
+            process.kill()
+            process.wait()
+            return "" if why == "end" else why
+        time.sleep(0.05)
+
+
+def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS):
+    """Boots the image; on_text gets the console piece by piece."""
+    configure(boot, image)
+    console = os.path.join(boot.folder, "com1.txt")
+    with open(console, "wb"):
+        pass
+    with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
+        file.write(f"sb {boot.guest.budget}\nc\nquit\n")
+    start = time.monotonic()
+    with open(os.path.join(boot.folder, "bochs.out"), "wb") as out:
+        with subprocess.Popen(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, stdin=subprocess.DEVNULL,
+                              stdout=out, stderr=subprocess.STDOUT) as process:
+            try:
+                why = follow(process, console, boot.column.under == "xen", on_text, wall_seconds)
+            except BaseException:
+                process.kill()
+                raise
+    with open(console, encoding="utf-8", errors="replace", newline="") as file:
+        log = file.read().replace("\r", "")
+    with open(os.path.join(boot.folder, "bochs.out"), encoding="utf-8", errors="replace") as file:
+        if not why and "Caught time breakpoint" in file.read():
+            why = "budget"
+    return Outcome(log, process.returncode, why, time.monotonic() - start, complaints(boot.folder))

@@ -1,0 +1,56 @@
+"""The guest set: guests/NAME/guest.cfg, as docs/formats.md describes it."""
+import os
+from dataclasses import dataclass
+
+from lib.usage import Mistake, choose
+
+# The order of the tables: from the simplest to the one that attacks.
+ORDER = ["hello", "compute", "privileged", "syscall", "fault", "pagetable", "forkexit", "switch", "walk", "tick",
+         "print", "hostile"]
+KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes"}
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest: its configuration, by the keys of guest.cfg."""
+    name: str
+    mem: str  # as the hypervisor's mem= takes it
+    budget: int  # ticks from power-on
+    config: str  # further words for the domain's command line
+    args: str  # the guest's own arguments
+    beside: str  # name of a guest that runs together with it, or ""
+    xen: bool  # does it belong in the Xen columns?
+
+    @property
+    def elf(self):
+        """Where the build leaves it."""
+        return f"build/guests/{self.name}.elf"
+
+
+def names():
+    """The guests of this tree, in the tables' order."""
+    there = {entry for entry in os.listdir("guests") if os.path.exists(f"guests/{entry}/guest.cfg")}
+    return [name for name in ORDER if name in there] + sorted(there - set(ORDER))
+
+
+def load(name):
+    """Reads guests/NAME/guest.cfg."""
+    choose("GUEST", name, names())
+    path = f"guests/{name}/guest.cfg"
+    values = dict(KEYS)
+    with open(path, encoding="ascii") as file:
+        for number, line in enumerate(file, 1):
+            line = line.split("#")[0].strip()
+            if not line:
+                continue
+            key, equals, value = line.partition("=")
+            if not equals or key not in KEYS:
+                raise Mistake(f"{path}:{number}: expected one of {', '.join(KEYS)} and `=`.")
+            values[key] = value.strip().strip('"')
+    return Guest(name, values["MEM"], int(values["BUDGET"]), values["CONFIG"], values["ARGS"], values["BESIDE"],
+                 values["XEN"] != "no")
+
+
+def chosen(words):
+    """The guests named in a list of words, or all of them."""
+    return [load(name) for name in words.split() or names()]

@@ -1,0 +1,104 @@
+"""Runs a boot under QEMU: fast, without VT-x, entered through PVH without GRUB.
+
+Natively the guest is the -kernel; paravirtualized the hypervisor is, and its domains come in one
+newc cpio archive (docs/formats.md).
+"""
+import os
+import subprocess
+import time
+
+from lib.bochs import Outcome
+from lib.image import strip
+from lib.usage import Mistake
+
+# Without SMAP: executed in ring 3, iretq under SMAP faults here where no processor does.
+CPU = "max,-smap,la57=off"
+SECONDS = 120
+
+
+def check(column, accelerator):
+    """Refuses what this emulator cannot run."""
+    if accelerator == "kvm":
+        check_kvm(column)
+    elif column.vtx:
+        raise Mistake(f"MODE={column.name} needs VT-x, which QEMU does not emulate: use EMU=bochs.")
+    if column.under == "xen":
+        raise Mistake(f"MODE={column.name} is run under Bochs only: use EMU=bochs.")
+
+
+def check_kvm(column):
+    """KVM is offered but untested here; refused where it cannot work."""
+    if not os.path.exists("/dev/kvm"):
+        raise Mistake("EMU=kvm needs /dev/kvm, which this machine does not have: use EMU=bochs or EMU=qemu.")
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        raise Mistake("EMU=kvm needs the right to open /dev/kvm (group kvm): use EMU=bochs or EMU=qemu.")
+    if column.vtx:
+        try:
+            with open("/sys/module/kvm_intel/parameters/nested", encoding="ascii") as file:
+                nested = file.read().strip() in ("Y", "1")
+        except FileNotFoundError:
+            nested = False
+        if not nested:
+            raise Mistake(f"MODE={column.name} under KVM needs nested VT-x (kvm_intel.nested=1), which is off: "
+                          "use EMU=bochs.")
+
+
+def cpio_entry(name, data, number):
+    """One file of a newc archive."""
+    fields = [number, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+
+def archive(boot, path):
+    """NAME.elf and NAME.cfg of each domain."""
+    out = b""
+    for index, (elf, line) in enumerate(boot.modules()):
+        name = line.split()[0].partition("=")[2]
+        stripped = os.path.join(boot.folder, f"{name}.elf")
+        strip(elf, stripped)
+        with open(stripped, "rb") as file:
+            out += cpio_entry(f"{name}.elf", file.read(), 2 * index + 1)
+        out += cpio_entry(f"{name}.cfg", line.encode() + b"\n", 2 * index + 2)
+    with open(path, "wb") as file:
+        file.write(out + cpio_entry("TRAILER!!!", b"", 0))
+
+
+def command(boot, accelerator="tcg"):
+    """QEMU's command line for a boot; makes the files that it needs in the boot's folder."""
+    kernel = os.path.join(boot.folder, "kernel.elf")
+    strip(boot.column.kernel(boot.build) or boot.guest.elf, kernel)
+    words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
+             "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
+    words += ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else ["-accel", "tcg", "-cpu", CPU]
+    if boot.column.under == "trivisor":
+        modules = os.path.join(boot.folder, "domains.cpio")
+        archive(boot, modules)
+        return words + ["-initrd", modules, "-append", "domains=serial"]
+    return words + ["-append", boot.domain_line()]
+
+
+def run(boot, accelerator="tcg", on_text=None, seconds=SECONDS):
+    """Boots; on_text gets the console piece by piece."""
+    check(boot.column, accelerator)
+    os.makedirs(boot.folder, exist_ok=True)
+    start = time.monotonic()
+    log, why = b"", ""
+    with subprocess.Popen(command(boot, accelerator), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        os.set_blocking(process.stdout.fileno(), False)
+        while True:
+            ended = process.poll() is not None
+            more = process.stdout.read() or b""
+            log += more
+            if more and on_text:
+                on_text(more.decode(errors="replace").replace("\r", ""))
+            if ended:
+                break
+            if time.monotonic() - start > seconds:
+                process.kill()
+                why = "wall time"
+            time.sleep(0.02)
+    text = log.decode(errors="replace").replace("\r", "")
+    with open(os.path.join(boot.folder, "com1.txt"), "w", encoding="utf-8") as file:
+        file.write(text)
+    return Outcome(text, process.returncode, why, time.monotonic() - start, [])
