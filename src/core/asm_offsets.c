@@ -6,6 +6,7 @@
 #include "vcpu.h"
 
 #include "../cpu/vmx/vmcs.h"
+#include "../pv/pv.h"
 
 #define OFFSET(name, type, member)                                                                 \
     __asm__ volatile("\n->" #name " %c0" : : "i"(offsetof(type, member)))
@@ -39,6 +40,19 @@ void asm_offsets(void)
     VALUE(REGS_SIZE, sizeof(struct regs));
     OFFSET(PCPU_current, struct pcpu, current);
     OFFSET(PCPU_saved_rsp, struct pcpu, saved_rsp);
+    OFFSET(PCPU_guest_rsp, struct pcpu, guest_rsp);
+    OFFSET(PCPU_rsp0, struct pcpu, tss.rsp[0]);
+    OFFSET(VCPU_domain, struct vcpu, domain);
+    OFFSET(VCPU_virt, struct vcpu, virt);
+    OFFSET(VCPU_kicked, struct vcpu, kicked);
+    OFFSET(VIRT_kernel_mode, struct virt_vcpu, kernel_mode);
+    OFFSET(VIRT_info, struct virt_vcpu, info);
+    OFFSET(VIRT_entry_tsc, struct virt_vcpu, entry_tsc);
+    OFFSET(VIRT_exit_cell, struct virt_vcpu, exit_cell);
+    OFFSET(DOMAIN_cells, struct domain, ledger.cell);
+    VALUE(HYPERCALLS, HYPERCALLS);
+    VALUE(HYPERCALL_UNKNOWN, HYPERCALL_UNKNOWN);
+    VALUE(VECTOR_SYSCALL, VECTOR_SYSCALL);
     VALUE(PCPU_STACK_SIZE, PCPU_STACK_SIZE);
     VALUE(VMCS_HOST_RSP, VMCS_HOST_RSP);
     VALUE(VMCS_EXIT_REASON, VMCS_EXIT_REASON);

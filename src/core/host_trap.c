@@ -11,6 +11,8 @@
 #include "panic.h"
 #include "x86.h"
 
+enum { DR6_RESET = 0xffff0ff0 };
+
 static void (*nmi_handler)(void);
 
 void host_set_nmi_handler(void (*handler)(void))
@@ -37,6 +39,13 @@ void host_trap(struct regs *r)
     }
     if (r->vector == VEC_NMI && nmi_handler) {
         nmi_handler();
+        return;
+    }
+    if (r->vector == VEC_DB) {
+        /* A guest's breakpoint, put off by MOV SS to the hypervisor's first instruction ("Masking
+         * Exceptions and Interrupts When Switching Stacks"): nothing of the hypervisor's. */
+        write_dr6(DR6_RESET);
+        r->rflags |= RFLAGS_RF;
         return;
     }
     fixup = r->vector == VEC_NMI || r->vector == VEC_MC ? 0 : extable_lookup(r->rip);

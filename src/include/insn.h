@@ -125,6 +125,11 @@ static inline void wait_for_interrupt(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
+/* Exchanges the bases of GS and IA32_KERNEL_GS_BASE (pv). */
+static inline void swapgs(void)
+{
+    __asm__ volatile("swapgs" : : : "memory");
+}
 static inline void halt(void)
 {
     __asm__ volatile("hlt" : : : "memory");

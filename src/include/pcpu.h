@@ -41,6 +41,7 @@ struct pcpu {
     struct vcpu *current;    /* the vcpu loaded on this processor */
     struct vcpu *vmcs_of;    /* full virtualization: whose VMCS is current, or NULL */
     u64 saved_rsp;           /* pv: the run loop's stack pointer while a guest runs */
+    u64 guest_rsp;           /* pv: scratch of the entry by `syscall` */
     u32 id;                  /* 0.. */
     struct vcpu *queue_head; /* run queue: the vcpu that runs or should run, or NULL */
     struct vcpu *queue_tail; /* its last */

@@ -1,0 +1,68 @@
+/*
+ * The hypercall table, the page of stubs, and the calls that need no file of their own.
+ */
+#include "pv.h"
+
+#include "errno.h"
+#include "log.h"
+#include "sched.h"
+#include "trivisor_op.h"
+
+#include "public/trivisor.h"
+
+#include <string.h>
+
+struct hypercall_slot hypercall_slot[HYPERCALLS];
+
+extern const struct hypercall hypercalls_start[], hypercalls_end[];
+
+static s64 unknown(void)
+{
+    return -ENOSYS;
+}
+
+static u64 cell_offset(u32 counter)
+{
+    return offsetof(struct domain, ledger.cell) + counter * sizeof(struct ledger_cell);
+}
+
+void hypercall_init(void)
+{
+    for (unsigned i = 0; i < HYPERCALLS; i++)
+        hypercall_slot[i] =
+            (struct hypercall_slot){(s64(*)(u64, u64, u64, u64, u64, u64))(void (*)(void))unknown,
+                                    cell_offset(LC_HC_OTHER)};
+    for (const struct hypercall *h = hypercalls_start; h < hypercalls_end; h++) {
+        ASSERT(h->number < HYPERCALL_UNKNOWN);
+        hypercall_slot[h->number] = (struct hypercall_slot){h->handler, cell_offset(h->counter)};
+    }
+}
+
+/* 32 bytes a stub, as the ABI's hypercall page has them: what `syscall` destroys is kept on the
+ * guest's stack. */
+enum stub { STUB_BYTES = 32, STUBS = PAGE_SIZE / STUB_BYTES };
+
+void hypercall_page_fill(void *page)
+{
+    /* push rcx; push r11; mov eax, n; syscall; pop r11; pop rcx; ret */
+    static const u8 stub[] = {0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
+                              0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
+    /* push rcx; push r11; push rax; mov eax, n; syscall */
+    static const u8 iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, 0, 0, 0, 0, 0x0f, 0x05};
+    enum { STUB_NUMBER = 4, IRET_NUMBER = 5, INT3 = 0xcc };
+    u8 *p = page;
+
+    memset(p, INT3, PAGE_SIZE);
+    for (u32 i = 0; i < STUBS; i++, p += STUB_BYTES) {
+        bool is_iret = i == __HYPERVISOR_iret;
+
+        memcpy(p, is_iret ? iret : stub, is_iret ? sizeof(iret) : sizeof(stub));
+        memcpy(p + (is_iret ? IRET_NUMBER : STUB_NUMBER), &i, sizeof(i));
+    }
+}
+
+static s64 do_trivisor(u64 command, u64 argument)
+{
+    return trivisor_op(pv_current(), command, argument, LC_HC_TRIVISOR);
+}
+HYPERCALL(TRIVISOR_HYPERCALL, do_trivisor, LC_HC_TRIVISOR);

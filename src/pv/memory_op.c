@@ -1,0 +1,134 @@
+/*
+ * memory_op: giving frames back, asking for others, and what memory there is. Source:
+ * xen/memory.h.
+ *
+ * Invariant: a domain never owns more than frames_max; what it gets has been cleared.
+ */
+#include "errno.h"
+#include "page_type.h"
+#include "pv.h"
+#include "sched.h"
+
+#include <xen/memory.h>
+
+enum { ORDER_MAX = 9, EXTENTS_MAX = 65536 };
+
+/* An extent for the domain, its numbers from gfn on; 0 or -ENOMEM. */
+static int populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
+{
+    struct frame *f;
+
+    if (d->frames + (1ULL << order) > d->frames_max)
+        return -ENOMEM;
+    f = frame_alloc_order(d->id, order);
+    if (!f)
+        return -ENOMEM;
+    *mfn = frame_mfn(f).v;
+    for (u64 i = 0; i < 1ULL << order; i++) {
+        page_adopt(d, f + i, set_gfn ? (u32)(gfn + i) : ~0u);
+        m2p_set(*mfn + i, set_gfn ? gfn + i : ~0ULL);
+    }
+    return 0;
+}
+
+static int give_back(struct domain *d, unsigned order, u64 mfn)
+{
+    for (u64 i = 0; i < 1ULL << order; i++) {
+        struct frame *f = page_of(d, mfn + i);
+
+        if (!f || !(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP)
+            return -EINVAL;
+        m2p_set(mfn + i, ~0ULL);
+        page_release(d, f);
+    }
+    return 0;
+}
+
+/* Returns how many extents were done. */
+static s64 reservation(struct domain *d, u32 command, u64 argument)
+{
+    struct xen_memory_reservation r;
+    u64 list, extent, i;
+
+    if (!pv_copy_from(&r, argument, sizeof(r)))
+        return -EFAULT;
+    if (r.domid != DOMID_SELF && r.domid != d->id)
+        return -EPERM;
+    list = (u64)(uintptr_t)r.extent_start.p;
+    if (r.extent_order > ORDER_MAX || r.nr_extents > EXTENTS_MAX)
+        return -EPERM;
+    for (i = 0; i < r.nr_extents; i++, list += sizeof(extent)) {
+        u64 mfn = 0;
+        bool given = list && pv_copy_from(&extent, list, sizeof(extent));
+
+        if (!given && (command != XENMEM_increase_reservation || list))
+            break;
+        if (command == XENMEM_decrease_reservation) {
+            if (give_back(d, r.extent_order, extent))
+                break;
+            continue;
+        }
+        if (populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
+            break;
+        if (list && !pv_copy_to(list, &mfn, sizeof(mfn))) {
+            give_back(d, r.extent_order, mfn);
+            break;
+        }
+    }
+    return (s64)i;
+}
+
+static s64 machphys_mapping(u64 argument)
+{
+    struct xen_machphys_mapping m = {MACH2PHYS_VIRT_START, MACH2PHYS_VIRT_END, frame_limit() - 1};
+
+    return pv_copy_to(argument, &m, sizeof(m)) ? 0 : -EFAULT;
+}
+
+/* One range of RAM from 0 on. */
+static s64 memory_map(const struct domain *d, u64 argument)
+{
+    enum { E820_RAM = 1 };
+    struct e820_entry {
+        u64 addr, size; /* bytes */
+        u32 type;       /* E820_RAM */
+    } __attribute__((packed)) entry = {0, d->config.mem_bytes, E820_RAM};
+    struct xen_memory_map map;
+
+    if (!pv_copy_from(&map, argument, sizeof(map)))
+        return -EFAULT;
+    if (!map.nr_entries)
+        return -EINVAL;
+    map.nr_entries = 1;
+    return pv_copy_to((u64)(uintptr_t)map.buffer.p, &entry, sizeof(entry)) &&
+                   pv_copy_to(argument, &map, sizeof(map))
+               ? 0
+               : -EFAULT;
+}
+
+static s64 do_memory_op(u64 command, u64 argument)
+{
+    struct domain *d = pv_current()->domain;
+
+    switch (command) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return reservation(d, (u32)command, argument);
+    case XENMEM_maximum_ram_page:
+        return (s64)frame_limit() - 1;
+    case XENMEM_current_reservation:
+        return (s64)d->frames - 1; /* shared_info is not part of it */
+    case XENMEM_maximum_reservation:
+        return (s64)d->frames_max - 1;
+    case XENMEM_maximum_gpfn:
+        return (s64)(d->config.mem_bytes >> PAGE_SHIFT) - 1;
+    case XENMEM_machphys_mapping:
+        return machphys_mapping(argument);
+    case XENMEM_memory_map:
+        return memory_map(d, argument);
+    default:
+        return -ENOSYS;
+    }
+}
+HYPERCALL(__HYPERVISOR_memory_op, do_memory_op, LC_HC_MEMORY_OP);

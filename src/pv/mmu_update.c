@@ -1,0 +1,106 @@
+/*
+ * mmu_update and update_va_mapping: changing entries of the guest's page tables. Source:
+ * xen/xen.h.
+ */
+#include "errno.h"
+#include "layout.h"
+#include "pv.h"
+#include "sched.h"
+#include "table.h"
+#include "tlb.h"
+
+enum mmu_update_constants {
+    MMU_COMMAND = 3,           /* of ptr */
+    MMU_UPDATE_PREEMPTED = 31, /* bit of count: reserved by Xen for its own continuation */
+};
+
+/* What is no table in use is memory like other memory. */
+static int write_plain(struct domain *d, struct frame *f, u64 *p, u64 value)
+{
+    int error = page_get_type(d, f, FT_WRITABLE);
+
+    if (error)
+        return error;
+    *p = value;
+    page_put_type(d, f);
+    return 0;
+}
+
+static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_ad)
+{
+    struct frame *f = page_of(d, ptr >> PAGE_SHIFT);
+    u64 *p = mpa_to_va(mpa_of(ptr));
+
+    if (unlikely(!f || ptr & (sizeof(u64) - 1)))
+        return -EINVAL;
+    if (likely(f->flags & FRAME_VALIDATED && type_is_table(f->type)))
+        return table_set_entry(d, f, p, value, keep_ad);
+    return write_plain(d, f, p, value);
+}
+
+static int update(struct domain *d, const struct mmu_update *u)
+{
+    u64 ptr = u->ptr & ~(u64)MMU_COMMAND;
+
+    switch (u->ptr & MMU_COMMAND) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return update_entry(d, ptr, u->val, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return update_entry(d, ptr, u->val, true);
+    default: /* MMU_MACHPHYS_UPDATE */
+        if (!page_of(d, ptr >> PAGE_SHIFT))
+            return -EINVAL;
+        m2p_set(ptr >> PAGE_SHIFT, u->val);
+        return 0;
+    }
+}
+
+static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
+{
+    struct domain *d = pv_current()->domain;
+    struct mmu_update u;
+    int error = 0;
+    u32 i;
+
+    count &= ~(1u << MMU_UPDATE_PREEMPTED);
+    if (unlikely(foreign != DOMID_SELF && foreign != d->id))
+        return -EPERM;
+    for (i = 0; i < count && !error; list += sizeof(u)) {
+        if (unlikely(!pv_copy_from(&u, list, sizeof(u))))
+            error = -EFAULT;
+        else
+            error = update(d, &u);
+        i += !error;
+    }
+    if (done && !pv_copy_to(done, &i, sizeof(i)))
+        return -EFAULT;
+    return error;
+}
+HYPERCALL(__HYPERVISOR_mmu_update, do_mmu_update, LC_HC_MMU_UPDATE);
+
+static s64 do_update_va_mapping(u64 va, u64 entry, u64 flags)
+{
+    struct vcpu *v = pv_current();
+    struct frame *table;
+    u64 *p = table_find_l1(v->domain, v->virt->kernel_root, va, &table);
+    int error;
+
+    if (unlikely(!p))
+        return -EINVAL;
+    error = table_set_entry(v->domain, table, p, entry, false);
+    if (unlikely(error))
+        return error;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        tlb_flush_all();
+        break;
+    case UVMF_INVLPG:
+        tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), va);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+HYPERCALL(__HYPERVISOR_update_va_mapping, do_update_va_mapping, LC_HC_UPDATE_VA_MAPPING);

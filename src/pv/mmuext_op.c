@@ -1,0 +1,144 @@
+/*
+ * mmuext_op: pins, roots, flushes and whole pages. Source: xen/xen.h.
+ */
+#include "errno.h"
+#include "layout.h"
+#include "page_type.h"
+#include "pv.h"
+#include "sched.h"
+#include "tlb.h"
+
+#include <string.h>
+
+/* Takes the new before it drops the old. */
+static int change_root(struct vcpu *v, u64 *root, u64 mfn)
+{
+    struct frame *f;
+    u64 old = *root;
+    int error = page_get_and_type(v->domain, mfn, FT_L4, &f);
+
+    if (error)
+        return error;
+    *root = mfn << PAGE_SHIFT;
+    if (root == &v->virt->kernel_root)
+        pv_load_root(v);
+    if (old)
+        page_put_and_type(v->domain, &frame_table[old >> PAGE_SHIFT]);
+    return 0;
+}
+
+int pv_new_kernel_root(struct vcpu *v, u64 mfn)
+{
+    if (mfn == v->virt->kernel_root >> PAGE_SHIFT) {
+        tlb_flush_all();
+        return 0;
+    }
+    return change_root(v, &v->virt->kernel_root, mfn);
+}
+
+static int new_user_root(struct vcpu *v, u64 mfn)
+{
+    u64 old = v->virt->user_root;
+
+    if (mfn == old >> PAGE_SHIFT)
+        return 0;
+    if (mfn)
+        return change_root(v, &v->virt->user_root, mfn);
+    v->virt->user_root = 0;
+    page_put_and_type(v->domain, &frame_table[old >> PAGE_SHIFT]);
+    return 0;
+}
+
+static int clear_page(struct domain *d, u64 mfn)
+{
+    struct frame *f;
+    int error = page_get_and_type(d, mfn, FT_WRITABLE, &f);
+
+    if (error)
+        return error;
+    memset(mfn_to_va(mfn_of(mfn)), 0, PAGE_SIZE);
+    page_put_and_type(d, f);
+    return 0;
+}
+
+static int copy_page(struct domain *d, u64 to, u64 from)
+{
+    struct frame *f;
+    int error;
+
+    if (!page_of(d, from))
+        return -EINVAL;
+    error = page_get_and_type(d, to, FT_WRITABLE, &f);
+    if (error)
+        return error;
+    if (to != from)
+        memcpy(mfn_to_va(mfn_of(to)), mfn_to_va(mfn_of(from)), PAGE_SIZE);
+    page_put_and_type(d, f);
+    return 0;
+}
+
+static int operate(struct vcpu *v, const struct mmuext_op *op)
+{
+    struct domain *d = v->domain;
+
+    switch (op->cmd) {
+    case MMUEXT_PIN_L1_TABLE:
+    case MMUEXT_PIN_L2_TABLE:
+    case MMUEXT_PIN_L3_TABLE:
+    case MMUEXT_PIN_L4_TABLE:
+        return page_pin(d, op->arg1.mfn, FT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+    case MMUEXT_UNPIN_TABLE:
+        return page_unpin(d, op->arg1.mfn);
+    case MMUEXT_NEW_BASEPTR:
+        return pv_new_kernel_root(v, op->arg1.mfn);
+    case MMUEXT_NEW_USER_BASEPTR:
+        return new_user_root(v, op->arg1.mfn);
+    case MMUEXT_TLB_FLUSH_LOCAL:
+    case MMUEXT_TLB_FLUSH_MULTI:
+    case MMUEXT_TLB_FLUSH_ALL:
+        tlb_flush_all();
+        return 0;
+    case MMUEXT_INVLPG_LOCAL:
+    case MMUEXT_INVLPG_MULTI:
+    case MMUEXT_INVLPG_ALL:
+        if (pv_range_ok(op->arg1.linear_addr, 1))
+            tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), op->arg1.linear_addr);
+        return 0;
+    case MMUEXT_SET_LDT:
+        return pv_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
+    case MMUEXT_CLEAR_PAGE:
+        return clear_page(d, op->arg1.mfn);
+    case MMUEXT_COPY_PAGE:
+        return copy_page(d, op->arg1.mfn, op->arg2.src_mfn);
+    case MMUEXT_FLUSH_CACHE:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        return -EACCES;
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+        return -EOPNOTSUPP;
+    default:
+        return -ENOSYS;
+    }
+}
+
+static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
+{
+    struct vcpu *v = pv_current();
+    struct mmuext_op op;
+    int error = 0;
+    u32 i;
+
+    if (unlikely(foreign != DOMID_SELF && foreign != v->domain->id))
+        return -EPERM;
+    for (i = 0; i < count && !error; list += sizeof(op)) {
+        if (unlikely(!pv_copy_from(&op, list, sizeof(op))))
+            error = -EFAULT;
+        else
+            error = operate(v, &op);
+        i += !error;
+    }
+    if (done && !pv_copy_to(done, &i, sizeof(i)))
+        return -EFAULT;
+    return error;
+}
+HYPERCALL(__HYPERVISOR_mmuext_op, do_mmuext_op, LC_HC_MMUEXT_OP);

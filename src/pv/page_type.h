@@ -1,0 +1,111 @@
+/*
+ * Page types: what keeps a paravirtualized guest from holding a page table writable. The rules
+ * stand at the head of page_type.c.
+ */
+#ifndef PAGE_TYPE_H
+#define PAGE_TYPE_H
+
+#include "domain.h"
+#include "errno.h"
+#include "frame.h"
+#include "log.h"
+#include "x86.h"
+
+/* struct frame's extra16 under pv. */
+enum page_extra {
+    PAGE_ALLOCATED = 1 << 0, /* the reference of the allocation itself is still held */
+};
+
+/* Counts full flushes of the TLB. A frame's `extra` is the count at which a translation to it, or
+ * a use of it as a table, last ended: if it is still the count, a TLB may remember. */
+extern u32 page_flush_count;
+static inline void page_note_flush(void)
+{
+    if (++page_flush_count == 0)
+        page_flush_count = 1;
+}
+static inline void page_note_ended(struct frame *f)
+{
+    f->extra = page_flush_count;
+}
+
+/* The frame of a guest's number if it is the domain's own, or NULL. */
+static inline struct frame *page_of(const struct domain *d, u64 mfn)
+{
+    struct frame *f = frame_of(mfn_of(mfn));
+
+    return f && f->owner == d->id ? f : NULL;
+}
+
+/* Gives a new frame of the allocator's to the domain: one reference, that of the allocation. */
+void page_adopt(struct domain *d, struct frame *f, u32 gfn);
+/* Ends the allocation: the frame goes back to the allocator when nothing refers to it any more. */
+void page_release(struct domain *d, struct frame *f);
+
+/* General references. page_put gives the frame back with the last one, flushing first where a TLB
+ * may remember it. */
+static inline bool page_get(struct frame *f)
+{
+    return frame_get(f);
+}
+void page_put_last(struct domain *d, struct frame *f);
+static inline void page_put(struct domain *d, struct frame *f)
+{
+    if (unlikely(f->refs == 1))
+        page_put_last(d, f);
+    else
+        f->refs--;
+}
+
+/* Type references; each of a holder that has a general reference too. page_get_type validates a
+ * table of which this is the first use. 0, or -EINVAL: it has another type, or as a table is not
+ * valid; -EBUSY: too many. */
+int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type);
+static inline int page_get_type(struct domain *d, struct frame *f, enum frame_type type)
+{
+    if (unlikely(!f->type_count))
+        return page_get_new_type(d, f, type);
+    if (unlikely(f->type != type))
+        return -EINVAL;
+    if (unlikely(f->type_count == ~0u))
+        return -EBUSY;
+    f->type_count++;
+    return 0;
+}
+void page_put_last_type(struct domain *d, struct frame *f);
+static inline void page_put_type(struct domain *d, struct frame *f)
+{
+    ASSERT(f->type_count > 0);
+    if (unlikely(f->type_count == 1))
+        page_put_last_type(d, f);
+    else
+        f->type_count--;
+}
+
+/* Both, by number: -EINVAL if it is not the domain's, or as page_get_type. */
+int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct frame **out);
+void page_put_and_type(struct domain *d, struct frame *f);
+
+/* Pins: a reference of both kinds that stays until page_unpin. -EINVAL: not the domain's, wrong
+ * type, pinned already, not pinned. */
+int page_pin(struct domain *d, u64 mfn, enum frame_type type);
+int page_unpin(struct domain *d, u64 mfn);
+
+/* table.c: takes and drops what all entries of a table refer to. */
+int table_validate(struct domain *d, struct frame *f, enum frame_type type);
+void table_invalidate(struct domain *d, struct frame *f);
+
+static inline bool type_is_table(unsigned type)
+{
+    return type >= FT_L1 && type <= FT_L4;
+}
+/* 1..4 */
+static inline unsigned type_level(unsigned type)
+{
+    return type - FT_L1 + 1;
+}
+
+/* Debug: counts everything from scratch; violations found, each printed (page_check.c). */
+unsigned page_check(struct domain *d);
+
+#endif

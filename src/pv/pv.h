@@ -1,0 +1,193 @@
+/*
+ * What src/pv/ keeps of a domain and of a vcpu, and what its files say to each other.
+ *
+ * The guest's kernel and its user programs both run in ring 3, each with its own L4 table; syscall,
+ * traps and interrupts come to entry.asm, which stores the guest's registers in struct vcpu and
+ * calls the handler on the processor's own stack, with the guest's tables still loaded.
+ */
+#ifndef PV_H
+#define PV_H
+
+#include "domain.h"
+#include "pcpu.h"
+#include "vcpu.h"
+
+/* The newest interface that the headers know; without it they give the numbers of an old one. */
+#define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFACE_VERSION__
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/vcpu.h>
+
+enum pv_limits {
+    PV_PORTS = 256,       /* event channels of a domain, port 0 never used */
+    PV_GDT_FRAMES = 14,   /* FIRST_RESERVED_GDT_PAGE: those below are the guest's */
+    PV_LDT_FRAMES = 16,   /* 8192 entries */
+    PV_WINDOW_FRAMES = 32 /* a vcpu's part of the per-domain window: GDT, then LDT */
+};
+_Static_assert(PV_GDT_FRAMES == FIRST_RESERVED_GDT_PAGE, "xen/arch-x86/xen.h");
+
+/* regs.vector of a guest that came by `syscall` and may leave by `sysret`. */
+enum { VECTOR_SYSCALL = 0x100 };
+
+/* Where a callback goes. */
+struct pv_callback {
+    u64 address;      /* 0: none */
+    bool mask_events; /* evtchn_upcall_mask is set on the way */
+};
+
+struct virt_vcpu {
+    bool kernel_mode;              /* the guest's kernel runs, not a user program */
+    bool ts;                       /* the guest has set CR0.TS */
+    u8 iopl;                       /* virtual I/O privilege level */
+    struct vcpu_info *info;        /* shared with the guest */
+    u64 entry_tsc;                 /* when the guest left for the run loop */
+    struct ledger_cell *exit_cell; /* what that is charged to */
+    u64 kernel_root, user_root;    /* machine addresses of the L4 tables; user_root may be 0 */
+    u64 kernel_sp;                 /* kernel stack of stack_switch */
+    struct pv_callback event, failsafe, syscall;
+    struct trap_info *trap;             /* 256 gates */
+    u64 fs_base, gs_kernel, gs_user;    /* while not loaded */
+    u16 ds, es, fs, gs;                 /* selectors while not loaded */
+    u32 gdt_frames;                     /* pages of its own GDT */
+    u32 ldt_entries;                    /* of its LDT */
+    u64 gdt_mfn[PV_GDT_FRAMES];         /* the guest's */
+    u64 ldt_mfn[PV_LDT_FRAMES];         /* 0: nothing there */
+    u64 *window;                        /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
+    struct vcpu *owner;                 /* the vcpu */
+    struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
+    u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
+    struct vcpu_runstate_info runstate; /* what is to be written there */
+    bool polling;                       /* blocked in SCHEDOP_poll */
+    struct timer periodic;              /* VCPUOP_set_periodic_timer */
+    u64 period_ticks;                   /* its period */
+    struct timer poll_timer;            /* the end of SCHEDOP_poll */
+    u64 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
+};
+
+enum pv_port_state { PORT_FREE, PORT_UNBOUND, PORT_PAIR, PORT_VIRQ, PORT_IPI, PORT_CONSOLE };
+
+struct pv_port {
+    u8 state;   /* enum pv_port_state */
+    u8 virq;    /* PORT_VIRQ */
+    u16 vcpu;   /* whom it notifies */
+    u16 remote; /* PORT_PAIR: the other end, in the same domain */
+};
+
+struct xencons_interface;
+
+struct pv_domain {
+    struct shared_info *shared;        /* a frame of the domain's, also mapped by the guest */
+    struct frame *shared_frame;        /* its record */
+    struct xencons_interface *console; /* the ring, in a frame held as writable */
+    struct frame *console_frame;       /* its record */
+    u64 window_l4e;                    /* L4 entry of slot 260 */
+    u64 *window_l3, *window_l2;        /* its tables */
+    u64 *window_l1;                    /* 512 entries: 16 vcpus */
+    struct pv_port port[PV_PORTS];     /* event channels */
+};
+
+static inline struct vcpu *pv_current(void)
+{
+    return this_pcpu()->current;
+}
+
+/* An address range that a guest may name: outside of the hypervisor's slots. */
+static inline bool pv_range_ok(u64 gva, u64 len)
+{
+    return (gva < HYPERVISOR_VIRT_START && len <= HYPERVISOR_VIRT_START - gva) ||
+           gva >= HYPERVISOR_VIRT_END;
+}
+/* Copies between the hypervisor and the running guest's memory: true if all was copied. */
+bool pv_copy_from(void *to, u64 gva, size_t len);
+bool pv_copy_to(u64 gva, const void *from, size_t len);
+
+/* entry.asm */
+void pv_enter(struct regs *regs);
+void pv_syscall_entry(void) __attribute__((visibility("hidden")));
+
+/* trap.c: called by entry.asm with the guest's registers stored; returns the ledger counter. */
+u32 pv_trap(struct vcpu *v);
+u32 pv_user_syscall(struct vcpu *v);
+u32 pv_iret_failed(struct vcpu *v);
+
+/* bounce.c: the guest kernel's handler gets a frame on its stack and runs next. */
+enum bounce_flags { BOUNCE_ERROR = 1, BOUNCE_MASK = 2, BOUNCE_FAILSAFE = 4 };
+void pv_bounce(struct vcpu *v, u64 address, u16 cs, u32 flags, u32 error);
+void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error);
+void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error);
+/* If an event is pending and not masked, the event callback is next. */
+void pv_deliver_events(struct vcpu *v);
+
+/* roots.c */
+void pv_to_kernel(struct vcpu *v);
+void pv_to_user(struct vcpu *v);
+/* Loads the table of the present mode: a full flush. */
+void pv_load_root(struct vcpu *v);
+u64 pv_active_root(void);
+
+/* privileged.c */
+/* Carries out the privileged instruction at rip; false: it is none that we do. */
+bool pv_emulate(struct vcpu *v);
+void pv_set_ts(struct vcpu *v, bool ts);
+enum pv_version { PV_VERSION_MAJOR = 4, PV_VERSION_MINOR = 17 };
+/* cpuid_pv.c */
+void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
+/* debug_registers.c: 0, -EPERM, -EINVAL */
+int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value);
+u64 pv_debug_register(struct vcpu *v, unsigned dr);
+/* mmuext_op.c: the L4 that the kernel runs on. 0, -EINVAL */
+int pv_new_kernel_root(struct vcpu *v, u64 mfn);
+/* sched_op.c: unmasks events and sleeps unless one is pending. */
+void pv_block(struct vcpu *v);
+
+/* descriptor_tables.c */
+int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames);
+int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries);
+void pv_drop_ldt(struct vcpu *v);
+void pv_load_tables(struct vcpu *v);
+void pv_unload_tables(struct vcpu *v);
+/* segments.c */
+void pv_load_segments(struct vcpu *v);
+void pv_save_segments(struct vcpu *v);
+
+/* event_channel.c */
+void pv_port_notify(struct domain *d, u32 port);
+void pv_virq(struct vcpu *v, u32 virq);
+u32 pv_console_port(struct domain *d);
+/* console_ring.c */
+void pv_console_drain(struct domain *d);
+/* pv_time.c */
+void pv_time_update(struct vcpu *v);
+void pv_timer_init(struct vcpu *v);
+void pv_set_timer(struct vcpu *v, u64 deadline_ns);
+void pv_set_poll_timer(struct vcpu *v, u64 deadline_ns);
+s64 pv_set_periodic(struct vcpu *v, u64 period_ns);
+void pv_timer_cancel(struct vcpu *v);
+/* runstate.c: RUNSTATE_* */
+void pv_runstate_change(struct vcpu *v, u32 state);
+/* m2p.c */
+void m2p_init(void);
+void m2p_set(u64 mfn, u64 gfn);
+
+/* The hypercall table: an entry is made where its handler stands, collected by the linker. */
+struct hypercall {
+    u32 number;  /* __HYPERVISOR_* */
+    u32 counter; /* enum ledger_counter */
+    s64 (*handler)(u64, u64, u64, u64, u64, u64);
+};
+#define HYPERCALL(number, handler, counter)                                                        \
+    static const struct hypercall handler##_entry                                                  \
+        __attribute__((used, section(".hypercalls"))) = {                                          \
+            number, counter, (s64(*)(u64, u64, u64, u64, u64, u64))(void (*)(void))handler}
+enum { HYPERCALLS = 64, HYPERCALL_UNKNOWN = HYPERCALLS - 1 };
+/* As entry.asm reads it. */
+struct hypercall_slot {
+    s64 (*handler)(u64, u64, u64, u64, u64, u64); /* never NULL */
+    u64 cell;                                     /* offset of its ledger cell in struct domain */
+};
+extern struct hypercall_slot hypercall_slot[HYPERCALLS];
+void hypercall_init(void);
+/* Writes the stubs through which a guest calls. */
+void hypercall_page_fill(void *page);
+
+#endif

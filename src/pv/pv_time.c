@@ -1,0 +1,108 @@
+/*
+ * A guest's time: vcpu_time_info, and its timers. Source: xen/xen.h; xen/vcpu.h.
+ *
+ * Invariant: while vcpu_time_info is written its version is odd.
+ */
+#include "errno.h"
+#include "event.h"
+#include "insn.h"
+#include "pv.h"
+#include "sched.h"
+#include "time_scale.h"
+#include "timer.h"
+
+/* Later than any machine runs, and its ticks still fit into 64 bits. */
+#define FAR_FUTURE_NS (1ULL << 56)
+enum { PERIOD_MIN_NS = 1000000 };
+
+void pv_time_update(struct vcpu *v)
+{
+    struct vcpu_time_info *t = &v->virt->info->time;
+    struct time_scale s = time_scale_of(tsc_khz);
+    u64 now = rdtsc();
+
+    t->version |= 1;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    t->tsc_timestamp = now;
+    t->system_time = system_time_ns(now);
+    t->tsc_to_system_mul = s.mul;
+    t->tsc_shift = s.shift;
+    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    t->version++;
+}
+
+static void on_timer(struct timer *t, u64 now)
+{
+    (void)now;
+    event_raise(container_of(t, struct vcpu, timer), EVENT_TIMER);
+}
+
+static void on_period(struct timer *t, u64 now)
+{
+    struct virt_vcpu *x = container_of(t, struct virt_vcpu, periodic);
+
+    event_raise(x->owner, EVENT_TIMER);
+    timer_set(t, now + x->period_ticks);
+}
+
+static void on_poll_timeout(struct timer *t, u64 now)
+{
+    struct virt_vcpu *x = container_of(t, struct virt_vcpu, poll_timer);
+
+    (void)now;
+    x->polling = false;
+    sched_wake(x->owner);
+}
+
+void pv_timer_init(struct vcpu *v)
+{
+    v->timer.fire = on_timer;
+    v->virt->periodic.fire = on_period;
+    v->virt->poll_timer.fire = on_poll_timeout;
+}
+
+void pv_timer_cancel(struct vcpu *v)
+{
+    timer_cancel(&v->virt->periodic);
+    timer_cancel(&v->virt->poll_timer);
+}
+
+/* The run loop arms the hardware for what is first now. */
+static void set(struct vcpu *v, struct timer *t, u64 ns)
+{
+    timer_set(t, system_time_to_tsc(MIN(ns, FAR_FUTURE_NS)));
+    v->kicked = 1;
+}
+
+void pv_set_timer(struct vcpu *v, u64 deadline_ns)
+{
+    set(v, &v->timer, deadline_ns);
+}
+
+void pv_set_poll_timer(struct vcpu *v, u64 deadline_ns)
+{
+    set(v, &v->virt->poll_timer, deadline_ns);
+}
+
+s64 pv_set_periodic(struct vcpu *v, u64 period_ns)
+{
+    if (period_ns < PERIOD_MIN_NS || period_ns > FAR_FUTURE_NS)
+        return -EINVAL;
+    v->virt->period_ticks = mul_div(period_ns, tsc_khz, 1000000);
+    timer_set(&v->virt->periodic, rdtsc() + v->virt->period_ticks);
+    v->kicked = 1;
+    return 0;
+}
+
+static s64 do_set_timer_op(u64 ns)
+{
+    struct vcpu *v = pv_current();
+
+    if (ns)
+        pv_set_timer(v, ns);
+    else
+        timer_cancel(&v->timer);
+    return 0;
+}
+HYPERCALL(__HYPERVISOR_set_timer_op, do_set_timer_op, LC_HC_SET_TIMER_OP);

@@ -1,0 +1,78 @@
+/*
+ * The two page tables of a vcpu, the flushes of tlb.h, and the hypervisor's slots in a guest's L4.
+ *
+ * Invariants
+ *  - The loaded root is always a validated L4 of the current domain's, or the hypervisor's own.
+ *  - In the kernel's table runs the kernel, in the user's the user programs; the GS base of the
+ * other mode is in IA32_KERNEL_GS_BASE.
+ *  - No entry has G and there is no PCID, so each load of CR3 drops every translation.
+ */
+#include "boot_steps.h"
+#include "insn.h"
+#include "layout.h"
+#include "log.h"
+#include "pv.h"
+#include "table.h"
+#include "tlb.h"
+
+void l4_fill(const struct domain *d, u64 *l4)
+{
+    for (unsigned i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
+        l4[i] = hypervisor_l4[i];
+    l4[PERDOMAIN_SLOT] = d->pv->window_l4e;
+}
+
+void l4_clear(u64 *l4)
+{
+    for (unsigned i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
+        l4[i] = 0;
+}
+
+u64 pv_active_root(void)
+{
+    const struct vcpu *v = pv_current();
+
+    if (!v)
+        return va_to_mpa(hypervisor_l4).v;
+    return v->virt->kernel_mode ? v->virt->kernel_root : v->virt->user_root;
+}
+
+void pv_load_root(struct vcpu *v)
+{
+    ASSERT(v == pv_current());
+    (void)v;
+    tlb_flush_all();
+}
+
+void pv_to_kernel(struct vcpu *v)
+{
+    swapgs();
+    v->virt->kernel_mode = true;
+    write_cr3(v->virt->kernel_root);
+}
+
+void pv_to_user(struct vcpu *v)
+{
+    swapgs();
+    v->virt->kernel_mode = false;
+    write_cr3(v->virt->user_root);
+}
+
+void tlb_hw_flush_all(void)
+{
+    write_cr3(pv_active_root());
+    page_note_flush();
+}
+
+/* A root that is not loaded has no translations. */
+void tlb_hw_flush_root(mfn_t root)
+{
+    if (root.v == pv_active_root() >> PAGE_SHIFT)
+        write_cr3(pv_active_root());
+}
+
+void tlb_hw_flush_page(mfn_t root, u64 gva)
+{
+    if (root.v == pv_active_root() >> PAGE_SHIFT)
+        invlpg(gva);
+}

@@ -1,0 +1,99 @@
+/*
+ * sched_op: giving the processor up, and ending. Source: xen/sched.h.
+ */
+#include "errno.h"
+#include "event.h"
+#include "pv.h"
+#include "sched.h"
+
+#include <xen/sched.h>
+
+enum { POLL_PORTS_MAX = 128 };
+
+void pv_block(struct vcpu *v)
+{
+    v->virt->info->evtchn_upcall_mask = 0;
+    pv_console_drain(v->domain);
+    if (event_pending(v))
+        return;
+    sched_block(v);
+    v->kicked = 1;
+}
+
+static s64 yield(struct vcpu *v)
+{
+    pv_console_drain(v->domain);
+    sched_yield(v);
+    v->kicked = 1;
+    return 0;
+}
+
+static s64 shutdown(struct vcpu *v, u32 reason)
+{
+    struct domain *d = v->domain;
+
+    pv_console_drain(d);
+    switch (reason) {
+    case SHUTDOWN_poweroff:
+        domain_end(d, END_POWEROFF, 0, "%s", "");
+        return 0;
+    case SHUTDOWN_reboot:
+        domain_end(d, END_REBOOT, 0, "%s", "");
+        return 0;
+    case SHUTDOWN_crash:
+    case SHUTDOWN_watchdog:
+        domain_end(d, END_CRASH, reason, "its kernel said that it crashed");
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* Sleeps until one of the ports is pending or the time has come; may wake for another. */
+static s64 poll(struct vcpu *v, const struct sched_poll *p)
+{
+    const struct shared_info *s = v->domain->pv->shared;
+    evtchn_port_t port;
+
+    if (p->nr_ports > POLL_PORTS_MAX)
+        return -EINVAL;
+    for (u32 i = 0; i < p->nr_ports; i++) {
+        u64 at = (u64)(uintptr_t)p->ports.p + i * sizeof(port);
+
+        if (!pv_copy_from(&port, at, sizeof(port)))
+            return -EFAULT;
+        if (!port || port >= PV_PORTS)
+            return -EINVAL;
+        if (s->evtchn_pending[port / 64] >> (port % 64) & 1)
+            return 0;
+    }
+    pv_console_drain(v->domain);
+    v->virt->polling = true;
+    if (p->timeout)
+        pv_set_poll_timer(v, p->timeout);
+    sched_block(v);
+    v->kicked = 1;
+    return 0;
+}
+
+static s64 do_sched_op(u32 command, u64 argument)
+{
+    struct vcpu *v = pv_current();
+    struct sched_shutdown s;
+    struct sched_poll p;
+
+    switch (command) {
+    case SCHEDOP_yield:
+        return yield(v);
+    case SCHEDOP_block:
+        pv_block(v);
+        return 0;
+    case SCHEDOP_shutdown:
+        return pv_copy_from(&s, argument, sizeof(s)) ? shutdown(v, s.reason) : -EFAULT;
+    case SCHEDOP_poll:
+        return pv_copy_from(&p, argument, sizeof(p)) ? poll(v, &p) : -EFAULT;
+    default:
+        return -ENOSYS;
+    }
+}
+HYPERCALL(__HYPERVISOR_sched_op, do_sched_op, LC_HC_SCHED_OP);

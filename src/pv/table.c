@@ -1,0 +1,183 @@
+/*
+ * Guest page tables: what an entry may say, the references that it holds, its change.
+ *
+ * Invariant: every present entry of a table that is in use (FRAME_VALIDATED) names a frame of the
+ * domain's and holds the references of page_type.c's rules 1 and 2; at levels 2 to 4 none is a
+ * large page; U is set in all (the guest's kernel runs in ring 3), G in none.
+ */
+#include "table.h"
+
+#include "layout.h"
+#include "log.h"
+#include "segment.h"
+#include "tlb.h"
+
+/* What a guest may set; the processor ignores the AVAIL bits. Whether the frame exists says
+ * whether address bits are too high. */
+#define L1_ALLOWED                                                                                 \
+    (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PAT | PTE_G | PTE_ADDR |      \
+     PTE_AVAIL | PTE_NX)
+#define TABLE_ALLOWED                                                                              \
+    (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_ADDR | PTE_AVAIL | PTE_NX)
+
+static inline u64 entry_mfn(u64 entry)
+{
+    return (entry & PTE_ADDR) >> PAGE_SHIFT;
+}
+
+/* As the processor shall see it: the guest's kernel is in ring 3 too, nothing outlives a change of
+ * tables. */
+static inline u64 l1_adjusted(u64 entry)
+{
+    return (entry | PTE_U) & ~PTE_G;
+}
+
+static inline int l1_get(struct domain *d, u64 entry)
+{
+    struct frame *f;
+
+    if (unlikely(entry & ~L1_ALLOWED))
+        return -EINVAL;
+    f = frame_of(mfn_of(entry_mfn(entry)));
+    if (unlikely(!f))
+        return -EPERM;
+    if (unlikely(f->owner != d->id || !page_get(f)))
+        return -EBUSY;
+    if (!(entry & PTE_W) || likely(!page_get_type(d, f, FT_WRITABLE)))
+        return 0;
+    page_put(d, f);
+    return -EBUSY;
+}
+
+static inline void l1_put(struct domain *d, u64 entry)
+{
+    struct frame *f = &frame_table[entry_mfn(entry)];
+
+    page_note_ended(f);
+    tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, frame_mfn(f));
+    if (entry & PTE_W)
+        page_put_type(d, f);
+    page_put(d, f);
+}
+
+static int table_get(struct domain *d, u64 entry, enum frame_type below)
+{
+    struct frame *f;
+
+    if (entry & ~TABLE_ALLOWED)
+        return -EINVAL;
+    return page_get_and_type(d, entry_mfn(entry), below, &f);
+}
+
+static void table_put(struct domain *d, u64 entry)
+{
+    struct frame *f = &frame_table[entry_mfn(entry)];
+
+    tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, frame_mfn(f));
+    page_put_and_type(d, f);
+}
+
+static void put_entry(struct domain *d, u64 entry, enum frame_type type)
+{
+    if (type == FT_L1)
+        l1_put(d, entry);
+    else
+        table_put(d, entry);
+}
+
+static int get_entry(struct domain *d, u64 *entry, enum frame_type type)
+{
+    int error = type == FT_L1 ? l1_get(d, *entry) : table_get(d, *entry, type - 1);
+
+    if (!error)
+        *entry = type == FT_L1 ? l1_adjusted(*entry) : *entry | PTE_U;
+    return error;
+}
+
+/* The guest's entries from 0 to end drop what they hold. */
+static void put_entries(struct domain *d, const u64 *table, enum frame_type type, unsigned end)
+{
+    for (unsigned i = 0; i < end; i++)
+        if (table[i] & PTE_P && !(type == FT_L4 && slot_is_hypervisors(i)))
+            put_entry(d, table[i], type);
+}
+
+int table_validate(struct domain *d, struct frame *f, enum frame_type type)
+{
+    u64 *table = mfn_to_va(frame_mfn(f));
+
+    if (type == FT_SEGDESC)
+        return segment_page_validate(table);
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        u64 entry = table[i];
+        int error;
+
+        if (!(entry & PTE_P) || (type == FT_L4 && slot_is_hypervisors(i)))
+            continue;
+        error = get_entry(d, &entry, type);
+        if (error) {
+            put_entries(d, table, type, i);
+            return error;
+        }
+        table[i] = entry;
+    }
+    if (type == FT_L4)
+        l4_fill(d, table);
+    ledger_count(&d->ledger, LC_PV_TABLE_VALIDATED);
+    return 0;
+}
+
+void table_invalidate(struct domain *d, struct frame *f)
+{
+    u64 *table = mfn_to_va(frame_mfn(f));
+
+    if (f->type == FT_SEGDESC)
+        return;
+    put_entries(d, table, f->type, PT_ENTRIES);
+    if (f->type == FT_L4)
+        l4_clear(table);
+    ledger_count(&d->ledger, LC_PV_TABLE_INVALIDATED);
+}
+
+int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad)
+{
+    enum frame_type type = f->type;
+    u64 old = *p;
+
+    ASSERT(f->flags & FRAME_VALIDATED && type_is_table(type));
+    if (unlikely(type == FT_L4 && slot_is_hypervisors(((uintptr_t)p & PAGE_OFFSET_MASK) / 8)))
+        return -EINVAL;
+    if (entry & PTE_P) {
+        int error = type == FT_L1 ? l1_get(d, entry) : table_get(d, entry, type - 1);
+        if (unlikely(error))
+            return error;
+        entry = type == FT_L1 ? l1_adjusted(entry) : entry | PTE_U;
+        if (keep_ad)
+            entry |= old & (PTE_A | PTE_D);
+    }
+    old = __atomic_exchange_n(p, entry, __ATOMIC_SEQ_CST);
+    if (old & PTE_P)
+        put_entry(d, old, type);
+    ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
+    return 0;
+}
+
+u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table)
+{
+    u64 mfn = root >> PAGE_SHIFT;
+
+    if (unlikely(!canonical(va) || slot_is_hypervisors(pt_index(va, 4))))
+        return NULL;
+    for (unsigned level = 4; level > 1; level--) {
+        const u64 *t = mfn_to_va(mfn_of(mfn));
+        u64 entry = t[pt_index(va, level)];
+
+        if (unlikely(!(entry & PTE_P)))
+            return NULL;
+        mfn = entry_mfn(entry);
+    }
+    *table = &frame_table[mfn];
+    ASSERT((*table)->owner == d->id && (*table)->type == FT_L1);
+    (void)d;
+    return (u64 *)mfn_to_va(mfn_of(mfn)) + pt_index(va, 1);
+}

@@ -1,0 +1,29 @@
+/*
+ * The entries of guest page tables, checked and counted.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "page_type.h"
+
+/* Writes one entry of a table in use: p is its place in frame f. keep_ad: what the processor has
+ * set of the accessed and dirty flags stays. *changed: a translation that a TLB may hold was
+ * removed or weakened. 0, or, the entry being as before: -EINVAL: bits that may not be set, or the
+ * frame cannot be such a table, or the slot is the hypervisor's; -EBUSY: the frame is another's, or
+ * cannot be mapped writable; -EPERM: no RAM. */
+int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
+/* The place of the L1 entry that maps va in the tables at this root, or NULL; *table is the frame
+ * it lies in. */
+u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table);
+/* L4 slots that are the hypervisor's in every guest table. */
+static inline bool slot_is_hypervisors(unsigned slot)
+{
+    enum { FIRST = 256, COUNT = 16 };
+
+    return slot - FIRST < COUNT;
+}
+/* Writes the hypervisor's slots of a guest's L4 (pv_l4.c; in host tests a stub), or clears them. */
+void l4_fill(const struct domain *d, u64 *l4);
+void l4_clear(u64 *l4);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * What happens in ring 3 that is not a hypercall: exceptions, the machine's interrupts, `int n`,
+ * and system calls of user programs.
+ */
+#include "pv.h"
+
+#include "extable.h"
+#include "host_trap.h"
+#include "insn.h"
+#include "local_apic.h"
+#include "log.h"
+#include "sched.h"
+#include "virt.h"
+#include "x86.h"
+
+enum trap_constants {
+    ERROR_IDT = 1 << 1, /* error code of #GP: it was about a gate */
+    INT_N_BYTES = 2,
+    OPCODE_INT_N = 0xcd,
+    ERROR_SELECTOR_SHIFT = 3,
+    DR6_RESET = 0xffff0ff0,
+    DR6_BITS = 0x600f, /* those that come with a #DB */
+};
+
+static bool may_raise(const struct vcpu *v, u8 vector)
+{
+    return v->virt->kernel_mode || TI_GET_DPL(&v->virt->trap[vector]) == 3;
+}
+
+/* A gate that ring 3 may use (vector 32 and up, 3, 4): rip is behind the instruction. */
+static void soft_interrupt(struct vcpu *v, u8 vector, unsigned len)
+{
+    if (likely(may_raise(v, vector))) {
+        pv_bounce_trap(v, vector, 0);
+        return;
+    }
+    v->regs.rip -= len;
+    pv_bounce_trap(v, VEC_GP, (u32)vector << ERROR_SELECTOR_SHIFT | ERROR_IDT);
+}
+
+/* #GP because of a gate that ring 3 may not use: `int n`. */
+static bool refused_int(struct vcpu *v)
+{
+    u8 code[INT_N_BYTES];
+
+    if (!pv_copy_from(code, v->regs.rip, sizeof(code)) || code[0] != OPCODE_INT_N)
+        return false;
+    v->regs.rip += INT_N_BYTES;
+    soft_interrupt(v, code[1], INT_N_BYTES);
+    return true;
+}
+
+static u32 general_protection(struct vcpu *v)
+{
+    if (v->regs.error & ERROR_IDT && refused_int(v))
+        return LC_EXIT_SOFT_INT;
+    if (v->regs.error || !pv_emulate(v))
+        pv_bounce_trap(v, VEC_GP, (u32)v->regs.error);
+    return LC_EXIT_GP;
+}
+
+static u32 invalid_opcode(struct vcpu *v)
+{
+    if (!pv_emulate(v))
+        pv_bounce_trap(v, VEC_UD, 0);
+    return LC_EXIT_EXCEPTION;
+}
+
+static u32 device_not_available(struct vcpu *v)
+{
+    write_cr0(read_cr0() & ~CR0_TS);
+    v->virt->ts = false;
+    pv_bounce_trap(v, VEC_NM, 0);
+    return LC_EXIT_EXCEPTION;
+}
+
+static u32 debug(struct vcpu *v)
+{
+    v->dr6 = (v->dr6 & ~(u64)DR6_BITS) | (read_dr6() & DR6_BITS);
+    write_dr6(DR6_RESET);
+    pv_bounce_trap(v, VEC_DB, 0);
+    return LC_EXIT_EXCEPTION;
+}
+
+static u32 other(struct vcpu *v, u8 vector)
+{
+    switch (vector) {
+    case VEC_GP:
+        return general_protection(v);
+    case VEC_UD:
+        return invalid_opcode(v);
+    case VEC_NM:
+        return device_not_available(v);
+    case VEC_DB:
+        return debug(v);
+    case VEC_NMI:
+        return LC_EXIT_OTHER;
+    case VEC_MC:
+        panic("machine check in a guest");
+    case VEC_DF:
+        panic("double fault in a guest");
+    case VEC_BP:
+    case VEC_OF:
+        soft_interrupt(v, vector, 1);
+        return LC_EXIT_SOFT_INT;
+    case APIC_TIMER_VECTOR:
+    case APIC_SPURIOUS_VECTOR:
+        host_interrupt(vector);
+        v->kicked = 1;
+        return LC_EXIT_INTERRUPT;
+    default:
+        if (vector >= VEC_FIRST_EXTERNAL) {
+            soft_interrupt(v, vector, INT_N_BYTES);
+            return LC_EXIT_SOFT_INT;
+        }
+        pv_bounce_trap(v, vector, (u32)v->regs.error);
+        return LC_EXIT_EXCEPTION;
+    }
+}
+
+u32 pv_trap(struct vcpu *v)
+{
+    u8 vector = (u8)v->regs.vector;
+
+    if (likely(vector == VEC_PF)) {
+        pv_bounce_page_fault(v, read_cr2(), (u32)v->regs.error);
+        return LC_EXIT_PAGE_FAULT;
+    }
+    return other(v, vector);
+}
+
+u32 pv_user_syscall(struct vcpu *v)
+{
+    const struct pv_callback *c = &v->virt->syscall;
+
+    pv_bounce(v, c->address, FLAT_KERNEL_CS, c->mask_events ? BOUNCE_MASK : 0, 0);
+    return LC_EXIT_SYSCALL;
+}
+
+/* The frame that the guest wanted could not be loaded. */
+u32 pv_iret_failed(struct vcpu *v)
+{
+    const struct pv_callback *c = &v->virt->failsafe;
+
+    ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    pv_bounce(v, c->address, FLAT_KERNEL_CS, BOUNCE_FAILSAFE | (c->mask_events ? BOUNCE_MASK : 0),
+              0);
+    return LC_EXIT_OTHER;
+}

@@ -1,0 +1,49 @@
+/*
+ * The end of a paravirtualized domain's memory: what the hypervisor held is dropped, then pins,
+ * then allocations; by the rules of page_type.c nothing is left.
+ */
+#include "devices.h"
+#include "log.h"
+#include "page_type.h"
+#include "port.h"
+#include "pv.h"
+
+static void drop_pins(struct domain *d)
+{
+    for (u64 i = 0; i < frame_limit(); i++)
+        if (frame_table[i].owner == d->id && frame_table[i].flags & FRAME_PINNED)
+            page_unpin(d, i);
+}
+
+static void drop_allocations(struct domain *d)
+{
+    for (u64 i = 0; i < frame_limit(); i++)
+        if (frame_table[i].owner == d->id && frame_table[i].extra16 & PAGE_ALLOCATED) {
+            m2p_set(i, ~0ULL);
+            page_release(d, &frame_table[i]);
+        }
+}
+
+/* The vcpus, with their roots and descriptor pages, are gone. */
+void domain_unbuild(struct domain *d)
+{
+    struct pv_domain *p = d->pv;
+
+    io_space_destroy(d);
+    if (!p)
+        return;
+    drop_pins(d);
+    if (p->shared_frame && p->shared_frame->type_count)
+        page_put_and_type(d, p->shared_frame);
+    if (p->console_frame && p->console_frame->type_count)
+        page_put_and_type(d, p->console_frame);
+    drop_allocations(d);
+    if (p->window_l1)
+        hv_free_pages(d, p->window_l1, 0);
+    if (p->window_l2)
+        hv_free_pages(d, p->window_l2, 0);
+    if (p->window_l3)
+        hv_free_pages(d, p->window_l3, 0);
+    hv_free(d, p, sizeof(*p));
+    d->pv = NULL;
+}

@@ -1,0 +1,103 @@
+/*
+ * vcpu_op: a vcpu's timers, its vcpu_info, its runstate. Source: xen/vcpu.h. A domain's further
+ * vcpus are not brought up: VCPUOP_initialise and _up answer -ENOSYS.
+ */
+#include "errno.h"
+#include "layout.h"
+#include "page_type.h"
+#include "pv.h"
+#include "sched.h"
+#include "timer.h"
+
+#include <string.h>
+
+static s64 set_singleshot(struct vcpu *v, u64 argument)
+{
+    struct vcpu_set_singleshot_timer s;
+
+    if (!pv_copy_from(&s, argument, sizeof(s)))
+        return -EFAULT;
+    if (s.flags & VCPU_SSHOTTMR_future && s.timeout_abs_ns < system_time_ns(sched_now()))
+        return -XETIME;
+    pv_set_timer(v, s.timeout_abs_ns);
+    return 0;
+}
+
+static s64 set_periodic(struct vcpu *v, u64 argument)
+{
+    struct vcpu_set_periodic_timer s;
+
+    return pv_copy_from(&s, argument, sizeof(s)) ? pv_set_periodic(v, s.period_ns) : -EFAULT;
+}
+
+/* Moves vcpu_info out of shared_info, once. The frame stays writable memory from then on. */
+static s64 register_info(struct vcpu *v, u64 argument)
+{
+    struct vcpu_register_vcpu_info r;
+    struct virt_vcpu *x = v->virt;
+    struct vcpu_info *info;
+    struct frame *f;
+    int error;
+
+    if (!pv_copy_from(&r, argument, sizeof(r)))
+        return -EFAULT;
+    if (x->info_frame || r.offset > PAGE_SIZE - sizeof(*info) || r.offset % sizeof(u64))
+        return -EINVAL;
+    error = page_get_and_type(v->domain, r.mfn, FT_WRITABLE, &f);
+    if (error)
+        return error;
+    info = (struct vcpu_info *)((u8 *)mfn_to_va(mfn_of(r.mfn)) + r.offset);
+    memcpy(info, x->info, sizeof(*info));
+    x->info_frame = f;
+    x->info = info;
+    info->evtchn_upcall_pending = 1;
+    info->evtchn_pending_sel = ~0UL;
+    return 0;
+}
+
+static s64 register_runstate(struct vcpu *v, u64 argument)
+{
+    struct vcpu_register_runstate_memory_area r;
+
+    if (!pv_copy_from(&r, argument, sizeof(r)))
+        return -EFAULT;
+    v->virt->runstate_gva = r.addr.p;
+    pv_runstate_change(v, RUNSTATE_running);
+    return 0;
+}
+
+static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
+{
+    struct vcpu *v = pv_current();
+
+    if (id >= v->domain->vcpu_count)
+        return -ENOENT;
+    if (command == VCPUOP_is_up)
+        return v->domain->vcpu[id]->state != VCPU_DOWN;
+    if (command == VCPUOP_get_runstate_info)
+        return pv_copy_to(argument, &v->domain->vcpu[id]->virt->runstate,
+                          sizeof(struct vcpu_runstate_info))
+                   ? 0
+                   : -EFAULT;
+    if (id != v->id)
+        return command <= VCPUOP_register_vcpu_info ? -EINVAL : -ENOSYS;
+    switch (command) {
+    case VCPUOP_set_singleshot_timer:
+        return set_singleshot(v, argument);
+    case VCPUOP_stop_singleshot_timer:
+        timer_cancel(&v->timer);
+        return 0;
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(v, argument);
+    case VCPUOP_stop_periodic_timer:
+        timer_cancel(&v->virt->periodic);
+        return 0;
+    case VCPUOP_register_vcpu_info:
+        return register_info(v, argument);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate(v, argument);
+    default:
+        return -ENOSYS;
+    }
+}
+HYPERCALL(__HYPERVISOR_vcpu_op, do_vcpu_op, LC_HC_VCPU_OP);

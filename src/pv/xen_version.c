@@ -1,0 +1,106 @@
+/*
+ * xen_version, vm_assist, and what other calls a guest makes to learn where it is. Source:
+ * xen/version.h, xen/features.h.
+ *
+ * The features listed are those that are there: no writable page tables, no writable descriptor
+ * tables.
+ */
+#include "errno.h"
+#include "pv.h"
+#include "sched.h"
+
+#include <xen/physdev.h>
+#include <xen/version.h>
+
+#include <string.h>
+
+static s64 text(u64 to, const char *from, size_t size)
+{
+    char out[sizeof(xen_capabilities_info_t)] = {0};
+
+    memcpy(out, from, strlen(from));
+    return pv_copy_to(to, out, size) ? 0 : -EFAULT;
+}
+
+static s64 features(u64 argument)
+{
+    struct xen_feature_info f;
+
+    if (!pv_copy_from(&f, argument, sizeof(f)))
+        return -EFAULT;
+    if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
+        return -EINVAL;
+    f.submap = 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_pae_pgdir_above_4gb;
+    return pv_copy_to(argument, &f, sizeof(f)) ? 0 : -EFAULT;
+}
+
+static s64 __attribute__((noinline)) other_version(u32 command, u64 argument)
+{
+    struct xen_compile_info compile = {.compiler = "gcc", .compile_by = "trivisor"};
+    struct xen_platform_parameters platform = {.virt_start = HYPERVISOR_VIRT_START};
+    xen_domain_handle_t handle = {0};
+
+    switch (command) {
+    case XENVER_extraversion:
+        return text(argument, ".0-trivisor", sizeof(xen_extraversion_t));
+    case XENVER_compile_info:
+        return pv_copy_to(argument, &compile, sizeof(compile)) ? 0 : -EFAULT;
+    case XENVER_capabilities:
+        return text(argument, "xen-3.0-x86_64", sizeof(xen_capabilities_info_t));
+    case XENVER_changeset:
+        return text(argument, "trivisor", sizeof(xen_changeset_info_t));
+    case XENVER_platform_parameters:
+        return pv_copy_to(argument, &platform, sizeof(platform)) ? 0 : -EFAULT;
+    case XENVER_get_features:
+        return features(argument);
+    case XENVER_pagesize:
+        return PAGE_SIZE;
+    case XENVER_guest_handle:
+        return pv_copy_to(argument, &handle, sizeof(handle)) ? 0 : -EFAULT;
+    case XENVER_commandline:
+        return text(argument, "", sizeof(xen_commandline_t));
+    default:
+        return -ENOSYS;
+    }
+}
+
+static s64 do_xen_version(u32 command, u64 argument)
+{
+    enum { MAJOR_SHIFT = 16 };
+
+    if (likely(command == XENVER_version))
+        return PV_VERSION_MAJOR << MAJOR_SHIFT | PV_VERSION_MINOR;
+    return other_version(command, argument);
+}
+HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
+
+/* Those that change nothing here are accepted; what would be a promise is not. */
+static s64 do_vm_assist(u32 command, u32 type)
+{
+    if (command > VMASST_CMD_disable)
+        return -ENOSYS;
+    switch (type) {
+    case VMASST_TYPE_4gb_segments:
+    case VMASST_TYPE_pae_extended_cr3:
+        return 0;
+    default:
+        return command == VMASST_CMD_disable ? 0 : -EINVAL;
+    }
+}
+HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);
+
+static s64 do_physdev_op(u32 command, u64 argument)
+{
+    enum { IOPL_MAX = 3 };
+    struct physdev_set_iopl s;
+
+    if (command != PHYSDEVOP_set_iopl)
+        return -ENOSYS;
+    if (!pv_copy_from(&s, argument, sizeof(s)))
+        return -EFAULT;
+    if (s.iopl > IOPL_MAX)
+        return -EINVAL;
+    pv_current()->virt->iopl = (u8)s.iopl;
+    return 0;
+}
+HYPERCALL(__HYPERVISOR_physdev_op, do_physdev_op, LC_HC_OTHER);
