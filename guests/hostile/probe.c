@@ -5,6 +5,7 @@
 #include "hostile/attack.h"
 
 #include "kit/kit.h"
+#include "kit/user.h"
 
 /* probe.asm: calls code with the stack remembered; probe_recover returns from that call instead,
  * wherever the code was. */
@@ -42,6 +43,8 @@ static struct trap_frame *on_trap(struct trap_frame *f)
     caught = (struct outcome){.kind = TRAPPED, .vector = (unsigned)f->vector, .error = f->error};
     if (f->vector == TRAP_PAGE_FAULT)
         fault_address = platform->fault_address();
+    if (trap_from_user(f))
+        leave_user(0);
     f->rip = (u64)probe_recover;
     f->rflags &= ~(u64)TRAP_FLAG;
     f->rsp = probe_stack;

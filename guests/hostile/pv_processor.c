@@ -15,7 +15,7 @@
 #include <xen/xen.h>
 
 #define NOT_CANONICAL 0x0000800000000000ULL
-enum { FAILSAFE = 0x100, MSR_ATTEMPTS = 3000 };
+enum { MSR_ATTEMPTS = 3000 };
 enum selectors { HYPERVISOR_CODE = 0xe008, HYPERVISOR_DATA = 0xe010, BEYOND = 0xfff8 };
 enum rflags { RFLAGS_RESERVED_1 = 2, RFLAGS_IOPL = 3 << 12, RFLAGS_NT = 1 << 14 };
 
@@ -77,18 +77,23 @@ static void landed(void)
                      : "m"(probe_stack)
                      : "memory");
 }
-static struct outcome iret_with(u64 rip, u64 cs, u64 rflags, u64 ss)
+struct outcome pv_probe_with_failsafe(s64 (*code)(void))
 {
     struct callback_register failsafe = {.type = CALLBACKTYPE_failsafe,
                                          .address = (u64)probe_failsafe};
 
     hypercall2(__HYPERVISOR_callback_op, CALLBACKOP_register, (u64)&failsafe);
     probe_failsafe_seen = false;
-    context = (struct iret_context){.rip = rip, .cs = cs, .rflags = rflags, .ss = ss};
-    struct outcome o = probe(do_iret);
+    struct outcome o = probe(code);
     if (probe_failsafe_seen)
-        o = (struct outcome){.kind = TRAPPED, .vector = FAILSAFE};
+        o = (struct outcome){.kind = TRAPPED, .vector = PV_FAILSAFE};
     return o;
+}
+
+static struct outcome iret_with(u64 rip, u64 cs, u64 rflags, u64 ss)
+{
+    context = (struct iret_context){.rip = rip, .cs = cs, .rflags = rflags, .ss = ss};
+    return pv_probe_with_failsafe(do_iret);
 }
 /* Where it cannot be obeyed, the failsafe callback says so; where the hypervisor corrects the
  * selector's privilege level, the guest lands where it said. */
@@ -243,7 +248,7 @@ ATTEMPT(cr3_wild)
 
 #define GP(e)     FAULTS(TRAP_GENERAL_PROTECTION, e)
 #define UD        FAULTS(TRAP_UNDEFINED, 0)
-#define FAILSAFE_ FAULTS(FAILSAFE, 0)
+#define FAILSAFE_ FAULTS(PV_FAILSAFE, 0)
 enum { PRESENT = 1, IDT_BIT = 2 };
 
 static const struct attack attacks[] = {
