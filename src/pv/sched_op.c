@@ -23,7 +23,7 @@ void pv_block(struct vcpu *v)
 static s64 yield(struct vcpu *v)
 {
     pv_console_drain(v->domain);
-    sched_yield(v);
+    sched_yield_vcpu(v);
     v->kicked = 1;
     return 0;
 }
