@@ -7,6 +7,8 @@ default rel
 extern trap_dispatch
 global machine_resume, machine_stubs, machine_syscall_stub, machine_kernel_stack
 
+CANONICAL_USER_BITS equ 47
+
 section .text
 %assign v 0
 %rep TRAP_VECTOR_COUNT
@@ -57,13 +59,17 @@ machine_resume:
     RESTORE_REGISTERS
     cmp qword [rsp], SYSCALL_VECTOR
     je .sysret
+.iret:
     add rsp, 8
     pop rax
     pop r11
     pop rcx
     add rsp, 8
     iretq
-.sysret:
+.sysret:                                   ; on Intel it faults in ring 0, on the program's stack, if
+    mov rax, [rsp + FRAME_RIP - FRAME_VECTOR] ; the address is not canonical: IRETQ faults on ours
+    shr rax, CANONICAL_USER_BITS
+    jnz .iret
     mov rax, [rsp + FRAME_RAX - FRAME_VECTOR]
     mov rcx, [rsp + FRAME_RIP - FRAME_VECTOR]
     mov r11, [rsp + FRAME_RFLAGS - FRAME_VECTOR]
