@@ -7,7 +7,7 @@
 
 enum memory_defaults { MEMORY_WANTED = 24 << 20 };
 
-const u64 guest_memory_wanted __attribute__((weak)) = MEMORY_WANTED;
+u64 guest_memory_wanted __attribute__((weak)) = MEMORY_WANTED;
 
 struct free_page {
     struct free_page *next; /* NULL: the last */

@@ -19,7 +19,7 @@ void *memory_take(u64 bytes, u64 align);
 /* Bytes that memory_take could still have. */
 u64 memory_left(void);
 /* How much of the memory the guest wants mapped under PV; the kit's own is 24 MiB. */
-extern const u64 guest_memory_wanted;
+extern u64 guest_memory_wanted;
 
 void page_clear(void *page);
 void page_copy(void *to, const void *from);

@@ -7,7 +7,7 @@
 #include "kit/kit.h"
 
 const char guest_name[] = "pagetable";
-const u64 guest_memory_wanted = 26 << 20;
+u64 guest_memory_wanted = 26 << 20;
 
 enum batch { BATCH = 32 };
 #define WINDOW     USER_BASE                  /* BATCH pages, within one L1 table */
