@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Runs the tests that are built and ends with one line, `N passed, N failed`.
 
-Each part (host tests, boot tests, ...) yields a Result for each thing tested.
+Each part yields a Result for each thing tested: host tests, the tools' own refusals, boots in the
+emulators, bad input.
 """
 import argparse
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, os.pardir, "tools")]
 
+import bad_input  # noqa: E402
 import host  # noqa: E402
+import refusals  # noqa: E402
+import suite  # noqa: E402
 
-PARTS = {"host": host.run}
+PARTS = {"host": host.run, "refusals": refusals.run, "boot": suite.run, "bad-input": bad_input.run}
 
 
 def main():
@@ -21,6 +26,7 @@ def main():
     args = parser.parse_args()
     passed, failures = 0, []
     for part in args.parts:
+        print(f"==== {part}", flush=True)
         for result in PARTS[part](args.jobs):
             passed += result.passed
             failures += result.failures

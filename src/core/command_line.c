@@ -139,9 +139,9 @@ int config_parse(const char *line, struct domain_config *c, char *why, size_t wh
         *equals = 0;
         int error = len < sizeof(text) ? parse_pair(text, equals + 1, c) : -EINVAL;
         if (error) {
+            *equals = error == -ENOENT ? 0 : '=';
             format_text(why, whysize, "%s `%s` in a domain's command line: see docs/formats.md",
-                        error == -ENOENT ? "unknown word" : "bad value in",
-                        error == -ENOENT ? text : word);
+                        error == -ENOENT ? "unknown word" : "bad value in", text);
             return -EINVAL;
         }
     }

@@ -82,14 +82,14 @@ def follow(process, path, xen, on_text, seconds):
         time.sleep(0.05)
 
 
-def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS):
-    """Boots the image; on_text gets the console piece by piece."""
+def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script=""):
+    """Boots the image; on_text gets the console piece by piece. `script` precedes the debugger's own."""
     configure(boot, image)
     console = os.path.join(boot.folder, "com1.txt")
     with open(console, "wb"):
         pass
     with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
-        file.write(f"sb {boot.guest.budget}\nc\nquit\n")
+        file.write(f"sb {boot.guest.budget}\n{script}c\nquit\n")
     start = time.monotonic()
     with open(os.path.join(boot.folder, "bochs.out"), "wb") as out:
         with subprocess.Popen(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, stdin=subprocess.DEVNULL,

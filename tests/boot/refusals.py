@@ -1,0 +1,80 @@
+"""What the tools refuse, and in which words: unknown names, emulators that cannot, KVM that is not
+there. KVM's device is never opened: what is looked at is whether it exists and may be opened."""
+import os
+import subprocess
+import sys
+from unittest import mock
+
+from lib import columns, guests, qemu
+from lib.usage import Mistake
+from result import Result
+
+COMMANDS = [
+    (["boot.py", "--mode", "emt"], "MODE=emt is unknown: choose from native, shadow, ept, pv, xen-pv, xen-pvh."),
+    (["boot.py", "--guest", "nobody"], "GUEST=nobody is unknown: choose from "),
+    (["boot.py", "--emu", "vmware"], "EMU=vmware is unknown: choose from bochs, qemu, kvm."),
+    (["boot.py", "--mode", "ept", "--emu", "qemu"], "MODE=ept needs VT-x, which QEMU does not emulate: use EMU=bochs."),
+    (["boot.py", "--mode", "shadow", "--emu", "qemu"], "MODE=shadow needs VT-x, which QEMU does not emulate"),
+    (["run.py", "--modes", "native nested"], "MODE=nested is unknown: choose from "),
+    (["run.py", "--guests", "hello nobody"], "GUEST=nobody is unknown: choose from "),
+]
+
+
+def commands():
+    """The commands' refusals: one sentence, no traceback, exit status 2."""
+    for words, sentence in COMMANDS:
+        done = subprocess.run([sys.executable, "-B", f"tools/{words[0]}", *words[1:]], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
+        said = done.stderr.strip()
+        good = done.returncode == 2 and said.startswith(sentence) and "\n" not in said
+        yield f"tools/{' '.join(words)}", good, f"status {done.returncode}, {said!r}"
+
+
+def kvm(column, exists, allowed, nested):
+    """What qemu.check_kvm says on a machine so described; "" if it agrees."""
+    real_open = open
+
+    def fake_open(path, *rest, **more):
+        if path != "/sys/module/kvm_intel/parameters/nested":
+            return real_open(path, *rest, **more)
+        if nested is None:
+            raise FileNotFoundError(path)
+        return mock.mock_open(read_data=nested)()
+    with mock.patch.object(os.path, "exists", return_value=exists), \
+            mock.patch.object(os, "access", return_value=allowed), mock.patch("builtins.open", fake_open):
+        try:
+            qemu.check(columns.ALL[column], "kvm")
+        except Mistake as mistake:
+            return str(mistake)
+    return ""
+
+
+KVM = [
+    (("native", False, False, None), "EMU=kvm needs /dev/kvm, which this machine does not have"),
+    (("native", True, False, None), "EMU=kvm needs the right to open /dev/kvm"),
+    (("ept", True, True, None), "MODE=ept under KVM needs nested VT-x"),
+    (("shadow", True, True, "N\n"), "MODE=shadow under KVM needs nested VT-x"),
+    (("ept", True, True, "Y\n"), ""),
+    (("native", True, True, None), ""),
+]
+
+
+def kvm_refusals():
+    """KVM's refusals."""
+    for machine, sentence in KVM:
+        said = kvm(*machine)
+        yield f"EMU=kvm on {machine}", said.startswith(sentence) and bool(said) == bool(sentence), repr(said)
+
+
+def configurations():
+    """Every guest's configuration can be read, and its budget is a number."""
+    for name in guests.names():
+        yield f"guests/{name}/guest.cfg", guests.load(name).budget > 0, "no budget"
+
+
+def run(_jobs):
+    """All of them."""
+    for part in (commands, kvm_refusals, configurations):
+        for name, good, said in part():
+            print(f"{'ok' if good else 'FAILED'}: {name}")
+            yield Result(1) if good else Result(0, [f"{name}: {said}"])
