@@ -46,7 +46,7 @@ def judge(boot, result):
     """One boot's record as a test's result."""
     if result["ok"]:
         return Result(1)
-    return Result(0, [f"boot {boot.label}: {'; '.join(result['failures'])} (see {result['log']})"])
+    return Result(0, [f"boot {boot.label}: {record.summary(result)} (see {result['log']})"])
 
 
 def console_of(boot):

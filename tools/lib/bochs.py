@@ -53,7 +53,8 @@ def complaints(folder):
     """What Bochs says of failed VM entries and triple faults."""
     try:
         with open(os.path.join(folder, "bochs.log"), encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file if re.search(r"VMFAIL|VMENTER FAIL|3rd \(|PANIC", line)]
+            lines = [line.strip() for line in file
+                     if re.search(r"VMFAIL|VMENTER FAIL|3rd \(|PANIC", line) and "Shutdown port" not in line]
     except FileNotFoundError:
         return []
     return lines[-8:]

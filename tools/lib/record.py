@@ -26,6 +26,12 @@ def version(package):
     return done.stdout or "unknown"
 
 
+def summary(record, most=4):
+    """The first few failures, for a line on the terminal."""
+    wrong = record["failures"]
+    return "; ".join(wrong[:most]) + (f"; and {len(wrong) - most} more" if len(wrong) > most else "")
+
+
 def failures(boot, outcome, parsed):
     """Why this run is not green; [] if it is."""
     ended = {"budget": f"not finished after {boot.guest.budget} ticks", "wall time": "not finished in time",

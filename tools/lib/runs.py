@@ -38,6 +38,6 @@ def all_of(boots, jobs, progress=None):
             result = future.result()
             if progress:
                 progress.done += 1
-                verdict = "green" if result["ok"] else "FAILED: " + "; ".join(result["failures"])
+                verdict = "green" if result["ok"] else "FAILED: " + record.summary(result)
                 progress.say(f"{running[future].label}: {verdict} ({result['wall_seconds']} s)")
             yield running[future], result
