@@ -1,5 +1,6 @@
 ; probe_iret(rdi = struct iret_context *): the iret hypercall, which takes its context from the stack
-; (xen/arch-x86/xen-x86_64.h). probe_failsafe: the callback for a context that cannot be resumed.
+; (xen/arch-x86/xen-x86_64.h), of which the hypercall page's stub pushes the first three words.
+; probe_failsafe: the callback for a context that cannot be resumed.
 default rel
 global probe_iret, probe_failsafe, probe_failsafe_seen
 extern hypercall_page, probe_stack, probe_recover
@@ -7,6 +8,7 @@ extern hypercall_page, probe_stack, probe_recover
 HYPERVISOR_IRET   equ 23                   ; xen/xen.h
 HYPERCALL_BYTES   equ 32
 CONTEXT_WORDS     equ 9
+STUB_WORDS        equ 3
 
 section .text
 probe_iret:
@@ -14,7 +16,8 @@ probe_iret:
 .push:
     push qword [rdi + rcx * 8]
     dec ecx
-    jns .push
+    cmp ecx, STUB_WORDS
+    jae .push
     jmp hypercall_page + HYPERVISOR_IRET * HYPERCALL_BYTES
 
 probe_failsafe:

@@ -171,9 +171,9 @@ static s64 update_unaligned(void)
 {
     return pv_update(pv_machine((u64)level1_table()) + 4, 0, DOMID_SELF);
 }
-static s64 update_wild_command(void)
+static s64 update_untranslated(void)
 {
-    return pv_update(pv_machine((u64)page) | 3, 0, DOMID_SELF);
+    return pv_update(pv_machine((u64)page) | MMU_PT_UPDATE_NO_TRANSLATE, 0, DOMID_SELF);
 }
 static s64 update_for_another(void)
 {
@@ -326,7 +326,7 @@ ATTEMPT(update_data_frame)
 ATTEMPT(update_foreign_frame)
 ATTEMPT(update_nowhere)
 ATTEMPT(update_unaligned)
-ATTEMPT(update_wild_command)
+ATTEMPT(update_untranslated)
 ATTEMPT(update_for_another)
 ATTEMPT(wild_va)
 ATTEMPT(va_not_canonical)
@@ -379,7 +379,8 @@ static const struct attack attacks[] = {
     {"mmu_update of a frame that does not exist", SURVIVES, try_update_nowhere, RETURNS(-PV_EINVAL),
      0},
     {"mmu_update, unaligned", SURVIVES, try_update_unaligned, RETURNS(-PV_EINVAL), 0},
-    {"mmu_update with a wild command", SURVIVES, try_update_wild_command, RETURNS(-PV_ENOSYS), 0},
+    {"mmu_update, untranslated, of a page of data", SURVIVES, try_update_untranslated, RETURNS(0),
+     0},
     {"mmu_update for another domain", SURVIVES, try_update_for_another, RETURNS(-PV_EPERM), 0},
     {"update_va_mapping of the hypervisor's address", SURVIVES, try_wild_va, RETURNS(-PV_EINVAL),
      0},

@@ -90,9 +90,12 @@ struct outcome pv_probe_with_failsafe(s64 (*code)(void))
     return o;
 }
 
+/* The kernel's own level is 0 in an iret context; 3 is user mode. */
 static struct outcome iret_with(u64 rip, u64 cs, u64 rflags, u64 ss)
 {
-    context = (struct iret_context){.rip = rip, .cs = cs, .rflags = rflags, .ss = ss};
+    enum { LEVEL = 3 };
+
+    context = (struct iret_context){.rip = rip, .cs = cs & ~(u64)LEVEL, .rflags = rflags, .ss = ss};
     return pv_probe_with_failsafe(do_iret);
 }
 /* Where it cannot be obeyed, the failsafe callback says so; where the hypervisor corrects the

@@ -102,6 +102,9 @@ void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
     error &= ~PF_U;
     if (!v->virt->kernel_mode)
         error |= PF_U;
+    /* What is mapped in the hypervisor's slots is not the guest's to know. */
+    if (unlikely(!pv_range_ok(cr2, 1)))
+        error |= PF_P;
     pv_bounce_trap(v, VEC_PF, error);
 }
 

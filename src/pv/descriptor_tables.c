@@ -172,7 +172,9 @@ static s64 do_update_descriptor(u64 address, u64 descriptor)
     struct frame *f = page_of(d, address >> PAGE_SHIFT);
     int error;
 
-    if (!f || address & (sizeof(u64) - 1) || !segment_descriptor_ok(descriptor))
+    if (!f)
+        return page_error(address >> PAGE_SHIFT);
+    if (address & (sizeof(u64) - 1) || !segment_descriptor_ok(descriptor))
         return -EINVAL;
     if (f->type_count && f->type == FT_SEGDESC) {
         *(volatile u64 *)mpa_to_va(mpa_of(address)) = descriptor;

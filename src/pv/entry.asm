@@ -104,11 +104,11 @@ pv_syscall_entry:
     ARRIVE
     cmp byte [rbp + VIRT_kernel_mode], 0
     je .user
-    mov eax, [rbx + REGS_rax]
+    mov rax, [rbx + REGS_rax]
     mov rdx, [rbx + REGS_rdx]
     mov rcx, r10
     lea r13, [hypercall_slot]
-    cmp eax, HYPERCALLS
+    cmp rax, HYPERCALLS
     jae .unknown
     shl eax, 4
     add r13, rax

@@ -36,8 +36,13 @@ static int give_back(struct domain *d, unsigned order, u64 mfn)
     for (u64 i = 0; i < 1ULL << order; i++) {
         struct frame *f = page_of(d, mfn + i);
 
-        if (!f || !(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP)
+        if (!f)
+            return page_error(mfn + i);
+        if (!(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP)
             return -EINVAL;
+        /* A table or descriptor page in use is not taken from under the guest. */
+        if (f->type_count && f->type != FT_WRITABLE)
+            return -EBUSY;
         m2p_set(mfn + i, ~0ULL);
         page_release(d, f);
     }

@@ -31,7 +31,9 @@ static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_a
     struct frame *f = page_of(d, ptr >> PAGE_SHIFT);
     u64 *p = mpa_to_va(mpa_of(ptr));
 
-    if (unlikely(!f || ptr & (sizeof(u64) - 1)))
+    if (unlikely(!f))
+        return page_error(ptr >> PAGE_SHIFT);
+    if (unlikely(ptr & (sizeof(u64) - 1)))
         return -EINVAL;
     if (likely(f->flags & FRAME_VALIDATED && type_is_table(f->type)))
         return table_set_entry(d, f, p, value, keep_ad);
@@ -50,7 +52,7 @@ static int update(struct domain *d, const struct mmu_update *u)
         return update_entry(d, ptr, u->val, true);
     default: /* MMU_MACHPHYS_UPDATE */
         if (!page_of(d, ptr >> PAGE_SHIFT))
-            return -EINVAL;
+            return page_error(ptr >> PAGE_SHIFT);
         m2p_set(ptr >> PAGE_SHIFT, u->val);
         return 0;
     }

@@ -67,7 +67,7 @@ static int copy_page(struct domain *d, u64 to, u64 from)
     int error;
 
     if (!page_of(d, from))
-        return -EINVAL;
+        return page_error(from);
     error = page_get_and_type(d, to, FT_WRITABLE, &f);
     if (error)
         return error;

@@ -14,6 +14,11 @@ static bool allowed(u64 op)
     return op < HYPERCALL_UNKNOWN && op != __HYPERVISOR_multicall && op != __HYPERVISOR_iret;
 }
 
+static s64 __attribute__((noinline)) refused(u64 op)
+{
+    return op == __HYPERVISOR_multicall ? -EINVAL : -ENOSYS;
+}
+
 static s64 do_multicall(u64 list, u32 calls)
 {
     struct vcpu *v = pv_current();
@@ -29,7 +34,7 @@ static s64 do_multicall(u64 list, u32 calls)
         result = likely(allowed(call.op))
                      ? hypercall_slot[call.op].handler(call.args[0], call.args[1], call.args[2],
                                                        call.args[3], call.args[4], call.args[5])
-                     : -ENOSYS;
+                     : refused(call.op);
         if (unlikely(!pv_copy_to(list + offsetof(struct multicall_entry, result), &result,
                                  sizeof(result))))
             return -EFAULT;

@@ -106,7 +106,7 @@ int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct fr
     int error;
 
     if (!f)
-        return -EINVAL;
+        return page_error(mfn);
     if (!page_get(f))
         return -EBUSY;
     error = page_get_type(d, f, type);
@@ -142,7 +142,9 @@ int page_unpin(struct domain *d, u64 mfn)
 {
     struct frame *f = page_of(d, mfn);
 
-    if (!f || !(f->flags & FRAME_PINNED))
+    if (!f)
+        return page_error(mfn);
+    if (!(f->flags & FRAME_PINNED))
         return -EINVAL;
     f->flags &= (u16)~FRAME_PINNED;
     page_put_and_type(d, f);

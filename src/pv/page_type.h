@@ -29,12 +29,17 @@ static inline void page_note_ended(struct frame *f)
     f->extra = page_flush_count;
 }
 
-/* The frame of a guest's number if it is the domain's own, or NULL. */
+/* The frame of a guest's number if it is the domain's own, or NULL: page_error says why. */
 static inline struct frame *page_of(const struct domain *d, u64 mfn)
 {
     struct frame *f = frame_of(mfn_of(mfn));
 
     return f && f->owner == d->id ? f : NULL;
+}
+/* -EINVAL: there is no such frame; -EPERM: it is another's, or a device's. */
+static inline int page_error(u64 mfn)
+{
+    return mfn < frame_limit() ? -EPERM : -EINVAL;
 }
 
 /* Gives a new frame of the allocator's to the domain: one reference, that of the allocation. */
@@ -58,16 +63,14 @@ static inline void page_put(struct domain *d, struct frame *f)
 }
 
 /* Type references; each of a holder that has a general reference too. page_get_type validates a
- * table of which this is the first use. 0, or -EINVAL: it has another type, or as a table is not
- * valid; -EBUSY: too many. */
+ * table of which this is the first use. 0, or -EBUSY: it has another type, or too many references;
+ * as a table, what is wrong with an entry of it. */
 int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type);
 static inline int page_get_type(struct domain *d, struct frame *f, enum frame_type type)
 {
     if (unlikely(!f->type_count))
         return page_get_new_type(d, f, type);
-    if (unlikely(f->type != type))
-        return -EINVAL;
-    if (unlikely(f->type_count == ~0u))
+    if (unlikely(f->type != type || f->type_count == ~0u))
         return -EBUSY;
     f->type_count++;
     return 0;
@@ -82,12 +85,12 @@ static inline void page_put_type(struct domain *d, struct frame *f)
         f->type_count--;
 }
 
-/* Both, by number: -EINVAL if it is not the domain's, or as page_get_type. */
+/* Both, by number: as page_error and page_get_type. */
 int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct frame **out);
 void page_put_and_type(struct domain *d, struct frame *f);
 
-/* Pins: a reference of both kinds that stays until page_unpin. -EINVAL: not the domain's, wrong
- * type, pinned already, not pinned. */
+/* Pins: a reference of both kinds that stays until page_unpin. As page_get_and_type; -EINVAL:
+ * pinned already, or not pinned. */
 int page_pin(struct domain *d, u64 mfn, enum frame_type type);
 int page_unpin(struct domain *d, u64 mfn);
 

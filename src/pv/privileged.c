@@ -20,6 +20,12 @@
 
 #define DR6_BS (1ULL << 14) /* single step */
 
+/* Setting any other bit is #GP ("Control Registers"). */
+#define CR4_DEFINED                                                                                \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |      \
+     CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP |  \
+     CR4_SMAP | CR4_PKE)
+
 static struct vcpu *vcpu_of(struct emulate_ctx *ctx)
 {
     return ctx->opaque;
@@ -87,7 +93,7 @@ static enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u
                    ? emulate_raise(ctx, VEC_GP, 0)
                    : EMULATE_OK;
     case 4: /* as under Xen: bits that are not the guest's to change stay */
-        return EMULATE_OK;
+        return value & ~CR4_DEFINED ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
     default:
         return EMULATE_UNHANDLEABLE;
     }
@@ -194,12 +200,10 @@ static enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la)
     return EMULATE_OK;
 }
 
-/* No memory of a guest's is uncached, so there is nothing to write back. */
+/* No memory of a guest's is uncached, so there is nothing to write back; and nothing to lose. */
 static enum emulate_result hook_wbinvd(struct emulate_ctx *ctx, bool write_back)
 {
-    (void)ctx;
-    (void)write_back;
-    return EMULATE_OK;
+    return write_back ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static enum emulate_result hook_hlt(struct emulate_ctx *ctx)

@@ -38,10 +38,10 @@ static inline int l1_get(struct domain *d, u64 entry)
 
     if (unlikely(entry & ~L1_ALLOWED))
         return -EINVAL;
-    f = frame_of(mfn_of(entry_mfn(entry)));
+    f = page_of(d, entry_mfn(entry));
     if (unlikely(!f))
-        return -EPERM;
-    if (unlikely(f->owner != d->id || !page_get(f)))
+        return page_error(entry_mfn(entry));
+    if (unlikely(!page_get(f)))
         return -EBUSY;
     if (!(entry & PTE_W) || likely(!page_get_type(d, f, FT_WRITABLE)))
         return 0;

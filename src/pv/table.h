@@ -8,9 +8,9 @@
 
 /* Writes one entry of a table in use: p is its place in frame f. keep_ad: what the processor has
  * set of the accessed and dirty flags stays. *changed: a translation that a TLB may hold was
- * removed or weakened. 0, or, the entry being as before: -EINVAL: bits that may not be set, or the
- * frame cannot be such a table, or the slot is the hypervisor's; -EBUSY: the frame is another's, or
- * cannot be mapped writable; -EPERM: no RAM. */
+ * removed or weakened. 0, or, the entry being as before: -EINVAL: bits that may not be set, no such
+ * frame, or the slot is the hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY: it
+ * is in use as something else. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* The place of the L1 entry that maps va in the tables at this root, or NULL; *table is the frame
  * it lies in. */

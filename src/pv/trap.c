@@ -22,9 +22,12 @@ enum trap_constants {
     DR6_BITS = 0x600f, /* those that come with a #DB */
 };
 
+/* The guest's kernel counts as level 1. A gate that is not there is as one that may not be used. */
 static bool may_raise(const struct vcpu *v, u8 vector)
 {
-    return v->virt->kernel_mode || TI_GET_DPL(&v->virt->trap[vector]) == 3;
+    const struct trap_info *t = &v->virt->trap[vector];
+
+    return t->address && TI_GET_DPL(t) >= (v->virt->kernel_mode ? 1 : 3);
 }
 
 /* A gate that ring 3 may use (vector 32 and up, 3, 4): rip is behind the instruction. */
@@ -101,7 +104,10 @@ static u32 other(struct vcpu *v, u8 vector)
         panic("double fault in a guest");
     case VEC_BP:
     case VEC_OF:
-        soft_interrupt(v, vector, 1);
+        if (v->virt->kernel_mode)
+            pv_bounce_trap(v, vector, 0);
+        else
+            soft_interrupt(v, vector, 1);
         return LC_EXIT_SOFT_INT;
     case APIC_TIMER_VECTOR:
     case APIC_SPURIOUS_VECTOR:

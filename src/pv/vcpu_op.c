@@ -37,15 +37,13 @@ static s64 register_info(struct vcpu *v, u64 argument)
     struct virt_vcpu *x = v->virt;
     struct vcpu_info *info;
     struct frame *f;
-    int error;
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
     if (x->info_frame || r.offset > PAGE_SIZE - sizeof(*info) || r.offset % sizeof(u64))
         return -EINVAL;
-    error = page_get_and_type(v->domain, r.mfn, FT_WRITABLE, &f);
-    if (error)
-        return error;
+    if (page_get_and_type(v->domain, r.mfn, FT_WRITABLE, &f))
+        return -EINVAL;
     info = (struct vcpu_info *)((u8 *)mfn_to_va(mfn_of(r.mfn)) + r.offset);
     memcpy(info, x->info, sizeof(*info));
     x->info_frame = f;
