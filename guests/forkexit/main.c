@@ -1,14 +1,14 @@
 /*
  * forkexit: a process is forked, its child writes every page it has, which copies them, and exits:
- * 1, 16 and 256 pages (lmbench's fork in miniature). And the space alone: one of 16 pages built,
- * touched and torn down.
+ * 1, 16 and 256 pages (lmbench's fork in miniature). And spaces alone (space16.c).
  */
 #include "kit/kit.h"
+#include "space16.h"
 #include "user_child.h"
 
 const char guest_name[] = "forkexit";
 
-enum fork_limits { PAGES = 256, SPACE_PAGES = 16 };
+enum fork_limits { PAGES = 256 };
 
 static struct space parent, child;
 static void *parent_page[PAGES], *child_page[PAGES];
@@ -107,22 +107,6 @@ static void measure(const char *name, unsigned count, unsigned n)
     check_fork();
 }
 
-/* A space of 16 pages: built, loaded, each page read, torn down. */
-static void build_and_destroy(void)
-{
-    struct space s;
-
-    space_create(&s);
-    for (unsigned i = 0; i < SPACE_PAGES; i++)
-        space_map(&s, CHILD_DATA + i * PAGE_SIZE, (u64)parent_page[i], ENTRY_USER_RW);
-    space_publish(&s);
-    platform->space_load(&s);
-    for (unsigned i = 0; i < SPACE_PAGES; i++)
-        *(volatile u64 *)(CHILD_DATA + i * PAGE_SIZE);
-    platform->space_load(&parent);
-    space_destroy(&s);
-}
-
 static void prepare(void)
 {
     user_space_create(&parent);
@@ -144,7 +128,7 @@ void guest_main(void)
     measure("forkexit_1", 1, 17);
     measure("forkexit_16", 16, 17);
     measure("forkexit_256", 256, 5);
-    figure(&(struct figure){.name = "space_16", .op = build_and_destroy, .n = 17});
+    space16_measure(&parent);
     platform->space_load(&kernel_space);
     space_destroy(&parent);
 }

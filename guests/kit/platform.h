@@ -25,6 +25,7 @@ struct entry_change {
 struct platform {
     const char *name; /* as in the @guest line */
     bool pv;          /* the kernel is in ring 3, its page tables hold machine frames */
+    bool xen_calls;   /* Xen's hypercalls work: PV, and PVH under Xen */
     bool large_pages; /* 2 MiB pages are to be had */
     bool apic_timer;  /* the timer is a local APIC */
 

@@ -110,6 +110,7 @@ const struct platform platform_full = {
 
 const struct platform platform_xen_pvh = {
     .name = "xen-pvh",
+    .xen_calls = true,
     .init = init_xen_pvh,
     .console_write = xen_console_write,
     .end = xen_end,

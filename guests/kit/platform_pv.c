@@ -57,7 +57,7 @@ static void trap_start(void)
 }
 
 #define PV_OPERATIONS                                                                              \
-    .pv = true, .user_cs = FLAT_USER_CS, .user_ss = FLAT_USER_SS, .init = init,                    \
+    .pv = true, .xen_calls = true, .user_cs = FLAT_USER_CS, .user_ss = FLAT_USER_SS, .init = init, \
     .console_write = write, .end = xen_end, .tsc_khz = tsc_khz, .trap_init = trap_start,           \
     .trap_enter_at = pv_trap_enter_at, .set_kernel_stack = pv_set_kernel_stack,                    \
     .resume = pv_resume, .fault_address = fault_address, .irq_off = pv_irq_off,                    \

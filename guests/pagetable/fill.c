@@ -14,7 +14,10 @@ enum fill_numbers {
 };
 #define FILL_BASE (USER_BASE + (2ULL << 30))
 
+#define MISSING_BASE (USER_BASE + (3ULL << 30))
+
 static struct space *space;
+static u8 missing_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static void *volatile page_of[FILL_PAGES];
 static u64 chunk_ticks[CHUNKS];
 static volatile unsigned faults;
@@ -75,11 +78,35 @@ static void measure_fresh(void)
     figure(&(struct figure){.name = "touch_memory", .op = touch_fresh});
 }
 
+static volatile u8 *missing; /* the next page whose entry no access has used yet */
+
+static void touch_missing(void)
+{
+    *missing;
+    missing += PAGE_SIZE;
+}
+
+/* The first touch of a page that the tables map: a whole L1 table is filled before it is put in its
+ * place, so that whoever keeps a copy of the tables has seen none of its entries. */
+static void measure_missing(struct space *s)
+{
+    u64 *table = page_alloc_zeroed();
+    u64 *upper = space_entry(s, MISSING_BASE, 2, true);
+
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        table[i] = platform->entry((u64)missing_page, ENTRY_USER_RO);
+    platform->table_begin(table);
+    platform->set_entry(upper, platform->entry((u64)table, ENTRY_USER_RW));
+    missing = (volatile u8 *)MISSING_BASE;
+    figure(&(struct figure){.name = "touch_missing", .op = touch_missing});
+}
+
 void fill_measure(struct space *s)
 {
     u64 samples[CHUNKS];
 
     measure_fresh();
+    measure_missing(s);
     space = s;
     for (unsigned i = 0; i < FILL_PAGES; i += TABLE_ENTRIES)
         space_entry(s, FILL_BASE + i * PAGE_SIZE, 1, true);

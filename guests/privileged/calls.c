@@ -123,21 +123,31 @@ static void measure_hypercalls(void)
                             .overhead = do_multicall_of_one,
                             .per = ITEMS - 1});
     check_equal("the last item has its result", items[0].result, items[ITEMS - 1].result);
-    figure(&(struct figure){.name = "cpuid_forced", .op = do_cpuid_forced});
-    measure_events();
+}
+
+static void none(const char *const *names, unsigned count, const char *why)
+{
+    for (unsigned i = 0; i < count; i++)
+        figure_none(names[i], why);
 }
 
 void calls_measure(void)
 {
-    static const char *const names[] = {"xen_version", "multicall_item", "cpuid_forced",
-                                        "event_self_entry", "event_self_round"};
+    static const char *const calls[] = {"xen_version", "multicall_item"};
+    static const char *const pv_only[] = {"cpuid_forced", "event_self_entry", "event_self_round"};
 
     if (platform->trivisor)
         figure(&(struct figure){.name = "trivisor_null", .op = do_trivisor_null});
     else
         figure_none("trivisor_null", "there is no Trivisor");
-    if (platform->pv)
+    if (platform->xen_calls)
         measure_hypercalls();
-    for (unsigned i = 0; !platform->pv && i < ARRAY_SIZE(names); i++)
-        figure_none(names[i], "there are no paravirtual calls");
+    else
+        none(calls, ARRAY_SIZE(calls), "there are no hypercalls");
+    if (platform->pv) {
+        figure(&(struct figure){.name = "cpuid_forced", .op = do_cpuid_forced});
+        measure_events();
+    } else {
+        none(pv_only, ARRAY_SIZE(pv_only), "paravirtual guests only");
+    }
 }
