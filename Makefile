@@ -62,5 +62,9 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
+bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed
+	@$(MAKE) build-run
+	@$(PYTHON) tools/bench.py
+
 clean: ## remove everything that was built
 	@rm -rf build compile_commands.json

@@ -9,8 +9,12 @@ UNIT = ("Ticks are emulated instructions (Bochs, one tick each), the hypervisor'
         "exit is not in them.")
 
 
+# A figure that times only a part of its operation (the way in, not back) has no share of its own.
+WHOLE = 1.005
+
+
 def operations(record, figure):
-    """(exits per operation, share of the time inside the hypervisor), or None where no ledger is."""
+    """(exits per operation, share of the time inside the hypervisor or None), or None: no ledger."""
     region = record["regions"].get(str(figure.get("region")))
     ops = figure.get("ops")
     if region is None or not ops:
@@ -19,7 +23,8 @@ def operations(record, figure):
     entries = [cell for name, cell in region["counters"].items() if name.startswith(("exit_", "hc_")) and cell["n"]]
     inside = sum(cell["ticks"] for cell in entries)
     total = ops * figure["ticks"]
-    return sum(cell["n"] for cell in entries) / ops, min(inside / total, 1.0) if total else 0.0
+    share = inside / total if total else 0.0
+    return sum(cell["n"] for cell in entries) / ops, share if share <= WHOLE else None
 
 
 def number(value):
@@ -41,7 +46,7 @@ def cell(record, name, native):
         ratio = f"{figure['ticks'] / native['ticks']:.2f}" if native["ticks"] else ""
     done = operations(record, figure)
     if done:
-        exits, share = number(done[0]), f"{100 * done[1]:.0f}%"
+        exits, share = number(done[0]), "" if done[1] is None else f"{100 * done[1]:.0f}%"
     return [str(figure["ticks"]) + ("" if figure["unit"] == "ticks" else " " + figure["unit"]), ratio, exits, share]
 
 
