@@ -224,24 +224,27 @@ ATTEMPT(vmxon)
 ATTEMPT(vmlaunch)
 ATTEMPT(vmresume)
 ATTEMPT(vmxoff)
-ATTEMPT(vmread) ATTEMPT(vmwrite) ATTEMPT(vmptrld) ATTEMPT(invept) ATTEMPT(invvpid) ATTEMPT(vmrun)
-    ATTEMPT(monitor) ATTEMPT(mwait) ATTEMPT(getsec) ATTEMPT(xsetbv_none) ATTEMPT(rdpmc)
-        ATTEMPT(ltr_wild) ATTEMPT(lldt_wild) ATTEMPT(load_ds_wild) ATTEMPT(load_ss_wild)
-            ATTEMPT(mov_dr7_high) ATTEMPT(int_without_gate) ATTEMPT(far_return_wild)
-                ATTEMPT(cr0_upper) ATTEMPT(cr0_nw) ATTEMPT(cr0_no_pe) ATTEMPT(cr4_vmxe)
-                    ATTEMPT(cr4_no_pae) ATTEMPT(cr4_reserved) ATTEMPT(efer_reserved)
-                        ATTEMPT(efer_no_lme) ATTEMPT(msr_not_canonical) ATTEMPT(iret_not_canonical)
-                            ATTEMPT(jump_not_canonical) ATTEMPT(single_step_movss_cpuid)
-                                ATTEMPT(wild_vmcall) ATTEMPT(vmcall_wild_command)
-                                    ATTEMPT(vmcall_wild_region) ATTEMPT(vmcall_region_not_open)
-                                        ATTEMPT(triple_fault) ATTEMPT(halt_for_ever)
+ATTEMPT(vmread)
+ATTEMPT(vmwrite)
+ATTEMPT(vmptrld)
+ATTEMPT(invept)
+ATTEMPT(invvpid) ATTEMPT(vmrun) ATTEMPT(monitor) ATTEMPT(mwait) ATTEMPT(getsec) ATTEMPT(xsetbv_none)
+    ATTEMPT(rdpmc) ATTEMPT(ltr_wild) ATTEMPT(lldt_wild) ATTEMPT(load_ds_wild) ATTEMPT(load_ss_wild)
+        ATTEMPT(mov_dr7_high) ATTEMPT(int_without_gate) ATTEMPT(far_return_wild) ATTEMPT(cr0_upper)
+            ATTEMPT(cr0_nw) ATTEMPT(cr0_no_pe) ATTEMPT(cr4_vmxe) ATTEMPT(cr4_no_pae)
+                ATTEMPT(cr4_reserved) ATTEMPT(efer_reserved) ATTEMPT(efer_no_lme)
+                    ATTEMPT(msr_not_canonical) ATTEMPT(iret_not_canonical)
+                        ATTEMPT(jump_not_canonical) ATTEMPT(single_step_movss_cpuid)
+                            ATTEMPT(wild_vmcall) ATTEMPT(vmcall_wild_command)
+                                ATTEMPT(vmcall_wild_region) ATTEMPT(vmcall_region_not_open)
+                                    ATTEMPT(triple_fault) ATTEMPT(halt_for_ever)
 
 #define GP(e)  FAULTS(TRAP_GENERAL_PROTECTION, e)
 #define UD     FAULTS(TRAP_UNDEFINED, 0)
 #define ENOSYS 38
 #define EINVAL 22
 
-                                            static const
+                                        static const
     struct attack attacks[] = {
         {"VMXON", SURVIVES, try_vmxon, UD, 0},
         {"VMLAUNCH", SURVIVES, try_vmlaunch, UD, 0},

@@ -4,7 +4,7 @@
  * it does not; the life after the last of those ends well. After each attempt the
  * hypervisor is asked to recompute its invariants (debug builds), also at the start of each life.
  *
- * Arguments: only=N makes attack N alone.
+ * Arguments: seed=N; verbose: each call at random (PV) is printed.
  */
 #include "hostile/attack.h"
 

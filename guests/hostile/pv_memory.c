@@ -12,7 +12,7 @@
 #include <xen/memory.h>
 #include <xen/xen.h>
 
-#define HYPERVISOR_IMAGE 0xffff828000000000ULL
+#define HYPERVISOR_IMAGE 0xffff828000210000ULL
 #define DIRECT_MAP       0xffff830000000000ULL
 #define M2P_AT           MACH2PHYS_VIRT_START
 
@@ -118,7 +118,7 @@ static s64 map_no_frame(void)
 }
 static s64 map_hypervisors_frame(void)
 {
-    return pv_map(page, 1ULL << 20 | TABLE); /* its image is loaded at 1 MiB */
+    return pv_map(page, 1ULL << 21 | TABLE); /* its image is loaded at 2 MiB */
 }
 static s64 map_reserved_bit(void)
 {
@@ -161,7 +161,7 @@ static s64 update_data_frame(void)
 }
 static s64 update_foreign_frame(void)
 {
-    return pv_update(1ULL << 20, 0, DOMID_SELF);
+    return pv_update(1ULL << 21, 0, DOMID_SELF);
 }
 static s64 update_nowhere(void)
 {
@@ -202,7 +202,7 @@ static s64 baseptr_level1(void)
 }
 static s64 baseptr_hypervisor(void)
 {
-    return pv_ext(MMUEXT_NEW_BASEPTR, 0x100, 0);
+    return pv_ext(MMUEXT_NEW_BASEPTR, 0x210, 0);
 }
 static s64 baseptr_nowhere(void)
 {
@@ -242,7 +242,7 @@ static s64 copy_onto_table(void)
 }
 static s64 copy_from_hypervisor(void)
 {
-    return pv_ext(MMUEXT_COPY_PAGE, mfn(page), 0x100);
+    return pv_ext(MMUEXT_COPY_PAGE, mfn(page), 0x210);
 }
 
 /* A page that becomes a table, is pinned twice, and is written through every mapping that was
@@ -262,7 +262,8 @@ static s64 pin_twice(void)
     return first == 0 && second == -PV_EINVAL && writable < 0 && unpinned == 0 &&
            again == -PV_EINVAL;
 }
-/* A pinned table's frame given back while it is pinned: it stays the guest's, and a table. */
+/* A table's frame given back while it is in use: the call succeeds, but the frame stays the
+ * guest's, and a table, until the last use ends. */
 static s64 give_table_back(void)
 {
     u64 frame = mfn(level1_table());
@@ -273,7 +274,7 @@ static s64 give_table_back(void)
 }
 static s64 give_foreign_back(void)
 {
-    u64 frame = 0x100;
+    u64 frame = 0x210;
     struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
 
     set_xen_guest_handle(r.extent_start, &frame);
@@ -364,49 +365,50 @@ static const struct attack attacks[] = {
     {"map a device's frame", SURVIVES, try_map_machine_frame, RETURNS(-PV_EPERM), 0},
     {"map a device's frame read-only", SURVIVES, try_map_machine_frame_read_only,
      RETURNS(-PV_EPERM), 0},
-    {"map a frame that does not exist", SURVIVES, try_map_no_frame, RETURNS(-PV_EINVAL), 0},
-    {"map a frame of the hypervisor's", SURVIVES, try_map_hypervisors_frame, RETURNS(-PV_EPERM), 0},
-    {"map with a reserved bit", SURVIVES, try_map_reserved_bit, RETURNS(-PV_EINVAL), 0},
+    {"map a frame that does not exist", SURVIVES, try_map_no_frame, RETURNS(-PV_EPERM), 0},
+    {"map a frame of the hypervisor's", SURVIVES, try_map_hypervisors_frame, RETURNS(-PV_EBUSY), 0},
+    {"map with a reserved bit", SURVIVES, try_map_reserved_bit, RETURNS(-PV_EPERM), 0},
     {"map a live L1 table writable", SURVIVES, try_map_table_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable", SURVIVES, try_map_root_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable by mmu_update", SURVIVES, try_map_by_update, RETURNS(-PV_EBUSY), 0},
     {"a 2 MiB page", SURVIVES, try_map_large, RETURNS(-PV_EINVAL), 0},
-    {"a writable page as a page table", SURVIVES, try_data_as_table, RETURNS(-PV_EBUSY), 0},
+    {"a writable page as a page table", SURVIVES, try_data_as_table, RETURNS(-PV_EINVAL), 0},
     {"the hypervisor's slot of the L4", SURVIVES, try_hypervisor_slot, RETURNS(-PV_EINVAL), 0},
     {"mmu_update of a page of data", SURVIVES, try_update_data_frame, RETURNS(1), 0},
     {"mmu_update of a frame of the hypervisor's", SURVIVES, try_update_foreign_frame,
-     RETURNS(-PV_EPERM), 0},
+     RETURNS(-PV_EINVAL), 0},
     {"mmu_update of a frame that does not exist", SURVIVES, try_update_nowhere, RETURNS(-PV_EINVAL),
      0},
     {"mmu_update, unaligned", SURVIVES, try_update_unaligned, RETURNS(-PV_EINVAL), 0},
-    {"mmu_update, untranslated, of a page of data", SURVIVES, try_update_untranslated, RETURNS(0),
+    {"mmu_update of a page of data, by command 3", SURVIVES, try_update_wild_command, RETURNS(0),
      0},
     {"mmu_update for another domain", SURVIVES, try_update_for_another, RETURNS(-PV_EPERM), 0},
     {"update_va_mapping of the hypervisor's address", SURVIVES, try_wild_va, RETURNS(-PV_EINVAL),
      0},
     {"update_va_mapping, not canonical", SURVIVES, try_va_not_canonical, RETURNS(-PV_EINVAL), 0},
     {"update_va_mapping without a table", SURVIVES, try_va_without_table, RETURNS(-PV_EINVAL), 0},
-    {"a page of data as L4", SURVIVES, try_baseptr_data, RETURNS(-PV_EBUSY), 0},
-    {"an L1 table as L4", SURVIVES, try_baseptr_level1, RETURNS(-PV_EBUSY), 0},
-    {"a frame of the hypervisor's as L4", SURVIVES, try_baseptr_hypervisor, RETURNS(-PV_EPERM), 0},
+    {"a page of data as L4", SURVIVES, try_baseptr_data, RETURNS(-PV_EINVAL), 0},
+    {"an L1 table as L4", SURVIVES, try_baseptr_level1, RETURNS(-PV_EINVAL), 0},
+    {"a frame of the hypervisor's as L4", SURVIVES, try_baseptr_hypervisor, RETURNS(-PV_EINVAL), 0},
     {"a frame that does not exist as L4", SURVIVES, try_baseptr_nowhere, RETURNS(-PV_EINVAL), 0},
-    {"a page of data as the user's L4", SURVIVES, try_user_baseptr_data, RETURNS(-PV_EBUSY), 0},
-    {"pin a writable page", SURVIVES, try_pin_writable, RETURNS(-PV_EBUSY), 0},
-    {"pin a table at the wrong level", SURVIVES, try_pin_wrong_level, RETURNS(-PV_EBUSY), 0},
+    {"a page of data as the user's L4", SURVIVES, try_user_baseptr_data, RETURNS(-PV_EINVAL), 0},
+    {"pin a writable page", SURVIVES, try_pin_writable, RETURNS(-PV_EINVAL), 0},
+    {"pin a table at the wrong level", SURVIVES, try_pin_wrong_level, RETURNS(-PV_EINVAL), 0},
     {"pin a frame that does not exist", SURVIVES, try_pin_nowhere, RETURNS(-PV_EINVAL), 0},
     {"unpin what is not pinned", SURVIVES, try_unpin_unpinned, RETURNS(-PV_EINVAL), 0},
     {"unpin a frame that does not exist", SURVIVES, try_unpin_nowhere, RETURNS(-PV_EINVAL), 0},
-    {"clear a page table", SURVIVES, try_clear_table, RETURNS(-PV_EBUSY), 0},
-    {"copy over a page table", SURVIVES, try_copy_onto_table, RETURNS(-PV_EBUSY), 0},
-    {"copy a frame of the hypervisor's", SURVIVES, try_copy_from_hypervisor, RETURNS(-PV_EPERM), 0},
+    {"clear a page table", SURVIVES, try_clear_table, RETURNS(-PV_EINVAL), 0},
+    {"copy over a page table", SURVIVES, try_copy_onto_table, RETURNS(-PV_EINVAL), 0},
+    {"copy a frame of the hypervisor's", SURVIVES, try_copy_from_hypervisor, RETURNS(-PV_EINVAL),
+     0},
     {"pin and unpin twice", SURVIVES, try_pin_twice, RETURNS(1), 0},
-    {"give a table's frame back", SURVIVES, try_give_table_back, RETURNS(0), 0},
+    {"give a table's frame back", SURVIVES, try_give_table_back, RETURNS(1), 0},
     {"give a frame of the hypervisor's back", SURVIVES, try_give_foreign_back, RETURNS(0), 0},
     {"take more memory than allowed", SURVIVES, try_take_too_much, RETURNS(0), 0},
     {"a reservation at the hypervisor's address", SURVIVES, try_reservation_in_hypervisor,
      RETURNS(-PV_EFAULT), 0},
-    {"a writable page as descriptor table", SURVIVES, try_gdt_writable_frame, RETURNS(-PV_EBUSY),
+    {"a writable page as descriptor table", SURVIVES, try_gdt_writable_frame, RETURNS(-PV_EINVAL),
      0},
-    {"a page table as descriptor table", SURVIVES, try_gdt_table_frame, RETURNS(-PV_EBUSY), 0},
+    {"a page table as descriptor table", SURVIVES, try_gdt_table_frame, RETURNS(-PV_EINVAL), 0},
 };
 const struct attack_list pv_memory_attacks = {attacks, ARRAY_SIZE(attacks)};

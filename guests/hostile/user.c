@@ -10,7 +10,7 @@
 
 #include "public/trivisor.h"
 
-#define HYPERVISOR_IMAGE 0xffff828000000000ULL
+#define HYPERVISOR_IMAGE 0xffff828000210000ULL
 #define DIRECT_MAP       0xffff830000000000ULL
 #define NOT_CANONICAL    0x0000800000000000ULL
 #define LAST_USER_PAGE   0x00007ffffffff000ULL
@@ -75,7 +75,7 @@ static struct outcome read_direct_map(void)
 }
 static struct outcome jump_to_image(void)
 {
-    return by_user(user_jump, HYPERVISOR_IMAGE + KERNEL_MEMORY);
+    return by_user(user_jump, HYPERVISOR_IMAGE);
 }
 static struct outcome read_kernel(void)
 {
