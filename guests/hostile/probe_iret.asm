@@ -8,7 +8,7 @@ extern hypercall_page, probe_stack, probe_recover
 HYPERVISOR_IRET   equ 23                   ; xen/xen.h
 HYPERCALL_BYTES   equ 32
 CONTEXT_WORDS     equ 9
-OWN_WORDS         equ 3                    ; rax, r11, rcx: the stub in the page pushes them
+STUB_WORDS        equ 3
 
 section .text
 probe_iret:
@@ -16,7 +16,7 @@ probe_iret:
 .push:
     push qword [rdi + rcx * 8]
     dec ecx
-    cmp ecx, OWN_WORDS
+    cmp ecx, STUB_WORDS
     jae .push
     jmp hypercall_page + HYPERVISOR_IRET * HYPERCALL_BYTES
 

@@ -97,9 +97,7 @@ struct outcome pv_probe_with_failsafe(s64 (*code)(void))
 /* The kernel's own level is 0 in an iret context; 3 is user mode. */
 static struct outcome iret_with(u64 rip, u64 cs, u64 rflags, u64 ss)
 {
-    enum { LEVEL = 3 };
-
-    context = (struct iret_context){.rip = rip, .cs = cs & ~(u64)LEVEL, .rflags = rflags, .ss = ss};
+    context = (struct iret_context){.rip = rip, .cs = cs, .rflags = rflags, .ss = ss};
     return pv_probe_with_failsafe(do_iret);
 }
 /* Where it cannot be obeyed, the failsafe callback says so; where the hypervisor corrects the
@@ -260,18 +258,18 @@ ATTEMPT(cr3_wild)
 #define GP(e)     FAULTS(TRAP_GENERAL_PROTECTION, e)
 #define UD        FAULTS(TRAP_UNDEFINED, 0)
 #define FAILSAFE_ FAULTS(PV_FAILSAFE, 0)
-enum { PRESENT = 1 };
+enum { PRESENT = 1, IDT_BIT = 2 };
 
 static const struct attack attacks[] = {
     {"LGDT", SURVIVES, try_lgdt_here, GP(0), 0},
     {"LIDT", SURVIVES, try_lidt_here, GP(0), 0},
     {"LTR", SURVIVES, try_ltr_here, GP(0), 0},
-    {"INVD", SURVIVES, try_invd_here, RETURNS(0), 0},
+    {"INVD", SURVIVES, try_invd_here, GP(0), 0},
     {"SYSRET", SURVIVES, try_sysret_here, GP(0), 0},
     {"SWAPGS", SURVIVES, try_swapgs_here, GP(0), 0},
     {"VMCALL", SURVIVES, try_vmcall_here, UD, 0},
     {"VMXON", SURVIVES, try_vmxon_here, UD, 0},
-    {"CR4, all ones", SURVIVES, try_cr4_wild, RETURNS(0), 0},
+    {"CR4, all ones", SURVIVES, try_cr4_wild, GP(0), 0},
     {"CR3 of the hypervisor's", SURVIVES, try_cr3_wild, GP(0), 0},
     {"DS = a selector of the hypervisor's", SURVIVES, try_load_ds, GP(HYPERVISOR_DATA), 0},
     {"SS = a selector of the hypervisor's", SURVIVES, try_load_ss, GP(HYPERVISOR_DATA), 0},
@@ -283,8 +281,8 @@ static const struct attack attacks[] = {
      try_iret_without_user,
      {0},
      "without a user page table"},
-    {"INT without a handler", CRASHES, try_int_without_gate, {0}, "no handler"},
-    {"INT of an exception", SURVIVES, try_int_of_hypervisor, FAULTS(2, 0), 0},
+    {"INT without a gate", SURVIVES, try_int_without_gate, GP(0xfe * 8 + IDT_BIT), 0},
+    {"INT of an exception", SURVIVES, try_int_of_hypervisor, GP(2 * 8 + IDT_BIT), 0},
     {"jump into the hypervisor", SURVIVES, try_jump_to_hypervisor,
      FAULTS(TRAP_PAGE_FAULT, PRESENT | FAULT_FETCH), 0},
     {"jump to an address that is not canonical", SURVIVES, try_jump_not_canonical, GP(0), 0},
