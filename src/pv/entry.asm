@@ -156,7 +156,7 @@ go_on:                                         ; rbx = vcpu
     sar rax, 47
     inc rax
     cmp rax, 1
-    ja careful                                 ; not canonical
+    ja not_canonical
     cmp qword [rbx + REGS_cs], SEL_GUEST_CS64
     jne careful
     cmp qword [rbx + REGS_ss], SEL_GUEST_DS
@@ -220,6 +220,7 @@ careful:
 .failed:
     mov rbx, [THIS_CPU(rsp0)]
     sub rbx, REGS_SIZE
+not_canonical:                                 ; not every emulator's iretq looks at that
     mov rsp, [THIS_CPU(saved_rsp)]
     mov rbp, [rbx + VCPU_virt]
     rdtsc
