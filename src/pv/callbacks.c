@@ -16,7 +16,19 @@
 #include <xen/callback.h>
 #include <string.h>
 
-enum { VECTORS = 256, LEGACY_INT80 = 0x80 };
+enum { VECTORS = 256 };
+
+static struct pv_gate gate_of(const struct trap_info *t)
+{
+    bool error = t->vector < VEC_FIRST_EXTERNAL && VECTORS_WITH_ERROR_CODE >> t->vector & 1;
+
+    return (struct pv_gate){
+        .address = t->address,
+        .cs = t->cs | SELECTOR_RPL,
+        .flags = (TI_GET_IF(t) ? BOUNCE_MASK : 0) | (error ? BOUNCE_ERROR : 0),
+        .dpl = TI_GET_DPL(t),
+    };
+}
 
 static s64 do_set_trap_table(u64 list)
 {
@@ -24,7 +36,7 @@ static s64 do_set_trap_table(u64 list)
     struct trap_info t;
 
     if (!list) {
-        memset(x->trap, 0, sizeof(t) * VECTORS);
+        memset(x->gate, 0, sizeof(*x->gate) * VECTORS);
         return 0;
     }
     for (unsigned i = 0; i < VECTORS; i++, list += sizeof(t)) {
@@ -34,8 +46,7 @@ static s64 do_set_trap_table(u64 list)
             return 0;
         if (!canonical(t.address))
             return -EINVAL;
-        t.cs |= SELECTOR_RPL;
-        x->trap[t.vector] = t;
+        x->gate[t.vector] = gate_of(&t);
     }
     return 0;
 }
@@ -43,19 +54,25 @@ HYPERCALL(__HYPERVISOR_set_trap_table, do_set_trap_table, LC_HC_SET_TRAP_TABLE);
 
 static s64 register_callback(struct virt_vcpu *x, const struct callback_register *c)
 {
-    struct pv_callback callback = {c->address, c->flags & CALLBACKF_mask_events};
+    struct pv_gate gate = {
+        .address = c->address,
+        .cs = FLAT_KERNEL_CS,
+        .flags = c->flags & CALLBACKF_mask_events ? BOUNCE_MASK : 0,
+    };
 
     if (!canonical(c->address))
         return -EINVAL;
     switch (c->type) {
-    case CALLBACKTYPE_event:
-        x->event = callback;
+    case CALLBACKTYPE_event: /* always with events masked */
+        gate.flags = BOUNCE_MASK;
+        x->event = gate;
         return 0;
     case CALLBACKTYPE_failsafe:
-        x->failsafe = callback;
+        gate.flags |= BOUNCE_FAILSAFE;
+        x->failsafe = gate;
         return 0;
     case CALLBACKTYPE_syscall:
-        x->syscall = callback;
+        x->syscall = gate;
         return 0;
     case CALLBACKTYPE_nmi: /* none are ever sent */
         return 0;
@@ -97,13 +114,16 @@ HYPERCALL(__HYPERVISOR_callback_op, do_callback_op, LC_HC_CALLBACK_OP);
 
 static s64 do_set_callbacks(u64 event, u64 failsafe, u64 syscall)
 {
-    struct virt_vcpu *x = pv_current()->virt;
+    const struct callback_register c[] = {
+        {.type = CALLBACKTYPE_event, .address = event},
+        {.type = CALLBACKTYPE_failsafe, .address = failsafe},
+        {.type = CALLBACKTYPE_syscall, .address = syscall},
+    };
 
     if (!canonical(event) || !canonical(failsafe) || !canonical(syscall))
         return -EINVAL;
-    x->event.address = event;
-    x->failsafe.address = failsafe;
-    x->syscall.address = syscall;
+    for (unsigned i = 0; i < ARRAY_SIZE(c); i++)
+        register_callback(pv_current()->virt, &c[i]);
     return 0;
 }
 HYPERCALL(__HYPERVISOR_set_callbacks, do_set_callbacks, LC_HC_SET_CALLBACKS);
@@ -117,48 +137,18 @@ static s64 do_stack_switch(u64 ss, u64 sp)
 }
 HYPERCALL(__HYPERVISOR_stack_switch, do_stack_switch, LC_HC_STACK_SWITCH);
 
-/* Flags that a guest's iret may set; IF is always on, IOPL always 0, in ring 3. */
-#define FLAGS_OF_GUEST                                                                             \
-    (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_DF |           \
-     RFLAGS_OF | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
+HYPERCALL(__HYPERVISOR_iret, pv_iret, LC_HC_IRET);
 
-/* Leaves the kernel's frame at rsp for what it says. */
-static s64 do_iret(void)
+s64 pv_iret_unreadable(struct vcpu *v)
 {
-    struct vcpu *v = pv_current();
-    struct virt_vcpu *x = v->virt;
-    struct regs *r = &v->regs;
-    struct iret_context c;
-
-    if (unlikely(!pv_copy_from(&c, r->rsp, sizeof(c)))) {
-        virt_report(v, NULL);
-        domain_end(v->domain, END_CRASH, 0, "its iret frame at %lx cannot be read", r->rsp);
-        return 0;
-    }
-    if ((c.cs & SELECTOR_RPL) == SELECTOR_RPL) {
-        if (unlikely(!x->user_root)) {
-            virt_report(v, NULL);
-            domain_end(v->domain, END_CRASH, 0, "iret to user mode without a user page table");
-            return 0;
-        }
-        pv_to_user(v);
-    }
-    r->rip = c.rip;
-    r->cs = (u16)(c.cs | SELECTOR_RPL);
-    r->rflags = (c.rflags & FLAGS_OF_GUEST) | RFLAGS_IF | RFLAGS_FIXED;
-    r->rsp = c.rsp;
-    r->ss = (u16)(c.ss | SELECTOR_RPL);
-    x->info->evtchn_upcall_mask = !(c.rflags & RFLAGS_IF);
-    if (c.flags & VGCF_in_syscall) {
-        r->cs = FLAT_USER_CS;
-        r->ss = FLAT_USER_SS;
-        r->rcx = c.rip;
-        r->r11 = r->rflags;
-    } else {
-        r->rcx = c.rcx;
-        r->r11 = c.r11;
-        r->vector = 0;
-    }
-    return (s64)c.rax;
+    virt_report(v, NULL);
+    domain_end(v->domain, END_CRASH, 0, "its iret frame at %lx cannot be read", v->regs.rsp);
+    return 0;
 }
-HYPERCALL(__HYPERVISOR_iret, do_iret, LC_HC_IRET);
+
+s64 pv_iret_no_table(struct vcpu *v)
+{
+    virt_report(v, NULL);
+    domain_end(v->domain, END_CRASH, 0, "iret to user mode without a user page table");
+    return 0;
+}

@@ -17,7 +17,7 @@ default rel
 %include "asm_offsets.inc"
 %include "extable.inc"
 
-extern boot_stack, hypercall_slot, pv_trap, pv_user_syscall, pv_deliver_events, pv_iret_failed
+extern boot_stack, hypercall_slot, pv_trap, pv_bounce, pv_deliver_events, pv_iret_failed
 
 
 %define THIS_CPU(field) boot_stack + PCPU_ %+ field
@@ -123,7 +123,9 @@ pv_syscall_entry:
     jmp .call
 .user:
     mov rdi, rbx
-    call pv_user_syscall
+    lea rsi, [rbp + VIRT_syscall]
+    call pv_bounce
+    mov eax, LC_EXIT_SYSCALL
     jmp charge
 
 ; Exceptions and interrupts, from boot/traps.asm: vector and error code are pushed.

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-bool pv_copy_from(void *to, u64 gva, size_t len)
+bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
 {
     u64 error;
 

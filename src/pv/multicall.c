@@ -35,8 +35,7 @@ static s64 do_multicall(u64 list, u32 calls)
                      ? hypercall_slot[call.op].handler(call.args[0], call.args[1], call.args[2],
                                                        call.args[3], call.args[4], call.args[5])
                      : refused(call.op);
-        if (unlikely(!pv_copy_to(list + offsetof(struct multicall_entry, result), &result,
-                                 sizeof(result))))
+        if (unlikely(pv_put_word(list + offsetof(struct multicall_entry, result), (u64)result)))
             return -EFAULT;
         if (unlikely(v->domain->doomed))
             return 0;

@@ -10,7 +10,9 @@
 
 #include "domain.h"
 #include "pcpu.h"
+#include "segment.h"
 #include "vcpu.h"
+#include "x86.h"
 
 /* The newest interface that the headers know; without it they give the numbers of an old one. */
 #define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFACE_VERSION__
@@ -29,11 +31,20 @@ _Static_assert(PV_GDT_FRAMES == FIRST_RESERVED_GDT_PAGE, "xen/arch-x86/xen.h");
 /* regs.vector of a guest that came by `syscall` and may leave by `sysret`. */
 enum { VECTOR_SYSCALL = 0x100 };
 
-/* Where a callback goes. */
-struct pv_callback {
-    u64 address;      /* 0: none */
-    bool mask_events; /* evtchn_upcall_mask is set on the way */
+/* Where a trap or callback goes. */
+enum bounce_flags {
+    BOUNCE_MASK = 1 << 0,     /* evtchn_upcall_mask is set on the way */
+    BOUNCE_ERROR = 1 << 1,    /* an error code is pushed */
+    BOUNCE_FAILSAFE = 1 << 2, /* the segment selectors are */
 };
+struct pv_gate {
+    u64 address; /* canonical; 0: none */
+    u16 cs;      /* its privilege level is 3 */
+    u8 flags;    /* enum bounce_flags */
+    u8 dpl;      /* least privilege that may use it by `int n` */
+    u32 unused;  /* 0 */
+};
+_Static_assert(sizeof(struct pv_gate) == 16, "256 of them in a page");
 
 struct virt_vcpu {
     bool kernel_mode;              /* the guest's kernel runs, not a user program */
@@ -44,14 +55,14 @@ struct virt_vcpu {
     struct ledger_cell *exit_cell; /* what that is charged to */
     u64 kernel_root, user_root;    /* machine addresses of the L4 tables; user_root may be 0 */
     u64 kernel_sp;                 /* kernel stack of stack_switch */
-    struct pv_callback event, failsafe, syscall;
-    struct trap_info *trap;             /* 256 gates */
-    u64 fs_base, gs_kernel, gs_user;    /* while not loaded */
-    u16 ds, es, fs, gs;                 /* selectors while not loaded */
-    u32 gdt_frames;                     /* pages of its own GDT */
-    u32 ldt_entries;                    /* of its LDT */
-    u64 gdt_mfn[PV_GDT_FRAMES];         /* the guest's */
-    u64 ldt_mfn[PV_LDT_FRAMES];         /* 0: nothing there */
+    struct pv_gate event, failsafe, syscall; /* callbacks */
+    struct pv_gate *gate;                    /* 256: the trap table */
+    u64 fs_base, gs_kernel, gs_user;         /* while not loaded */
+    u16 ds, es, fs, gs;                      /* selectors while not loaded */
+    u32 gdt_frames;                          /* pages of its own GDT */
+    u32 ldt_entries;                         /* of its LDT */
+    u64 gdt_mfn[PV_GDT_FRAMES];              /* the guest's */
+    u64 ldt_mfn[PV_LDT_FRAMES];              /* 0: nothing there */
     u64 *window;                        /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
     struct vcpu *owner;                 /* the vcpu */
     struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
@@ -86,6 +97,17 @@ struct pv_domain {
     struct pv_port port[PV_PORTS];     /* event channels */
 };
 
+/* For the assembly. Flags that a guest's iret may set, and those that a handler starts without. */
+#define PV_FLAGS_OF_GUEST                                                                          \
+    (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_DF |           \
+     RFLAGS_OF | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID)
+#define PV_FLAGS_CLEARED (RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_TF | RFLAGS_AC)
+enum pv_bits {
+    PV_RFLAGS_IF_BIT = 9,
+    PV_FRAME_MASK_BIT = 32, /* of a frame's cs: the event mask */
+    PV_LOW_HALF_BITS = 47,  /* addresses below 2^47 are the guest's */
+};
+
 static inline struct vcpu *pv_current(void)
 {
     return this_pcpu()->current;
@@ -98,8 +120,17 @@ static inline bool pv_range_ok(u64 gva, u64 len)
            gva >= HYPERVISOR_VIRT_END;
 }
 /* Copies between the hypervisor and the running guest's memory: true if all was copied. */
-bool pv_copy_from(void *to, u64 gva, size_t len);
+bool pv_copy_bytes_from(void *to, u64 gva, size_t len);
 bool pv_copy_to(u64 gva, const void *from, size_t len);
+/* access.asm: 0, or what the fault was; the range must have been checked. */
+u64 pv_put_word(u64 gva, u64 value);
+u64 pv_get_words(void *to, u64 gva, u64 words);
+static inline bool pv_copy_from(void *to, u64 gva, size_t len)
+{
+    if (!__builtin_constant_p(len) || len % sizeof(u64))
+        return pv_copy_bytes_from(to, gva, len);
+    return likely(pv_range_ok(gva, len)) && likely(!pv_get_words(to, gva, len / sizeof(u64)));
+}
 
 /* entry.asm */
 void pv_enter(struct regs *regs);
@@ -107,20 +138,24 @@ void pv_syscall_entry(void) __attribute__((visibility("hidden")));
 
 /* trap.c: called by entry.asm with the guest's registers stored; returns the ledger counter. */
 u32 pv_trap(struct vcpu *v);
-u32 pv_user_syscall(struct vcpu *v);
 u32 pv_iret_failed(struct vcpu *v);
 
-/* bounce.c: the guest kernel's handler gets a frame on its stack and runs next. */
-enum bounce_flags { BOUNCE_ERROR = 1, BOUNCE_MASK = 2, BOUNCE_FAILSAFE = 4 };
-void pv_bounce(struct vcpu *v, u64 address, u16 cs, u32 flags, u32 error);
+/* bounce.asm: the guest kernel's handler gets a frame on its stack and runs next. */
+void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error);
+void pv_no_handler(struct vcpu *v);
+void pv_no_stack(struct vcpu *v);
+/* bounce.c */
 void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error);
 void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error);
 /* If an event is pending and not masked, the event callback is next. */
 void pv_deliver_events(struct vcpu *v);
 
+/* iret.asm, and what is left to do if it fails (callbacks.c) */
+s64 pv_iret(void);
+s64 pv_iret_unreadable(struct vcpu *v);
+s64 pv_iret_no_table(struct vcpu *v);
+
 /* roots.c */
-void pv_to_kernel(struct vcpu *v);
-void pv_to_user(struct vcpu *v);
 /* Loads the table of the present mode: a full flush. */
 void pv_load_root(struct vcpu *v);
 u64 pv_active_root(void);

@@ -44,20 +44,6 @@ void pv_load_root(struct vcpu *v)
     tlb_flush_all();
 }
 
-void pv_to_kernel(struct vcpu *v)
-{
-    swapgs();
-    v->virt->kernel_mode = true;
-    write_cr3(v->virt->kernel_root);
-}
-
-void pv_to_user(struct vcpu *v)
-{
-    swapgs();
-    v->virt->kernel_mode = false;
-    write_cr3(v->virt->user_root);
-}
-
 void tlb_hw_flush_all(void)
 {
     write_cr3(pv_active_root());

@@ -25,9 +25,9 @@ enum trap_constants {
 /* The guest's kernel counts as level 1. A gate that is not there is as one that may not be used. */
 static bool may_raise(const struct vcpu *v, u8 vector)
 {
-    const struct trap_info *t = &v->virt->trap[vector];
+    const struct pv_gate *g = &v->virt->gate[vector];
 
-    return t->address && TI_GET_DPL(t) >= (v->virt->kernel_mode ? 1 : 3);
+    return g->address && g->dpl >= (v->virt->kernel_mode ? 1 : 3);
 }
 
 /* A gate that ring 3 may use (vector 32 and up, 3, 4): rip is behind the instruction. */
@@ -135,21 +135,10 @@ u32 pv_trap(struct vcpu *v)
     return other(v, vector);
 }
 
-u32 pv_user_syscall(struct vcpu *v)
-{
-    const struct pv_callback *c = &v->virt->syscall;
-
-    pv_bounce(v, c->address, FLAT_KERNEL_CS, c->mask_events ? BOUNCE_MASK : 0, 0);
-    return LC_EXIT_SYSCALL;
-}
-
 /* The frame that the guest wanted could not be loaded. */
 u32 pv_iret_failed(struct vcpu *v)
 {
-    const struct pv_callback *c = &v->virt->failsafe;
-
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
-    pv_bounce(v, c->address, FLAT_KERNEL_CS, BOUNCE_FAILSAFE | (c->mask_events ? BOUNCE_MASK : 0),
-              0);
+    pv_bounce(v, &v->virt->failsafe, 0);
     return LC_EXIT_OTHER;
 }

@@ -35,7 +35,7 @@
 enum {
     STAR_SYSCALL_SHIFT = 32, /* CS, SS = + 8 */
     STAR_SYSRET_SHIFT = 48,  /* SS = + 8, 64-bit CS = + 16 */
-    TRAP_TABLE_BYTES = 256 * sizeof(struct trap_info),
+    TRAP_TABLE_BYTES = 256 * sizeof(struct pv_gate),
     DR7_ENABLES = 0xff,
     DR7_RESET = 0x400,
     FIRST_SOFT_VECTOR = VEC_FIRST_EXTERNAL,
@@ -85,10 +85,10 @@ int virt_vcpu_init(struct vcpu *v)
     v->virt = x;
     x->owner = v;
     x->kernel_mode = true;
-    x->trap = hv_alloc_pages(v->domain, 0);
+    x->gate = hv_alloc_pages(v->domain, 0);
     _Static_assert(TRAP_TABLE_BYTES == (int)PAGE_SIZE, "one page");
     pv_timer_init(v);
-    return x->trap ? 0 : -ENOMEM;
+    return x->gate ? 0 : -ENOMEM;
 }
 
 static void put_root(struct domain *d, u64 *root)
@@ -114,8 +114,8 @@ void virt_vcpu_destroy(struct vcpu *v)
     if (x->info_frame)
         page_put_and_type(v->domain, x->info_frame);
     pv_timer_cancel(v);
-    if (x->trap)
-        hv_free_pages(v->domain, x->trap, 0);
+    if (x->gate)
+        hv_free_pages(v->domain, x->gate, 0);
     hv_free(v->domain, x, sizeof(*x));
     v->virt = NULL;
 }

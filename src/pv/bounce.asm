@@ -1,0 +1,112 @@
+; Sending a guest to its kernel's handler: the frame that the Xen ABI lays on the kernel's stack, from
+; the top: ss, rsp, rflags, cs (the event mask above it), rip; then the error code, or gs, fs, es and ds
+; for the failsafe callback, if the gate says so; r11, rcx. Source: xen/arch-x86/xen-x86_64.h.
+;
+; Invariants
+;  - A handler starts with RF, NT, TF and AC clear, on the flat stack segment.
+;  - Nothing is stored in the hypervisor's slots; a store that faults ends the domain.
+;  - The saved IF is the inverse of the event mask; the processor's own is 1 and stays so.
+default rel
+
+%include "asm_offsets.inc"
+%include "extable.inc"
+
+extern pv_no_handler, pv_no_stack
+
+%macro STORE 2                                 ; offset below the stack's top, register
+%%at: mov [r11 - %1], %2
+    EXTABLE %%at, pv_bounce.no_stack
+%endmacro
+
+section .text
+; void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error)
+align 16
+global pv_bounce
+pv_bounce:
+    mov r8, [rsi + GATE_address]
+    test r8, r8
+    jz pv_no_handler
+    mov r9, [rdi + VCPU_virt]
+    mov r10, [r9 + VIRT_info]
+    movzx ecx, byte [rsi + GATE_flags]
+    mov r11, [rdi + REGS_rsp]
+    movzx eax, word [rdi + REGS_cs]
+    cmp byte [r9 + VIRT_kernel_mode], 0
+    je .from_user
+    and eax, ~SELECTOR_RPL                     ; the kernel's own level is 0 in a frame
+.on_stack:
+    and r11, -16
+    lea r9, [r11 - 1]
+    shr r9, LOW_HALF_BITS
+    jnz .high_stack
+.frame:
+    mov r9, [rdi + REGS_rflags]
+    cmp byte [r10 + INFO_mask], 0
+    jne .events_masked
+.store:
+    STORE 24, r9
+    STORE 32, rax
+    mov rax, [rdi + REGS_ss]
+    STORE 8, rax
+    mov rax, [rdi + REGS_rsp]
+    STORE 16, rax
+    mov rax, [rdi + REGS_rip]
+    STORE 40, rax
+    mov rax, [rdi + REGS_r11]
+    mov r9, [rdi + REGS_rcx]
+    test cl, BOUNCE_ERROR | BOUNCE_FAILSAFE
+    jnz .longer
+    STORE 48, rax
+    STORE 56, r9
+    sub r11, 56
+.stored:
+    and ecx, BOUNCE_MASK                       ; bit 0
+    or [r10 + INFO_mask], cl
+    movzx eax, word [rsi + GATE_cs]
+    mov [rdi + REGS_rip], r8
+    mov [rdi + REGS_cs], rax
+    and qword [rdi + REGS_rflags], ~BOUNCE_FLAGS_CLEARED
+    mov [rdi + REGS_rsp], r11
+    mov qword [rdi + REGS_ss], SEL_GUEST_DS
+    mov dword [rdi + REGS_vector], 0           ; not by sysret
+    ret
+
+.longer:
+    test cl, BOUNCE_ERROR
+    jz .failsafe
+    mov edx, edx
+    STORE 48, rdx
+    STORE 56, rax
+    STORE 64, r9
+    sub r11, 64
+    jmp .stored
+.failsafe:
+    STORE 80, rax
+    STORE 88, r9
+    mov eax, gs
+    STORE 48, rax
+    mov eax, fs
+    STORE 56, rax
+    mov eax, es
+    STORE 64, rax
+    mov eax, ds
+    STORE 72, rax
+    sub r11, 88
+    jmp .stored
+.events_masked:
+    and r9, ~RFLAGS_IF
+    bts rax, FRAME_MASK_BIT
+    jmp .store
+.from_user:
+    swapgs
+    mov byte [r9 + VIRT_kernel_mode], 1
+    mov r11, [r9 + VIRT_kernel_root]
+    mov cr3, r11
+    mov r11, [r9 + VIRT_kernel_sp]
+    jmp .on_stack
+.high_stack:
+    mov r9, (HYPERVISOR_END_40 << 40) + 88              ; room for the longest frame
+    cmp r11, r9
+    jae .frame
+.no_stack:
+    jmp pv_no_stack
