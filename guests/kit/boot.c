@@ -42,7 +42,7 @@ void boot_keep_arguments(const char *line, bool whole)
         }
     while (*from == ' ')
         from++;
-    for (; from[n] && n < BOOT_COMMAND_LINE - 1; n++)
+    for (; n < BOOT_COMMAND_LINE - 1 && from[n]; n++)
         boot_info.arguments[n] = from[n];
     boot_info.arguments[n] = 0;
 }
@@ -62,13 +62,6 @@ static const char *find_argument(const char *text)
             p++;
     }
     return NULL;
-}
-
-bool boot_has_argument(const char *word)
-{
-    const char *end = find_argument(word);
-
-    return end && (!*end || *end == ' ');
 }
 
 u64 boot_number(const char *key, u64 otherwise)

@@ -21,9 +21,6 @@ void boot_read_pvh(u64 information);
 void boot_add_ram(u64 start, u64 bytes);
 /* Keeps what follows `--` in a command line, or all of it if there is no `--` and whole is set. */
 void boot_keep_arguments(const char *line, bool whole);
-/* Whether `word` is among the arguments; value_of: the text after `key=`, or NULL; it ends at a
- * space or the end. */
-bool boot_has_argument(const char *word);
 /* The number after `key=`, or otherwise. */
 u64 boot_number(const char *key, u64 otherwise);
 

@@ -34,6 +34,21 @@ static void do_read_cr4(void)
 {
     sink = read_cr4();
 }
+/* What is written back is what was read. */
+static u64 cr0, cr3, cr4;
+
+static void do_write_cr0(void)
+{
+    write_cr0(cr0);
+}
+static void do_write_cr3(void)
+{
+    write_cr3(cr3);
+}
+static void do_write_cr4(void)
+{
+    write_cr4(cr4);
+}
 static void do_rdmsr(void)
 {
     sink = rdmsr(MSR_EFER);
@@ -87,6 +102,15 @@ static void measure_registers(void)
     figure(&(struct figure){.name = "read_cr0", .op = do_read_cr0});
     figure(&(struct figure){.name = "read_cr3", .op = do_read_cr3});
     figure(&(struct figure){.name = "read_cr4", .op = do_read_cr4});
+    cr0 = read_cr0();
+    cr3 = read_cr3();
+    cr4 = read_cr4();
+    figure(&(struct figure){.name = "write_cr0", .op = do_write_cr0});
+    figure(&(struct figure){.name = "write_cr3", .op = do_write_cr3});
+    figure(&(struct figure){.name = "write_cr4", .op = do_write_cr4});
+    check_equal("CR0 reads as written", cr0, read_cr0());
+    check_equal("CR3 reads as written", cr3, read_cr3());
+    check_equal("CR4 reads as written", cr4, read_cr4());
     figure(&(struct figure){.name = "rdmsr_efer", .op = do_rdmsr});
     figure(&(struct figure){.name = "wrmsr_efer", .op = do_wrmsr_efer});
     figure(&(struct figure){.name = "wrmsr_fs_base", .op = do_wrmsr_fs_base});
