@@ -64,6 +64,13 @@ static const char *find_argument(const char *text)
     return NULL;
 }
 
+bool boot_has_argument(const char *word)
+{
+    const char *end = find_argument(word);
+
+    return end && (!*end || *end == ' ');
+}
+
 u64 boot_number(const char *key, u64 otherwise)
 {
     const char *p = find_argument(key);

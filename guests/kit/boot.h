@@ -21,6 +21,8 @@ void boot_read_pvh(u64 information);
 void boot_add_ram(u64 start, u64 bytes);
 /* Keeps what follows `--` in a command line, or all of it if there is no `--` and whole is set. */
 void boot_keep_arguments(const char *line, bool whole);
+/* Whether `word` is among the arguments. */
+bool boot_has_argument(const char *word);
 /* The number after `key=`, or otherwise. */
 u64 boot_number(const char *key, u64 otherwise);
 
