@@ -41,7 +41,7 @@ extern const u64 trap_stubs[256];
 extern u8 boot_stack[PCPU_STACK_SIZE]; /* boot/stacks.asm */
 u64 gdt_page[PT_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static struct gate idt[256] __attribute__((aligned(PAGE_SIZE)));
-static u8 ist_stack[IST_STACKS][IST_STACK_SIZE] __attribute__((aligned(16)));
+static u8 ist_stack[IST_STACKS - 1][IST_STACK_SIZE] __attribute__((aligned(16)));
 
 static unsigned ist_of(unsigned vector)
 {
@@ -108,7 +108,7 @@ void descriptors_init(void)
 
     cpu->tss.iomap_base = sizeof(struct tss);
     for (unsigned i = 1; i < IST_STACKS; i++)
-        cpu->tss.ist[i - 1] = (u64)(uintptr_t)ist_stack[i] + IST_STACK_SIZE;
+        cpu->tss.ist[i - 1] = (u64)(uintptr_t)ist_stack[i - 1] + IST_STACK_SIZE;
     gdt_init(cpu);
     idt_init();
 }

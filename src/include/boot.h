@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 64, BOOT_CMDLINE = 512, MODULE_CMDLINE = 384 };
+enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 32, BOOT_CMDLINE = 512, MODULE_CMDLINE = 384 };
 
 struct memory_range {
     u64 start, end; /* machine addresses, end exclusive */
