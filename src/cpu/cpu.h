@@ -50,6 +50,10 @@ void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value);
 /* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
 void cpu_emulate(struct vcpu *v, const struct exit *e);
 
+/* table_store.c: the same for a store to the page table entry at gpa, if it is one of the usual
+ * instructions; false: nothing has been done. */
+bool cpu_store_to_table(struct vcpu *v, const struct exit *e, u64 gpa);
+
 /* guest_access_full.c: the physical address of a linear one, for reports; false if there is none.
  */
 bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa);

@@ -48,6 +48,8 @@ static void on_memory(struct vcpu *v, struct exit *e)
         virt_inject_page_fault(v, f.cr2, f.error);
         break;
     case PAGING_EMULATE:
+        if (f.table_write && likely(cpu_store_to_table(v, e, f.gpa)))
+            break;
         e->gpa = f.gpa;
         cpu_emulate(v, e);
         break;

@@ -76,6 +76,13 @@ enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct pag
     return PAGING_EMULATE;
 }
 
+const u8 *paging_code(struct vcpu *v, u64 gva)
+{
+    (void)v;
+    (void)gva;
+    return NULL;
+}
+
 void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
 {
     physmap_allow_write(d, gpa_to_gfn(gpa_of(gpa)));

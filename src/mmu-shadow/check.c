@@ -124,6 +124,8 @@ static void check_shadow(struct recount *r, struct shadow *s)
         if (f->type_count)
             violation(r, "gfn", s->gfn, "is shadowed and mapped writable");
         guest = mfn_to_va(frame_mfn(f));
+        if (s->guest != guest)
+            violation(r, "the shadow of gfn", s->gfn, "has its guest's table elsewhere");
     }
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
         if (!(s->present[i / 64] >> i % 64 & 1) != !s->table[i])

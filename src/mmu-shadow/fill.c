@@ -3,14 +3,13 @@
  * too strict in the shadow.
  *
  * Invariants
- *  - An entry is filled only after a walk of the guest's tables that permitted the access and set
- *    the accessed and dirty flags.
+ *  - An entry is filled only after the guest's tables were found to permit the access, and their
+ *    accessed and dirty flags have been set.
  *  - While shadows are made, those on the way to the faulting address are in pool->path, so that
  *    eviction does not take them.
  */
 #include "domain.h"
 #include "errno.h"
-#include "fill.h"
 #include "paging.h"
 #include "rights.h"
 #include "shadow.h"
@@ -64,7 +63,7 @@ static enum walk_cmpxchg cmpxchg_entry(void *ctx, u64 gpa, unsigned size, u64 ol
     return done ? WALK_EXCHANGED : WALK_CHANGED;
 }
 
-const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
+static const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
 
 static inline struct shadow_link link_below(const struct shadow *s, unsigned index,
                                             const struct walk_result *r)
@@ -115,48 +114,10 @@ reach(struct domain *d, struct shadow *root, u64 gva, const struct walk_result *
     return s;
 }
 
-/* The same if all is there and the guest's page is not a large one, whose rights are to be looked
- * at again. */
-static inline struct shadow *reach_quickly(struct shadow_pool *pool, struct shadow *s, u64 gva,
-                                           const struct walk_result *r)
-{
-    if (unlikely(r->level != 1))
-        return NULL;
-#pragma GCC unroll 3
-    for (unsigned level = WALK_MAX_LEVEL; level > 1; level--) {
-        u64 entry = s->table[pt_index(gva, level)];
-        if (unlikely(!entry))
-            return NULL;
-        s = &pool->shadow[shadow_child(entry)];
-    }
-    return s;
-}
-
 static enum paging_result no_memory(struct paging_fault *out)
 {
     out->why = "there is no memory left for its shadow page tables";
     return PAGING_KILL;
-}
-
-enum paging_result shadow_fill(struct vcpu *v, u64 gva, unsigned access,
-                               const struct walk_result *r, struct frame *f,
-                               struct paging_fault *out)
-{
-    struct domain *d = v->domain;
-    struct shadow_pool *pool = &d->physmap->pool;
-    struct shadow *root = &pool->shadow[v->paging->root];
-    struct shadow *s = reach_quickly(pool, root, gva, r);
-
-    if (unlikely(!s) && !(s = reach(d, root, gva, r)))
-        return no_memory(out);
-    u64 entry = s->role & ROLE_DIRECT ? DIRECT_ENTRY : r->entry[1].value;
-    bool kernel_write = (access & (WALK_WRITE | WALK_USER)) == WALK_WRITE;
-    s->used = true;
-    s->writes = 0;
-    shadow_set_leaf(d, s, pt_index(gva, 1),
-                    leaf_value(d->physmap, s->role, entry, f, kernel_write));
-    ledger_count(&d->ledger, LC_SHADOW_FILL);
-    return PAGING_FIXED;
 }
 
 /* The frame for guest-physical gpa, or what to do instead. */
@@ -178,65 +139,145 @@ populate(struct domain *d, u64 gpa, struct frame **f, struct paging_fault *out)
     return PAGING_FIXED;
 }
 
-static enum paging_result __attribute__((noinline))
-refused(struct vcpu *v, const struct exit *e, enum walk_status status, const struct walk_result *r,
-        struct paging_fault *out)
+/* Whether the walk to gva passes through the table in f. */
+static bool on_the_way(struct vcpu *v, u64 gva, const struct frame *f)
 {
-    if (status == WALK_RETRY)
-        return PAGING_FIXED;
-    out->cr2 = e->gva;
-    out->error = r->error;
-    /* A table where there is no memory reads as all ones: a reserved bit is set. */
-    if (status == WALK_NO_TABLE)
-        out->error = walk_error(&v->paging->mode, e->error, PF_P | PF_RSVD);
-    ledger_count(&v->domain->ledger, LC_SHADOW_REFLECT);
-    return PAGING_INJECT;
+    const struct walk_mode *m = &v->paging->mode;
+    struct walk_result r;
+    bool found = false;
+
+    walk(m, gva, WALK_READ | WALK_PEEK, &shadow_walk_memory, v->domain, &r);
+    for (unsigned level = m->levels; level && level >= r.level; level--)
+        found |= r.entry[level].gpa >> PAGE_SHIFT == f->gfn;
+    return found;
 }
 
 /*
  * A write to a guest's page table: to be emulated. The delivery of an event cannot be: there the
  * frame has to stop being a table, which it can if the access itself does not go through it.
  */
-static enum paging_result __attribute__((noinline))
-table_write(struct vcpu *v, const struct exit *e, const struct walk_result *r, struct frame *f,
-            struct paging_fault *out)
+static enum paging_result table_write(struct vcpu *v, const struct exit *e, u64 gpa,
+                                      struct frame *f, struct paging_fault *out)
 {
-    if (e->event_being_delivered) {
-        bool on_way = !shadow_drop_frame(v->domain, f);
-        for (unsigned level = r->level; level && level <= v->paging->mode.levels; level++)
-            on_way |= r->entry[level].gpa >> PAGE_SHIFT == f->gfn;
-        if (!on_way)
+    if (unlikely(e->event_being_delivered)) {
+        if (!on_the_way(v, e->gva, f) && shadow_drop_frame(v->domain, f))
             return PAGING_FIXED;
         out->why = "it has its stack in a page table that it runs on";
         return PAGING_KILL;
     }
     ledger_count(&v->domain->ledger, LC_SHADOW_WRITE);
-    out->gpa = r->gpa;
+    out->gpa = gpa;
     out->table_write = true;
     return PAGING_EMULATE;
 }
 
-enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out)
+/* The guest permits the access, and s is the level 1 shadow for it; entry: the guest's, or
+ * DIRECT_ENTRY. */
+static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e, struct shadow *s,
+                                           u64 entry, u64 gpa, struct paging_fault *out)
 {
     struct domain *d = v->domain;
-    unsigned access = e->error & (PF_W | PF_U | PF_I);
-    struct walk_result r;
-    enum walk_status status =
-        walk_inline(&v->paging->mode, e->gva, access, &shadow_walk_memory, d, &r);
+    struct physmap *p = d->physmap;
+    struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
+    bool kernel_write = (e->error & (PF_W | PF_U)) == PF_W;
 
-    if (unlikely(status != WALK_OK))
-        return refused(v, e, status, &r, out);
-    struct frame *f = &frame_table[physmap_mfn(d->physmap, r.gpa >> PAGE_SHIFT)];
     if (unlikely(f == frame_table)) {
-        enum paging_result result = populate(d, r.gpa, &f, out);
+        enum paging_result result = populate(d, gpa, &f, out);
         if (result != PAGING_FIXED)
             return result;
     }
-    if (access & WALK_WRITE) {
+    if (e->error & PF_W) {
         if (unlikely(f->flags & FRAME_SHADOWED))
-            return table_write(v, e, &r, f, out);
-        if (unlikely(d->physmap->dirty_log))
+            return table_write(v, e, gpa, f, out);
+        if (unlikely(p->dirty_log))
             f->flags |= FRAME_DIRTY;
     }
-    return shadow_fill(v, e->gva, access, &r, f, out);
+    s->used = true;
+    s->writes = 0;
+    shadow_set_leaf(d, s, pt_index(e->gva, 1), leaf_value(p, s->role, entry, f, kernel_write));
+    ledger_count(&d->ledger, LC_SHADOW_FILL);
+    return PAGING_FIXED;
+}
+
+static enum paging_result reflect(struct vcpu *v, const struct exit *e, u32 why,
+                                  struct paging_fault *out)
+{
+    out->cr2 = e->gva;
+    out->error = walk_error(&v->paging->mode, e->error, why);
+    ledger_count(&v->domain->ledger, LC_SHADOW_REFLECT);
+    return PAGING_INJECT;
+}
+
+/* By a walk of the guest's tables. */
+static enum paging_result __attribute__((noinline))
+walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
+{
+    struct domain *d = v->domain;
+    struct walk_result r;
+
+    switch (walk_inline(&v->paging->mode, e->gva, e->error & (PF_W | PF_U | PF_I),
+                        &shadow_walk_memory, d, &r)) {
+    case WALK_OK:
+        break;
+    case WALK_FAULT:
+        return reflect(v, e, r.error & (PF_P | PF_RSVD), out);
+    case WALK_NO_TABLE: /* reads as all ones: a reserved bit is set */
+        return reflect(v, e, PF_P | PF_RSVD, out);
+    default:
+        return PAGING_FIXED;
+    }
+    struct shadow *s = reach(d, &d->physmap->pool.shadow[v->paging->root], e->gva, &r);
+    if (!s)
+        return no_memory(out);
+    return fill_leaf(v, e, s, s->role & ROLE_DIRECT ? DIRECT_ENTRY : r.entry[1].value, r.gpa, out);
+}
+
+/* Sets the flags of a level 1 entry. False: it has changed meanwhile. */
+static inline bool set_flags(struct domain *d, struct shadow *s, unsigned index, u64 old, u64 want)
+{
+    if (unlikely(d->physmap->dirty_log))
+        frame_table[va_to_mfn(s->guest).v].flags |= FRAME_DIRTY;
+    return __atomic_compare_exchange_n(&s->guest[index], &old, want, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+/*
+ * The quick way, in 4-level paging with WP = 1: as far as the shadow leads, the guest's tables lead
+ * too (shadow.h), so that only the guest's level 1 entry has to be read.
+ */
+enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out)
+{
+    const struct walk_mode *m = &v->paging->mode;
+    const struct shadow_pool *pool = &v->domain->physmap->pool;
+    struct shadow *s = &pool->shadow[v->paging->root];
+    unsigned index = pt_index(e->gva, 1);
+    u64 all = PTE_W | PTE_U | PTE_NX, entry = DIRECT_ENTRY, gfn;
+
+    if (unlikely((s->role & ~ROLE_NXE) != WALK_MAX_LEVEL))
+        return walk_and_fill(v, e, out);
+#pragma GCC unroll 3
+    for (unsigned level = WALK_MAX_LEVEL; level > 1; level--) {
+        u64 link = s->table[pt_index(e->gva, level)];
+        if (unlikely(!link))
+            return walk_and_fill(v, e, out);
+        all &= link ^ PTE_NX;
+        s = &pool->shadow[shadow_child(link)];
+    }
+    gfn = s->gfn + index;
+    if (likely(s->guest)) {
+        entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
+        if (unlikely(!(entry & PTE_P)))
+            return reflect(v, e, 0, out);
+        if (unlikely(entry & m->rsvd_page[1]))
+            return reflect(v, e, PF_P | PF_RSVD, out);
+        all &= entry ^ PTE_NX;
+        gfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
+    }
+    if (unlikely(!walk_permits(m, e->error, all & PTE_U, all & PTE_W, !(all & PTE_NX))))
+        /* Without W, a large page may only want its D set. */
+        return s->guest ? reflect(v, e, PF_P, out) : walk_and_fill(v, e, out);
+    u64 want = entry | PTE_A | (e->error & PF_W ? PTE_D : 0);
+    if (entry != want && !set_flags(v->domain, s, index, entry, want))
+        return PAGING_FIXED;
+    return fill_leaf(v, e, s, want, gfn << PAGE_SHIFT | (e->gva & PAGE_OFFSET_MASK), out);
 }

@@ -10,7 +10,6 @@
 #include "../cpu/cpuid_policy.h"
 #include "domain.h"
 #include "errno.h"
-#include "fill.h"
 #include "shadow.h"
 #include "tlb.h"
 
@@ -143,6 +142,25 @@ void paging_invalidate(struct vcpu *v, u64 gva)
 
     if (likely(canonical(gva)))
         tlb_flush_page(shadow_mfn(root), gva);
+}
+
+/* A leaf that the processor has used for a fetch is as good as a walk. */
+const u8 *paging_code(struct vcpu *v, u64 gva)
+{
+    const struct shadow_pool *pool = &v->domain->physmap->pool;
+    const struct shadow *s = &pool->shadow[v->paging->root];
+    u64 entry;
+
+    for (unsigned level = shadow_level(s); level > 1; level--) {
+        entry = s->table[pt_index(gva, level)];
+        if (unlikely(!entry))
+            return NULL;
+        s = &pool->shadow[shadow_child(entry)];
+    }
+    entry = s->table[pt_index(gva, 1)];
+    if (unlikely(!entry))
+        return NULL;
+    return (const u8 *)mpa_to_va(mpa_of(entry & PTE_ADDR)) + (gva & PAGE_OFFSET_MASK);
 }
 
 /* Comes with each change of CR0, CR4 or EFER that paging knows of; paging_load_root follows. */

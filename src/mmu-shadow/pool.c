@@ -271,6 +271,7 @@ static bool make_page(struct shadow_pool *pool)
 /* The guest's frame becomes a table: from now on its writes are seen. */
 static void join_frame(struct domain *d, struct shadow *s, struct frame *f)
 {
+    s->guest = mfn_to_va(frame_mfn(f));
     s->frame_next = (u16)f->extra;
     f->extra = shadow_slot(&d->physmap->pool, s);
     if (f->flags & FRAME_SHADOWED)
@@ -310,6 +311,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     s->role = role;
     s->used = true;
     s->writes = 0;
+    s->guest = NULL;
     s->hash_next = *bucket;
     *bucket = shadow_slot(pool, s);
     idle_add(pool, s);

@@ -11,6 +11,9 @@
  *    pool. So the processor, running on a shadow, reaches nothing else.
  *  - A guest frame with a shadow is FRAME_SHADOWED and no shadow's leaf maps it writable: each
  *    write to it comes by paging_guest_written, which brings its shadows up to date.
+ *  - An entry above level 1 is present only if the guest's is, has no reserved bit set and its
+ *    accessed flag is set. So while the shadow leads to a table of level 1, the guest's tables lead
+ *    to the guest's, with the rights that the shadow's entries have (those of mode WP0 excepted).
  *  - present[] has a bit for each entry that is not 0. A table on the free list is all 0.
  *  - refs is the number of entries that point to a shadow, plus the vcpus that run on it.
  *    With refs 0 it is on the pool's list of idle shadows, the least recently used first.
@@ -55,6 +58,7 @@ typedef u32 shadow_place;
 
 struct shadow {
     u64 *table;     /* the page that the processor walks; stays with the slot */
+    u64 *guest;     /* the guest's table; NULL: direct */
     u64 present[8]; /* bit per entry that is not 0 */
     u64 gfn;        /* the guest table's frame, or the first frame that a direct one maps */
     u16 role;       /* enum shadow_role; 0: free */
@@ -66,7 +70,7 @@ struct shadow {
     u32 refs;                 /* see above */
     shadow_place parent[2];   /* entries that point here: some, perhaps not all */
 };
-_Static_assert(sizeof(struct shadow) == 112, "hundreds of them");
+_Static_assert(sizeof(struct shadow) == 120, "hundreds of them");
 
 struct shadow_pool {
     struct shadow *shadow;         /* [1 .. slots - 1] */

@@ -11,7 +11,7 @@
 #include "shadow.h"
 #include "tlb.h"
 
-enum { WRITES_TO_GIVE_UP = 4 };
+enum { WRITES_TO_GIVE_UP = 8 };
 
 /* Some vcpu's root leads to s, or it cannot be told quickly. */
 static bool in_use(const struct domain *d, const struct shadow *s)
@@ -19,8 +19,8 @@ static bool in_use(const struct domain *d, const struct shadow *s)
     const struct shadow_pool *pool = &d->physmap->pool;
     u32 known = !!s->parent[0] + !!s->parent[1];
 
-    if (shadow_runs(d, s) || s->refs > known)
-        return true;
+    if (s->refs > known)
+        return true; /* a vcpu runs on it, or its parents are many */
     for (unsigned i = 0; i < ARRAY_SIZE(s->parent); i++)
         if (s->parent[i] && in_use(d, &pool->shadow[s->parent[i] >> SHADOW_INDEX_BITS]))
             return true;
@@ -77,11 +77,10 @@ static bool sync_table_entry(struct domain *d, struct shadow *s, unsigned index,
     return true;
 }
 
-static void sync_shadow(struct domain *d, struct shadow *s, const u64 *guest, unsigned first,
-                        unsigned last)
+static void sync_shadow(struct domain *d, struct shadow *s, unsigned first, unsigned last)
 {
     for (unsigned index = first; index <= last; index++) {
-        u64 entry = __atomic_load_n(&guest[index], __ATOMIC_RELAXED);
+        u64 entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
         bool changed = likely(shadow_level(s) == 1) ? sync_leaf(d, s, index, entry)
                                                     : sync_table_entry(d, s, index, entry);
         if (changed)
@@ -113,7 +112,7 @@ static void written(struct domain *d, u64 gpa, unsigned len)
     for (u16 slot = (u16)f->extra; slot; slot = next) {
         struct shadow *s = &p->pool.shadow[slot];
         next = s->frame_next;
-        sync_shadow(d, s, mfn_to_va(frame_mfn(f)), first, last);
+        sync_shadow(d, s, first, last);
         if (unlikely(given_up(d, s))) {
             shadow_drop(d, s);
             ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
