@@ -32,8 +32,7 @@ enum debug_bits {
 #define DR6_FIXED_1 0xffff0ff0ULL
 enum { REGISTER_RSP = 4 };
 
-/* Offsets of the general registers in struct regs, by their number in an encoding. */
-static const u8 gpr_offset[16] = {
+const u8 cpu_gpr_offset[16] = {
     offsetof(struct regs, rax), offsetof(struct regs, rcx), offsetof(struct regs, rdx),
     offsetof(struct regs, rbx), offsetof(struct regs, rsp), offsetof(struct regs, rbp),
     offsetof(struct regs, rsi), offsetof(struct regs, rdi), offsetof(struct regs, r8),
@@ -46,7 +45,7 @@ u64 cpu_gpr(struct vcpu *v, unsigned number)
 {
     if (number == REGISTER_RSP)
         return virt_get(v, VREG_RSP);
-    return *(u64 *)((char *)&v->regs + gpr_offset[number]);
+    return *(u64 *)((char *)&v->regs + cpu_gpr_offset[number]);
 }
 
 void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value)
@@ -54,7 +53,7 @@ void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value)
     if (number == REGISTER_RSP)
         virt_set(v, VREG_RSP, value);
     else
-        *(u64 *)((char *)&v->regs + gpr_offset[number]) = value;
+        *(u64 *)((char *)&v->regs + cpu_gpr_offset[number]) = value;
 }
 
 static bool code_is_64bit(struct vcpu *v)

@@ -43,6 +43,8 @@ void cpu_exit_cr(struct vcpu *v, struct exit *e);
 void cpu_exit_dr(struct vcpu *v, struct exit *e);
 void cpu_exit_xsetbv(struct vcpu *v, struct exit *e);
 
+/* Offsets of the general registers in struct regs, by their number in an encoding. */
+extern const u8 cpu_gpr_offset[16];
 /* A general register by its number in an instruction's encoding; RSP is the VREG. */
 u64 cpu_gpr(struct vcpu *v, unsigned number);
 void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value);
@@ -50,9 +52,9 @@ void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value);
 /* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
 void cpu_emulate(struct vcpu *v, const struct exit *e);
 
-/* table_store.c: the same for a store to the page table entry at gpa, if it is one of the usual
+/* table_store.c: the same for a store to the page table entry at `entry`, if it is one of the usual
  * instructions; false: nothing has been done. */
-bool cpu_store_to_table(struct vcpu *v, const struct exit *e, u64 gpa);
+bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry);
 
 /* guest_access_full.c: the physical address of a linear one, for reports; false if there is none.
  */

@@ -48,7 +48,8 @@ static void on_memory(struct vcpu *v, struct exit *e)
         virt_inject_page_fault(v, f.cr2, f.error);
         break;
     case PAGING_EMULATE:
-        if (f.table_write && likely(cpu_store_to_table(v, e, f.gpa)))
+        if (f.table_write && (likely(cpu_store_to_table(v, e, f.bytes)) ||
+                              paging_table_given_up(v->domain, f.bytes)))
             break;
         e->gpa = f.gpa;
         cpu_emulate(v, e);

@@ -11,7 +11,6 @@
 #include "emulate/alu.h"
 #include "ledger.h"
 #include "paging.h"
-#include "physmap.h"
 
 enum {
     LOCK = 0xf0,
@@ -39,13 +38,22 @@ enum opcode {
 };
 enum group_operation { GROUP1_OR = 1, GROUP1_AND = 4, GROUP8_BTS = 5, GROUP8_BTR = 6 };
 
-/* What an instruction does to the 8 bytes. */
+/* An instruction, but for what it does. */
 struct store {
-    enum operation op; /* OP_MOV, OP_XCHG, OP_CMPXCHG, OP_AND, OP_OR, OP_BTS, OP_BTR */
-    u64 source;        /* operand: a value, or a bit number */
-    u8 reg;            /* register of the source */
-    u8 length;         /* of the instruction */
+    unsigned opcode; /* enum opcode, perhaps */
+    unsigned reg;    /* ModRM.reg with REX.R */
+    const u8 *rest;  /* what follows the memory operand */
+    u64 *entry;      /* what it writes to */
+    u64 rflags;      /* flags before, and after */
+    bool flags;      /* it changes them */
 };
+
+static inline u64 gpr(struct vcpu *v, unsigned number)
+{
+    if (unlikely(number == RM_SIB)) /* RSP's number too */
+        return virt_get(v, VREG_RSP);
+    return *(u64 *)((char *)&v->regs + cpu_gpr_offset[number]);
+}
 
 static inline s32 read_s32(const u8 *p)
 {
@@ -65,14 +73,14 @@ static inline const u8 *memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 
     if (base == RM_SIB) {
         unsigned index = (*p >> 3 & 7) | (rex & REX_X ? 8 : 0);
         if (index != RM_SIB)
-            address = cpu_gpr(v, index) << (*p >> 6);
+            address = gpr(v, index) << (*p >> 6);
         base = *p++ & 7;
     }
     if (mod == 0 && base == RM_NO_BASE) {
         *ea = address + (u64)(s64)read_s32(p);
         return p + sizeof(s32);
     }
-    *ea = address + cpu_gpr(v, base | (rex & REX_B ? 8 : 0));
+    *ea = address + gpr(v, base | (rex & REX_B ? 8 : 0));
     if (mod == 1) {
         *ea += (u64)(s64)(s8)*p;
         return p + 1;
@@ -84,119 +92,130 @@ static inline const u8 *memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 
     return p;
 }
 
-/* The operation, and the source if it is an immediate at p; false: not one of ours. */
-static inline bool operation_of(unsigned opcode, unsigned reg, const u8 *p, struct store *out)
+/* A read-modify-write with a result of alu.h's, as one atomic access. */
+static void __attribute__((noinline)) modify(struct store *s, enum operation op, u64 source)
 {
-    out->op = OP_MOV;
-    switch (opcode) {
-    case MOV_REG:
-        return true;
-    case MOV_IMM32:
-        out->source = (u64)(s64)read_s32(p);
-        out->length += sizeof(s32);
-        return reg == 0;
-    case XCHG:
-        out->op = OP_XCHG;
-        return true;
+    u64 old = __atomic_load_n(s->entry, __ATOMIC_RELAXED), rflags, value;
+
+    do {
+        rflags = s->rflags;
+        value = alu(op, old, source, sizeof(u64), &rflags);
+    } while (!cpu_exchange(s->entry, sizeof(u64), &old, value));
+    s->rflags = rflags;
+    s->flags = true;
+}
+
+static void __attribute__((noinline)) compare_exchange(struct vcpu *v, struct store *s)
+{
+    u64 old = v->regs.rax;
+
+    cpu_exchange(s->entry, sizeof(u64), &old, gpr(v, s->reg));
+    alu(OP_CMP, v->regs.rax, old, sizeof(u64), &s->rflags);
+    v->regs.rax = old;
+    s->flags = true;
+}
+
+/* The less usual ones. Returns the bytes of immediate, or -1: not one of ours. */
+static int __attribute__((noinline)) execute_more(struct vcpu *v, struct store *s)
+{
+    unsigned reg = s->reg & 7;
+
+    switch (s->opcode) {
     case CMPXCHG:
-        out->op = OP_CMPXCHG;
-        return true;
+        compare_exchange(v, s);
+        return 0;
     case AND_REG:
-        out->op = OP_AND;
-        return true;
     case OR_REG:
-        out->op = OP_OR;
-        return true;
+        modify(s, s->opcode == AND_REG ? OP_AND : OP_OR, gpr(v, s->reg));
+        return 0;
     case GROUP1_IMM8:
     case GROUP1_IMM32:
-        out->op = reg == GROUP1_AND ? OP_AND : OP_OR;
-        out->source = (u64)(s64)(opcode == GROUP1_IMM8 ? (s8)*p : read_s32(p));
-        out->length += opcode == GROUP1_IMM8 ? 1 : sizeof(s32);
-        return reg == GROUP1_AND || reg == GROUP1_OR;
+        if (reg != GROUP1_AND && reg != GROUP1_OR)
+            return -1;
+        modify(s, reg == GROUP1_AND ? OP_AND : OP_OR,
+               (u64)(s64)(s->opcode == GROUP1_IMM8 ? (s8)*s->rest : read_s32(s->rest)));
+        return s->opcode == GROUP1_IMM8 ? 1 : sizeof(s32);
     case GROUP8_IMM8:
-        out->op = reg == GROUP8_BTS ? OP_BTS : OP_BTR;
-        out->source = *p;
-        out->length++;
-        return reg == GROUP8_BTS || reg == GROUP8_BTR;
+        if (reg != GROUP8_BTS && reg != GROUP8_BTR)
+            return -1;
+        modify(s, reg == GROUP8_BTS ? OP_BTS : OP_BTR, *s->rest);
+        return 1;
     default:
-        return false;
+        return -1;
     }
 }
 
-/* The instruction at code, for which INSN_MAX bytes are there. False: left to the emulator. */
-static inline bool decode_store(struct vcpu *v, const u8 *code, u64 rip, u64 gva, struct store *out)
+/* Does it. Returns the bytes of immediate, or -1: nothing has been done. */
+static inline int execute(struct vcpu *v, struct store *s, bool lock)
 {
-    const u8 *p = code;
-    bool lock = *p == LOCK;
-    unsigned opcode, modrm;
-    u64 ea;
-    u8 rex;
+    u64 source;
 
-    p += lock;
-    rex = *p++;
+    if (likely(s->opcode == XCHG)) {
+        source = gpr(v, s->reg);
+        source = __atomic_exchange_n(s->entry, source, __ATOMIC_SEQ_CST);
+        if (unlikely(s->reg == RM_SIB))
+            virt_set(v, VREG_RSP, source);
+        else
+            *(u64 *)((char *)&v->regs + cpu_gpr_offset[s->reg]) = source;
+        return 0;
+    }
+    if (s->opcode == MOV_REG && !lock) {
+        __atomic_store_n(s->entry, gpr(v, s->reg), __ATOMIC_RELAXED);
+        return 0;
+    }
+    if (s->opcode == MOV_IMM32 && !lock && !(s->reg & 7)) {
+        __atomic_store_n(s->entry, (u64)(s64)read_s32(s->rest), __ATOMIC_RELAXED);
+        return sizeof(s32);
+    }
+    return execute_more(v, s);
+}
+
+/* Decodes up to the memory operand, which must be at gva (or, relative to RIP, is left to the
+ * emulator). */
+static inline bool decode_store(struct vcpu *v, const u8 *p, u64 gva, struct store *s)
+{
+    u8 rex = *p++;
+    unsigned modrm;
+    u64 address;
+
     if (unlikely((rex & REX_MASK) != REX_W))
         return false;
-    opcode = *p++;
-    if (opcode == TWO_BYTES)
-        opcode = 0x100 | *p++;
+    s->opcode = *p++;
+    if (s->opcode == TWO_BYTES)
+        s->opcode = 0x100 | *p++;
     modrm = *p;
-    if (unlikely(modrm >> 6 == 3))
+    if (unlikely(modrm >> 6 == 3 || (modrm & 0xc7) == RM_NO_BASE))
         return false;
-    p = memory_operand(v, p, rex, &ea);
-    out->reg = (u8)((modrm >> 3 & 7) | (rex & REX_R ? 8 : 0));
-    out->source = cpu_gpr(v, out->reg);
-    out->length = (u8)(p - code);
-    if (unlikely(!operation_of(opcode, modrm >> 3 & 7, p, out)) || (lock && out->op == OP_MOV))
-        return false;
-    if (unlikely((modrm & 0xc7) == RM_NO_BASE))
-        ea += rip + out->length;
-    return ea == gva;
+    s->reg = (modrm >> 3 & 7) | (rex & REX_R) << 1;
+    s->rest = memory_operand(v, p, rex, &address);
+    return address == gva;
 }
 
-/* Does it, as one atomic access. */
-static inline void execute(struct vcpu *v, u64 *at, const struct store *s)
+bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry)
 {
-    u64 old = __atomic_load_n(at, __ATOMIC_RELAXED), value, rflags;
-
-    switch (s->op) {
-    case OP_MOV:
-        __atomic_store_n(at, s->source, __ATOMIC_SEQ_CST);
-        return;
-    case OP_XCHG:
-        cpu_set_gpr(v, s->reg, __atomic_exchange_n(at, s->source, __ATOMIC_SEQ_CST));
-        return;
-    case OP_CMPXCHG:
-        rflags = virt_get(v, VREG_RFLAGS);
-        old = v->regs.rax;
-        cpu_exchange(at, sizeof(*at), &old, s->source);
-        alu(OP_CMP, v->regs.rax, old, sizeof(*at), &rflags);
-        v->regs.rax = old;
-        break;
-    default:
-        do {
-            rflags = virt_get(v, VREG_RFLAGS);
-            value = alu(s->op, old, s->source, sizeof(*at), &rflags);
-        } while (!cpu_exchange(at, sizeof(*at), &old, value));
-    }
-    virt_set(v, VREG_RFLAGS, rflags);
-}
-
-bool cpu_store_to_table(struct vcpu *v, const struct exit *e, u64 gpa)
-{
-    u64 rip = virt_get(v, VREG_RIP);
+    struct virt_vcpu *x = v->virt;
+    u64 rip = x->reg[VREG_RIP];
     const u8 *code = paging_code(v, rip);
-    struct segment cs;
     struct store s;
+    bool lock;
+    int immediate;
 
-    if (unlikely(!code || (rip & PAGE_OFFSET_MASK) > PAGE_SIZE - INSN_MAX || gpa % sizeof(u64)))
+    if (unlikely(!code || (rip & PAGE_OFFSET_MASK) > PAGE_SIZE - INSN_MAX || e->gva % sizeof(u64)))
         return false;
-    virt_get_segment(v, SEG_CS, &cs);
-    if (unlikely(!(cs.attr & SEG_ATTR_L) || !decode_store(v, code, rip, e->gva, &s)))
+    lock = *code == LOCK;
+    s.entry = entry;
+    s.flags = false;
+    s.rflags = virt_ops->plain_64bit(v);
+    if (unlikely(!s.rflags || !decode_store(v, code + lock, e->gva, &s)))
         return false;
-    char *page = physmap_map(v->domain, gpa_to_gfn(gpa_of(gpa)));
-    execute(v, (u64 *)(page + (gpa & PAGE_OFFSET_MASK)), &s);
-    paging_guest_written(v->domain, gpa, sizeof(u64));
+    immediate = execute(v, &s, lock);
+    if (unlikely(immediate < 0))
+        return false;
+    paging_table_stored(v->domain, entry);
     ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
-    virt_skip(v, s.length);
+    if (unlikely(s.flags || s.rflags & RFLAGS_RF))
+        virt_set(v, VREG_RFLAGS, s.rflags & ~RFLAGS_RF);
+    x->reg[VREG_RIP] = rip + (u64)(s.rest - code) + (u64)immediate;
+    x->dirty |= 1u << VREG_RIP;
     return true;
 }

@@ -176,13 +176,22 @@ void virt_inject_fault(struct vcpu *v, u8 vector, u32 error)
                    });
 }
 
+/* The usual case quick: nothing else is to be delivered. */
 void virt_inject_page_fault(struct vcpu *v, u64 gva, u32 error)
 {
-    virt_inject(v, &(struct virt_event){.type = VIRT_EXCEPTION,
-                                        .vector = VEC_PF,
-                                        .has_error = true,
-                                        .error = error,
-                                        .cr2 = gva});
+    const struct virt_event ev = {
+        .type = VIRT_EXCEPTION, .vector = VEC_PF, .has_error = true, .error = error, .cr2 = gva};
+
+    if (unlikely(v->virt->has_event)) {
+        virt_inject(v, &ev);
+        return;
+    }
+    v->virt->event = ev;
+    v->virt->has_event = true;
+    v->virt->reg[VREG_CR2] = gva;
+    v->virt->valid |= 1u << VREG_CR2;
+    v->virt->dirty |= 1u << VREG_CR2 | DIRTY_EVENT;
+    ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
 }
 
 bool virt_can_inject(struct vcpu *v, enum virt_event_type type)

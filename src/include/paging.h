@@ -20,6 +20,7 @@ struct paging_fault {
     u64 cr2;          /* PAGING_INJECT: address */
     u64 gpa;          /* PAGING_EMULATE: guest-physical address touched */
     bool table_write; /* PAGING_EMULATE: a write to a page table that is shadowed */
+    void *bytes;      /* with table_write: the hypervisor's pointer to gpa */
     const char *why;  /* PAGING_KILL */
 };
 
@@ -61,6 +62,11 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out);
 /* The hypervisor is about to write to guest memory at gfn on the guest's behalf (guest_access.h):
  * shadow brings the shadows of that frame up to date afterwards. Called after the write. */
 void paging_guest_written(struct domain *d, u64 gpa, unsigned len);
+/* The same for the 8 aligned bytes at paging_fault.bytes. */
+void paging_table_stored(struct domain *d, void *entry);
+/* A write to paging_fault.bytes is not one of the usual stores of an entry: perhaps the guest uses
+ * the frame for something else by now. True: it is no table any more, and may be written to. */
+bool paging_table_given_up(struct domain *d, void *entry);
 /* Debug: recount from scratch; violations found, each printed. */
 unsigned paging_check(struct domain *d);
 

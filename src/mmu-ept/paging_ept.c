@@ -89,3 +89,17 @@ void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
     if (len && (gpa ^ (gpa + len - 1)) >> PAGE_SHIFT)
         physmap_allow_write(d, gpa_to_gfn(gpa_of(gpa + len - 1)));
 }
+
+/* There are no shadowed tables. */
+void paging_table_stored(struct domain *d, void *entry)
+{
+    (void)d;
+    (void)entry;
+}
+
+bool paging_table_given_up(struct domain *d, void *entry)
+{
+    (void)d;
+    (void)entry;
+    return true;
+}

@@ -152,22 +152,27 @@ static bool on_the_way(struct vcpu *v, u64 gva, const struct frame *f)
     return found;
 }
 
-/*
- * A write to a guest's page table: to be emulated. The delivery of an event cannot be: there the
- * frame has to stop being a table, which it can if the access itself does not go through it.
- */
-static enum paging_result table_write(struct vcpu *v, const struct exit *e, u64 gpa,
-                                      struct frame *f, struct paging_fault *out)
+/* Such a write by the delivery of an event, which cannot be emulated: the frame has to stop being a
+ * table, which it can if the access itself does not go through it. */
+static enum paging_result __attribute__((noinline))
+table_pushed_on(struct vcpu *v, u64 gva, struct frame *f, struct paging_fault *out)
 {
-    if (unlikely(e->event_being_delivered)) {
-        if (!on_the_way(v, e->gva, f) && shadow_drop_frame(v->domain, f))
-            return PAGING_FIXED;
-        out->why = "it has its stack in a page table that it runs on";
-        return PAGING_KILL;
-    }
+    if (!on_the_way(v, gva, f) && shadow_drop_frame(v->domain, f))
+        return PAGING_FIXED;
+    out->why = "it has its stack in a page table that it runs on";
+    return PAGING_KILL;
+}
+
+/* A write to a guest's page table: to be emulated. */
+static inline enum paging_result table_write(struct vcpu *v, const struct exit *e, u64 gpa,
+                                             struct frame *f, struct paging_fault *out)
+{
+    if (unlikely(e->event_being_delivered))
+        return table_pushed_on(v, e->gva, f, out);
     ledger_count(&v->domain->ledger, LC_SHADOW_WRITE);
     out->gpa = gpa;
     out->table_write = true;
+    out->bytes = (char *)mfn_to_va(frame_mfn(f)) + (gpa & PAGE_OFFSET_MASK);
     return PAGING_EMULATE;
 }
 
@@ -208,6 +213,17 @@ static enum paging_result reflect(struct vcpu *v, const struct exit *e, u32 why,
     return PAGING_INJECT;
 }
 
+/* A fault found in a table of level 1, where the next one is likely: makes the shadows on the way,
+ * so that it is found without a walk. */
+static void prepare_reflecting(struct vcpu *v, u64 gva, const struct walk_result *r)
+{
+    struct domain *d = v->domain;
+    u64 accessed = r->entry[4].value & r->entry[3].value & r->entry[2].value & PTE_A;
+
+    if (v->paging->quick && r->level == 1 && accessed)
+        reach(d, &d->physmap->pool.shadow[v->paging->root], gva, r);
+}
+
 /* By a walk of the guest's tables. */
 static enum paging_result __attribute__((noinline))
 walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
@@ -220,6 +236,7 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
     case WALK_OK:
         break;
     case WALK_FAULT:
+        prepare_reflecting(v, e->gva, &r);
         return reflect(v, e, r.error & (PF_P | PF_RSVD), out);
     case WALK_NO_TABLE: /* reads as all ones: a reserved bit is set */
         return reflect(v, e, PF_P | PF_RSVD, out);
@@ -230,6 +247,37 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
     if (!s)
         return no_memory(out);
     return fill_leaf(v, e, s, s->role & ROLE_DIRECT ? DIRECT_ENTRY : r.entry[1].value, r.gpa, out);
+}
+
+/*
+ * The shadow has nothing at this place, in a table of this level; `all`: rights above it. Perhaps
+ * the guest has not either, or its own tables end farther down, or the page there is not for this
+ * access: looks only for that, and leaves all else to the walk.
+ */
+static enum paging_result __attribute__((noinline))
+missing(struct vcpu *v, const struct exit *e, const u64 *place, unsigned level, u64 all,
+        struct paging_fault *out)
+{
+    const struct physmap *p = v->domain->physmap;
+    const struct shadow *s = &p->pool.shadow[frame_table[va_to_mfn(place).v].extra];
+    const u64 *table = s->guest;
+
+    while (table) {
+        u64 entry = __atomic_load_n(&table[pt_index(e->gva, level)], __ATOMIC_RELAXED);
+        if (!(entry & PTE_P))
+            return reflect(v, e, 0, out);
+        all &= entry ^ PTE_NX;
+        if (entry & s->rsvd)
+            break;
+        if (level-- == 1) {
+            if (walk_permits(&v->paging->mode, e->error, all & PTE_U, all & PTE_W, !(all & PTE_NX)))
+                break;
+            return reflect(v, e, PF_P, out);
+        }
+        u32 mfn = physmap_mfn(p, (entry & PTE_ADDR) >> PAGE_SHIFT);
+        table = mfn && !(entry & PTE_PS) ? mfn_to_va(mfn_of(mfn)) : NULL;
+    }
+    return walk_and_fill(v, e, out);
 }
 
 /* Sets the flags of a level 1 entry. False: it has changed meanwhile. */
@@ -248,28 +296,26 @@ static inline bool set_flags(struct domain *d, struct shadow *s, unsigned index,
 enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out)
 {
     const struct walk_mode *m = &v->paging->mode;
-    const struct shadow_pool *pool = &v->domain->physmap->pool;
-    struct shadow *s = &pool->shadow[v->paging->root];
     unsigned index = pt_index(e->gva, 1);
-    u64 all = PTE_W | PTE_U | PTE_NX, entry = DIRECT_ENTRY, gfn;
+    u64 all = PTE_W | PTE_U | PTE_NX, entry = DIRECT_ENTRY, *table = v->paging->quick, link, gfn;
 
-    if (unlikely((s->role & ~ROLE_NXE) != WALK_MAX_LEVEL))
+    if (unlikely(!table))
         return walk_and_fill(v, e, out);
 #pragma GCC unroll 3
     for (unsigned level = WALK_MAX_LEVEL; level > 1; level--) {
-        u64 link = s->table[pt_index(e->gva, level)];
+        table += pt_index(e->gva, level);
+        link = *table;
         if (unlikely(!link))
-            return walk_and_fill(v, e, out);
+            return missing(v, e, table, level, all, out);
         all &= link ^ PTE_NX;
-        s = &pool->shadow[shadow_child(link)];
+        table = shadow_table(link);
     }
+    struct shadow *s = &v->domain->physmap->pool.shadow[shadow_child(link)];
     gfn = s->gfn + index;
     if (likely(s->guest)) {
         entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
-        if (unlikely(!(entry & PTE_P)))
-            return reflect(v, e, 0, out);
-        if (unlikely(entry & m->rsvd_page[1]))
-            return reflect(v, e, PF_P | PF_RSVD, out);
+        if (unlikely((entry & (s->rsvd | PTE_P)) != PTE_P))
+            return reflect(v, e, entry & PTE_P ? PF_P | PF_RSVD : 0, out);
         all &= entry ^ PTE_NX;
         gfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
     }

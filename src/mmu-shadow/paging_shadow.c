@@ -44,6 +44,7 @@ static void run_on(struct vcpu *v, struct shadow *root)
     if (root)
         shadow_ref(pool, root);
     v->paging->root = root ? shadow_slot(pool, root) : 0;
+    v->paging->quick = root && (root->role & ~ROLE_NXE) == WALK_MAX_LEVEL ? root->table : NULL;
     if (old)
         shadow_unref(pool, &pool->shadow[old]);
 }
@@ -147,20 +148,19 @@ void paging_invalidate(struct vcpu *v, u64 gva)
 /* A leaf that the processor has used for a fetch is as good as a walk. */
 const u8 *paging_code(struct vcpu *v, u64 gva)
 {
-    const struct shadow_pool *pool = &v->domain->physmap->pool;
-    const struct shadow *s = &pool->shadow[v->paging->root];
-    u64 entry;
+    u64 *table = v->paging->quick, entry;
 
-    for (unsigned level = shadow_level(s); level > 1; level--) {
-        entry = s->table[pt_index(gva, level)];
+    if (unlikely(!table))
+        return NULL;
+#pragma GCC unroll 3
+    for (unsigned level = WALK_MAX_LEVEL; level > 1; level--) {
+        entry = table[pt_index(gva, level)];
         if (unlikely(!entry))
             return NULL;
-        s = &pool->shadow[shadow_child(entry)];
+        table = shadow_table(entry);
     }
-    entry = s->table[pt_index(gva, 1)];
-    if (unlikely(!entry))
-        return NULL;
-    return (const u8 *)mpa_to_va(mpa_of(entry & PTE_ADDR)) + (gva & PAGE_OFFSET_MASK);
+    entry = table[pt_index(gva, 1)];
+    return entry ? (const u8 *)shadow_table(entry) + (gva & PAGE_OFFSET_MASK) : NULL;
 }
 
 /* Comes with each change of CR0, CR4 or EFER that paging knows of; paging_load_root follows. */

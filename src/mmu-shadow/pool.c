@@ -312,6 +312,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     s->used = true;
     s->writes = 0;
     s->guest = NULL;
+    s->rsvd = d->physmap->rsvd | (role & ROLE_NXE ? 0 : PTE_NX);
     s->hash_next = *bucket;
     *bucket = shadow_slot(pool, s);
     idle_add(pool, s);

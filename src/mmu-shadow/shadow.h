@@ -59,6 +59,7 @@ typedef u32 shadow_place;
 struct shadow {
     u64 *table;     /* the page that the processor walks; stays with the slot */
     u64 *guest;     /* the guest's table; NULL: direct */
+    u64 rsvd;       /* reserved in every entry of the guest's */
     u64 present[8]; /* bit per entry that is not 0 */
     u64 gfn;        /* the guest table's frame, or the first frame that a direct one maps */
     u16 role;       /* enum shadow_role; 0: free */
@@ -70,7 +71,7 @@ struct shadow {
     u32 refs;                 /* see above */
     shadow_place parent[2];   /* entries that point here: some, perhaps not all */
 };
-_Static_assert(sizeof(struct shadow) == 120, "hundreds of them");
+_Static_assert(sizeof(struct shadow) == 128, "hundreds of them");
 
 struct shadow_pool {
     struct shadow *shadow;         /* [1 .. slots - 1] */
@@ -103,6 +104,7 @@ struct paging_vcpu {
     struct walk_mode mode; /* the guest's */
     u16 root;              /* shadow that the vcpu runs on, or 0 */
     u16 root_role;         /* the role of the root in this mode */
+    u64 *quick;            /* the root's table if it is of 4-level paging with WP = 1, or NULL */
     bool mode_stale;       /* CR0, CR4 or EFER may have changed since mode was computed */
 };
 
@@ -130,6 +132,12 @@ static inline mfn_t shadow_mfn(const struct shadow *s)
 static inline u16 shadow_child(u64 entry)
 {
     return (u16)frame_table[(entry & PTE_ADDR) >> PAGE_SHIFT].extra;
+}
+
+/* The table that it points to. */
+static inline u64 *shadow_table(u64 entry)
+{
+    return mpa_to_va(mpa_of(entry & PTE_ADDR));
 }
 
 /* pool.c */

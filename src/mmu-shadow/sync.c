@@ -2,8 +2,9 @@
  * A guest table has been written to: its shadows are brought up to date, the written entries and no
  * others.
  *
- * A table that the guest has given up is found out by its writes: a few in a row, to a shadow that
- * no running root leads to, drop it, and the rest of them no longer trap.
+ * A table that the guest has given up is found out by its writes: a few in a row, or one by an
+ * instruction that is not meant for a single entry, to a shadow that no running root leads to, drop
+ * it, and the rest of them no longer trap.
  */
 #include "domain.h"
 #include "paging.h"
@@ -11,7 +12,7 @@
 #include "shadow.h"
 #include "tlb.h"
 
-enum { WRITES_TO_GIVE_UP = 8 };
+enum { FIRST_DOUBT = 4, LATER_DOUBTS = 32 };
 
 /* Some vcpu's root leads to s, or it cannot be told quickly. */
 static bool in_use(const struct domain *d, const struct shadow *s)
@@ -28,40 +29,40 @@ static bool in_use(const struct domain *d, const struct shadow *s)
 }
 
 /* What the leaf becomes; 0 if the guest's entry maps nothing, or has to be walked first. */
-static u64 leaf_after(const struct physmap *p, u16 role, u64 entry)
+static inline u64 leaf_after(const struct physmap *p, const struct shadow *s, u64 entry)
 {
-    const u64 rsvd = p->rsvd | (role & ROLE_NXE ? 0 : PTE_NX);
     u32 mfn;
 
-    if ((entry & (PTE_P | PTE_A | rsvd)) != (PTE_P | PTE_A))
+    if ((entry & (PTE_P | PTE_A | s->rsvd)) != (PTE_P | PTE_A))
         return 0;
     mfn = physmap_mfn(p, (entry & PTE_ADDR) >> PAGE_SHIFT);
-    return mfn ? leaf_value(p, role, entry, &frame_table[mfn], false) : 0;
+    return mfn ? leaf_value(p, s->role, entry, &frame_table[mfn], false) : 0;
 }
 
 /* A written leaf is filled ahead of its first use: with A set, nobody sees the difference. */
-static bool sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry)
+static inline void sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry)
 {
     struct physmap *p = d->physmap;
-    u64 value = leaf_after(p, s->role, entry);
+    u64 value = leaf_after(p, s, entry);
 
     if (s->table[index] == value)
-        return false;
-    if (value & PTE_W && p->dirty_log)
+        return;
+    if (unlikely(p->dirty_log) && value & PTE_W)
         frame_table[(value & PTE_ADDR) >> PAGE_SHIFT].flags |= FRAME_DIRTY;
     shadow_set_leaf(d, s, index, value);
-    return true;
+    ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
 }
 
 /* An entry that names the same table as before keeps its child; any other is filled when used. */
-static bool sync_table_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
+static void __attribute__((noinline))
+sync_table_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
 {
     struct shadow_pool *pool = &d->physmap->pool;
-    const u64 rsvd = d->physmap->rsvd | PTE_PS | (s->role & ROLE_NXE ? 0 : PTE_NX);
+    const u64 rsvd = s->rsvd | PTE_PS;
     u64 old = s->table[index];
 
     if (!old)
-        return false;
+        return;
     struct shadow *child = &pool->shadow[shadow_child(old)];
     struct shadow_link l = link_table(s->role, entry);
     if ((entry & (PTE_P | PTE_A | rsvd)) != (PTE_P | PTE_A) || l.gfn != child->gfn ||
@@ -69,67 +70,97 @@ static bool sync_table_entry(struct domain *d, struct shadow *s, unsigned index,
         child = NULL;
         l.rights = 0;
     } else if (old == (va_to_mpa(child->table).v | PTE_P | l.rights)) {
-        return false;
+        return;
     }
     shadow_set_child(d, s, index, child, l.rights);
     /* An INVLPG that follows may name any address below, and reaches one page only. */
     tlb_flush_all();
-    return true;
+    ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
 }
 
-static void sync_shadow(struct domain *d, struct shadow *s, unsigned first, unsigned last)
+static inline void sync_entry(struct domain *d, struct shadow *s, unsigned index)
 {
-    for (unsigned index = first; index <= last; index++) {
-        u64 entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
-        bool changed = likely(shadow_level(s) == 1) ? sync_leaf(d, s, index, entry)
-                                                    : sync_table_entry(d, s, index, entry);
-        if (changed)
-            ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
-    }
+    u64 entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
+
+    if (likely(shadow_level(s) == 1))
+        sync_leaf(d, s, index, entry);
+    else
+        sync_table_entry(d, s, index, entry);
 }
 
-static bool given_up(const struct domain *d, struct shadow *s)
+/* To be asked after a write. */
+static inline bool given_up(const struct domain *d, struct shadow *s)
 {
-    return (++s->writes % WRITES_TO_GIVE_UP == 0 ||
-            (!s->refs && shadow_level(s) < WALK_MAX_LEVEL)) &&
-           !in_use(d, s);
+    bool ask = ++s->writes == FIRST_DOUBT || s->writes % LATER_DOUBTS == 0 ||
+               (!s->refs && shadow_level(s) < WALK_MAX_LEVEL);
+
+    return unlikely(ask) && !in_use(d, s);
 }
 
-/* Bytes of one frame. */
-static void written(struct domain *d, u64 gpa, unsigned len)
+static void __attribute__((noinline)) give_up(struct domain *d, struct shadow *s)
 {
-    struct physmap *p = d->physmap;
-    struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
-    unsigned first = (gpa & PAGE_OFFSET_MASK) / sizeof(u64);
-    unsigned last = ((gpa & PAGE_OFFSET_MASK) + len - 1) / sizeof(u64);
-    bool dropped = false;
+    shadow_drop(d, s);
+    ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
+    tlb_flush_all();
+}
+
+/* One entry of the table in f. */
+static inline void entry_written(struct domain *d, const struct frame *f, unsigned index)
+{
+    struct shadow *shadow = d->physmap->pool.shadow;
     u16 next;
 
-    if (unlikely(p->dirty_log))
-        f->flags |= FRAME_DIRTY;
-    if (likely(!(f->flags & FRAME_SHADOWED)))
-        return;
     for (u16 slot = (u16)f->extra; slot; slot = next) {
-        struct shadow *s = &p->pool.shadow[slot];
+        struct shadow *s = &shadow[slot];
         next = s->frame_next;
-        sync_shadow(d, s, first, last);
-        if (unlikely(given_up(d, s))) {
-            shadow_drop(d, s);
-            ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
-            dropped = true;
-        }
+        sync_entry(d, s, index);
+        if (given_up(d, s))
+            give_up(d, s);
     }
-    if (dropped)
-        tlb_flush_all();
+}
+
+static void __attribute__((noinline))
+entries_written(struct domain *d, const struct frame *f, u64 first, u64 last)
+{
+    for (u64 index = first; index <= last; index++)
+        entry_written(d, f, (unsigned)index);
 }
 
 void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
 {
-    unsigned part = (unsigned)MIN(len, PAGE_SIZE - (gpa & PAGE_OFFSET_MASK));
+    struct physmap *p = d->physmap;
+    struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
+    u64 offset = gpa & PAGE_OFFSET_MASK, part = MIN(len, PAGE_SIZE - offset);
 
-    if (!len)
+    if (unlikely(!len))
         return;
-    written(d, gpa, part);
+    if (unlikely(p->dirty_log))
+        f->flags |= FRAME_DIRTY;
+    if (unlikely(f->flags & FRAME_SHADOWED))
+        entries_written(d, f, offset / sizeof(u64), (offset + part - 1) / sizeof(u64));
     if (unlikely(part < len))
-        written(d, gpa + part, len - part);
+        paging_guest_written(d, gpa + part, (unsigned)(len - part));
+}
+
+void paging_table_stored(struct domain *d, void *entry)
+{
+    struct frame *f = &frame_table[va_to_mfn(entry).v];
+
+    if (unlikely(d->physmap->dirty_log))
+        f->flags |= FRAME_DIRTY;
+    entry_written(d, f, (u64)entry % PAGE_SIZE / sizeof(u64));
+}
+
+bool paging_table_given_up(struct domain *d, void *entry)
+{
+    struct frame *f = &frame_table[va_to_mfn(entry).v];
+    struct shadow *shadow = d->physmap->pool.shadow;
+    u16 next;
+
+    for (u16 slot = (u16)f->extra; slot; slot = next) {
+        next = shadow[slot].frame_next;
+        if (!in_use(d, &shadow[slot]))
+            give_up(d, &shadow[slot]);
+    }
+    return !(f->flags & FRAME_SHADOWED);
 }

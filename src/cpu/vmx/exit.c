@@ -30,29 +30,34 @@ static void take_back_event(struct vmx_vcpu *x, struct exit *e)
     x->common.dirty |= DIRTY_EVENT;
 }
 
-static void decode_exception(struct exit *e)
+/* An IRET that faulted has ended the blocking of NMIs; it will be executed again. */
+static void block_nmi_again(const struct exit *e)
 {
-    u32 word = (u32)vmread(VMCS_EXIT_EVENT);
+    if (e->vector != VEC_DF && !e->event_being_delivered)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
+}
 
-    e->vector = word & EVENT_VECTOR;
-    e->error = word & EVENT_HAS_ERROR ? (u32)vmread(VMCS_EXIT_EVENT_ERROR) : 0;
+static inline void decode_exception(struct exit *e)
+{
+    u32 word = (u32)vmread(VMCS_EXIT_EVENT), type = word >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK;
+
     e->gva = vmread(VMCS_EXIT_QUALIFICATION); /* #PF: address; #DB: new bits of DR6 */
-    if ((word >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) == VIRT_NMI) {
+    e->error = word & EVENT_HAS_ERROR ? (u32)vmread(VMCS_EXIT_EVENT_ERROR) : 0;
+    e->vector = word & EVENT_VECTOR;
+    if (unlikely(word & EVENT_NMI_UNBLOCKED))
+        block_nmi_again(e);
+    if (likely(e->vector == VEC_PF)) { /* what shadow paging costs */
+        e->reason = EXIT_PAGE_FAULT;
+        e->counter = LC_EXIT_PAGE_FAULT;
+        return;
+    }
+    if (type == VIRT_NMI) {
         vmx_unblock_nmi();
         vmx_slice_expired();
         e->reason = EXIT_PREEMPTION;
         e->counter = LC_EXIT_PREEMPTION;
-        return;
-    }
-    /* INT1 is a trap: its handler returns behind it. */
-    if ((word >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) == VIRT_PRIV_SOFT)
+    } else if (type == VIRT_PRIV_SOFT) { /* INT1 is a trap: its handler returns behind it */
         e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
-    /* An IRET that faulted has ended the blocking of NMIs; it will be executed again. */
-    if (word & EVENT_NMI_UNBLOCKED && e->vector != VEC_DF && !e->event_being_delivered)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
-    if (e->vector == VEC_PF) {
-        e->reason = EXIT_PAGE_FAULT;
-        e->counter = LC_EXIT_PAGE_FAULT;
     }
 }
 
@@ -133,9 +138,6 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
 {
     switch (e->raw) {
-    case VMX_EXCEPTION_NMI:
-        decode_exception(e);
-        break;
     case VMX_EXTERNAL_INTERRUPT:
         e->vector = vmread(VMCS_EXIT_EVENT) & EVENT_VECTOR;
         break;
@@ -188,6 +190,8 @@ void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e)
     take_back_event(x, e);
     if (likely(e->raw == VMX_EPT_VIOLATION)) /* what lazy memory costs */
         decode_violation(e);
+    else if (likely(e->raw == VMX_EXCEPTION_NMI))
+        decode_exception(e);
     else if (kind & KIND_MORE)
         vmx_decode_more(x, e);
 }

@@ -54,8 +54,6 @@ void vmx_write_dirty(struct vcpu *v, u32 dirty)
         vmwrite(VMCS_GUEST_FS_BASE, reg[VREG_FS_BASE]);
     if (dirty & 1u << VREG_GS_BASE)
         vmwrite(VMCS_GUEST_GS_BASE, reg[VREG_GS_BASE]);
-    if (dirty & 1u << VREG_CR2)
-        write_cr2(reg[VREG_CR2]);
     if (dirty & 1u << VREG_KERNEL_GS_BASE)
         wrmsr(MSR_KERNEL_GS_BASE, reg[VREG_KERNEL_GS_BASE]);
     if (dirty & (control | DIRTY_PAGING))
@@ -88,6 +86,19 @@ unsigned vmx_cpl(struct vcpu *v)
 {
     vmx_make_current(v);
     return (unsigned)(vmread(VMCS_GUEST_SS_RIGHTS) >> SEG_ATTR_DPL_SHIFT & 3);
+}
+
+u64 vmx_plain_64bit(struct vcpu *v)
+{
+    enum { RIGHTS_L = 1 << 13 }; /* "Guest Register State", access rights */
+
+    vmx_make_current(v);
+    u64 rflags = vmread(VMCS_GUEST_RFLAGS);
+    if (unlikely(!(vmread(VMCS_GUEST_ES_RIGHTS + SEG_CS * SEGMENT_STEP) & RIGHTS_L) ||
+                 rflags & RFLAGS_TF ||
+                 vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
+        return 0;
+    return rflags;
 }
 
 enum virt_blocking vmx_blocking(struct vcpu *v)

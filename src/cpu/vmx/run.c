@@ -16,13 +16,13 @@
 #include "vmx.h"
 #include "x86.h"
 
-static void write_event(struct vcpu *v, struct vmx_vcpu *x)
+static void write_event(struct vmx_vcpu *x)
 {
     const struct virt_event *ev = &x->common.event;
     u32 word = EVENT_VALID | ev->vector | (u32)ev->type << EVENT_TYPE_SHIFT;
 
-    /* Real mode pushes no error codes ("VM-Entry Control Fields"). */
-    if (ev->has_error && virt_get(v, VREG_CR0) & CR0_PE) {
+    /* Real mode pushes no error codes ("VM-Entry Control Fields"). The registers are written. */
+    if (ev->has_error && likely(vmread(VMCS_GUEST_CR0) & CR0_PE)) {
         word |= EVENT_HAS_ERROR;
         vmwrite(VMCS_ENTRY_EVENT_ERROR, ev->error);
     }
@@ -75,11 +75,14 @@ enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
 
     if (dirty & 1u << VREG_RIP)
         vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
-    vmx_write_dirty(v, dirty);
+    if (dirty & 1u << VREG_CR2)
+        write_cr2(x->common.reg[VREG_CR2]);
+    if (dirty & ~(1u << VREG_RIP | 1u << VREG_CR2 | DIRTY_EVENT))
+        vmx_write_dirty(v, dirty);
     if (dirty & DIRTY_DEBUG)
         load_debug_registers(v);
     if (x->common.has_event)
-        write_event(v, x);
+        write_event(x);
     if (dirty & DIRTY_WINDOW)
         write_window(x);
     arm_slice(until);
@@ -113,7 +116,20 @@ static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
         vmx_decode_more(x, e);
 }
 
-/* The usual entry is quick: only RIP may be new, and the time left fits the timer's 32 bits. */
+/* Nothing is due but an event and its CR2: writes them. */
+static inline bool write_fault(struct vmx_vcpu *x, u32 dirty)
+{
+    if (dirty & ~(1u << VREG_CR2 | DIRTY_EVENT))
+        return false;
+    if (dirty & 1u << VREG_CR2)
+        write_cr2(x->common.reg[VREG_CR2]);
+    if (dirty & DIRTY_EVENT)
+        write_event(x);
+    return true;
+}
+
+/* The usual entry is quick: only RIP may be new, and perhaps a page fault is to be delivered, and
+ * the time left fits the timer's 32 bits. */
 void vmx_run(struct vcpu *v, u64 until, struct exit *e)
 {
     struct vmx_vcpu *x = vmx_of(v);
@@ -121,7 +137,9 @@ void vmx_run(struct vcpu *v, u64 until, struct exit *e)
     struct vmx_entered after;
 
     ASSERT(this_pcpu()->vmcs_of == v);
-    if (likely(!(x->common.dirty & ~(1u << VREG_RIP)) && left - 1 < vmx_cap.timer_quick)) {
+    u32 dirty = x->common.dirty & ~(1u << VREG_RIP);
+
+    if (likely(left - 1 < vmx_cap.timer_quick && (!dirty || write_fault(x, dirty)))) {
         vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
         vmwrite(VMCS_PREEMPTION_TIMER, left >> vmx_cap.timer_shift);
         after = vmx_resume_guest(&v->regs);

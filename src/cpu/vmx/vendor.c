@@ -41,6 +41,7 @@ const struct virt_ops vmx_ops = {
     .get_segment = vmx_get_segment,
     .set_segment = vmx_set_segment,
     .cpl = vmx_cpl,
+    .plain_64bit = vmx_plain_64bit,
     .blocking = vmx_blocking,
     .completed = vmx_completed,
     .report = vmx_report,
