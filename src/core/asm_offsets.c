@@ -57,6 +57,8 @@ void asm_offsets(void)
     VALUE(HYPERCALLS, HYPERCALLS);
     VALUE(HYPERCALL_UNKNOWN, HYPERCALL_UNKNOWN);
     VALUE(VECTOR_SYSCALL, VECTOR_SYSCALL);
+    VALUE(SYSCALL_BYTES, SYSCALL_BYTES);
+    VALUE(VEC_UD, VEC_UD);
     OFFSET(INFO_mask, struct vcpu_info, evtchn_upcall_mask);
     OFFSET(GATE_address, struct pv_gate, address);
     OFFSET(GATE_cs, struct pv_gate, cs);
@@ -91,6 +93,7 @@ void asm_offsets(void)
     VALUE(SEL_CS64, SEL_CS64);
     VALUE(SEL_DS, SEL_DS);
     VALUE(GDT_LIMIT, GDT_LIMIT);
+    VALUE(SEL_GUEST_CS32, SEL_GUEST_CS32);
     VALUE(SEL_GUEST_CS64, SEL_GUEST_CS64);
     VALUE(SEL_GUEST_DS, SEL_GUEST_DS);
 }

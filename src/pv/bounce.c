@@ -46,6 +46,8 @@ void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
 
 void pv_deliver_events(struct vcpu *v)
 {
+    if (unlikely(!v->virt->event.address))
+        return;
     ledger_count(&v->domain->ledger, LC_DELIVERED_INTERRUPT);
     pv_bounce(v, &v->virt->event, 0);
 }
@@ -54,7 +56,6 @@ void virt_deliver_pending(struct vcpu *v)
 {
     const struct vcpu_info *info = v->virt->info;
 
-    if (unlikely(info->evtchn_upcall_pending && !info->evtchn_upcall_mask) &&
-        v->virt->event.address)
+    if (unlikely(info->evtchn_upcall_pending && !info->evtchn_upcall_mask))
         pv_deliver_events(v);
 }

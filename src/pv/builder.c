@@ -192,13 +192,15 @@ static int make_pv_domain(struct domain *d)
         return -ENOMEM;
     p->window_l3 = hv_alloc_pages(d, 0);
     p->window_l2 = hv_alloc_pages(d, 0);
-    p->window_l1 = hv_alloc_pages(d, 0);
+    p->window_order = d->config.vcpus * PV_WINDOW_FRAMES > PT_ENTRIES;
+    p->window_l1 = hv_alloc_pages(d, p->window_order);
     f = frame_alloc(d->id);
     if (!p->window_l3 || !p->window_l2 || !p->window_l1 || !f)
         return -ENOMEM;
     p->window_l4e = va_to_mpa(p->window_l3).v | PTE_P | PTE_W;
     p->window_l3[0] = va_to_mpa(p->window_l2).v | PTE_P | PTE_W;
-    p->window_l2[0] = va_to_mpa(p->window_l1).v | PTE_P | PTE_W;
+    for (unsigned i = 0; i < 1u << p->window_order; i++)
+        p->window_l2[i] = (va_to_mpa(p->window_l1).v + i * PAGE_SIZE) | PTE_P | PTE_W;
     d->frames_max++;
     page_adopt(d, f, ~0u);
     f->flags |= FRAME_XEN_HEAP;

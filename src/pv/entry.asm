@@ -128,6 +128,22 @@ pv_syscall_entry:
     mov eax, LC_EXIT_SYSCALL
     jmp charge
 
+; `syscall` in 32-bit code, on processors that have it (AMD's): as on those that have not, #UD.
+align 16
+global pv_syscall32_entry
+pv_syscall32_entry:
+    mov [THIS_CPU(guest_rsp)], rsp
+    mov rsp, [THIS_CPU(rsp0)]
+    push SEL_GUEST_DS
+    push qword [THIS_CPU(guest_rsp)]
+    push r11
+    push SEL_GUEST_CS32
+    sub ecx, SYSCALL_BYTES
+    push rcx
+    push 0
+    push VEC_UD
+    jmp trap_from_guest
+
 ; Exceptions and interrupts, from boot/traps.asm: vector and error code are pushed.
 align 16
 global trap_from_guest
@@ -178,7 +194,8 @@ go_on:                                         ; rbx = vcpu
 done.event:
     mov rdi, rbx
     call pv_deliver_events
-    jmp done.counted
+    cmp dword [rbx + VCPU_kicked], 0
+    je done.counted
 
 ; The run loop is wanted: pv_enter returns.
 leave_guest:

@@ -38,6 +38,30 @@ void hypercall_init(void)
     }
 }
 
+bool pv_time_is_up(u64 i)
+{
+    enum { BETWEEN_LOOKS = 16 };
+
+    return unlikely(i % BETWEEN_LOOKS == BETWEEN_LOOKS - 1) && sched_now() >= this_pcpu()->until;
+}
+
+s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
+{
+    struct virt_vcpu *x = v->virt;
+
+    if (x->in_multicall) {
+        x->again = true;
+        x->again_first = first;
+        x->again_second = second;
+        return 0;
+    }
+    v->regs.rip -= SYSCALL_BYTES;
+    v->regs.rdi = first;
+    v->regs.rsi = second;
+    v->kicked = 1;
+    return (s64)number;
+}
+
 /* 32 bytes a stub, as the ABI's hypercall page has them: what `syscall` destroys is kept on the
  * guest's stack. */
 enum stub { STUB_BYTES = 32, STUBS = PAGE_SIZE / STUB_BYTES };

@@ -9,10 +9,7 @@
 #include "table.h"
 #include "tlb.h"
 
-enum mmu_update_constants {
-    MMU_COMMAND = 3,           /* of ptr */
-    MMU_UPDATE_PREEMPTED = 31, /* bit of count: reserved by Xen for its own continuation */
-};
+enum { MMU_COMMAND = 3 }; /* of ptr */
 
 /* What is no table in use is memory like other memory. */
 static int write_plain(struct domain *d, struct frame *f, u64 *p, u64 value)
@@ -60,24 +57,29 @@ static int update(struct domain *d, const struct mmu_update *u)
 
 static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
 {
-    struct domain *d = pv_current()->domain;
+    struct vcpu *v = pv_current();
+    struct domain *d = v->domain;
     struct mmu_update u;
+    u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
-    u32 i;
 
-    count &= ~(1u << MMU_UPDATE_PREEMPTED);
     if (unlikely(foreign != DOMID_SELF && foreign != d->id))
         return -EPERM;
-    for (i = 0; i < count && !error; list += sizeof(u)) {
-        if (unlikely(!pv_copy_from(&u, list, sizeof(u))))
+    while (i < count) {
+        if (unlikely(!pv_copy_from(&u, list + i * sizeof(u), sizeof(u))))
             error = -EFAULT;
         else
             error = update(d, &u);
-        i += !error;
+        if (unlikely(error))
+            break;
+        if (unlikely(pv_time_is_up(i++) && i < count))
+            break;
     }
-    if (done && !pv_copy_to(done, &i, sizeof(i)))
+    if (done && !pv_put_done(done, before + i))
         return -EFAULT;
-    return error;
+    if (likely(error || i == count))
+        return error;
+    return pv_again(v, __HYPERVISOR_mmu_update, list + i * sizeof(u), pv_count_left(count - i));
 }
 HYPERCALL(__HYPERVISOR_mmu_update, do_mmu_update, LC_HC_MMU_UPDATE);
 

@@ -125,20 +125,26 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
 {
     struct vcpu *v = pv_current();
     struct mmuext_op op;
+    u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
-    u32 i;
 
     if (unlikely(foreign != DOMID_SELF && foreign != v->domain->id))
         return -EPERM;
-    for (i = 0; i < count && !error; list += sizeof(op)) {
-        if (unlikely(!pv_copy_from(&op, list, sizeof(op))))
+    while (i < count) {
+        if (unlikely(!pv_copy_from(&op, list + i * sizeof(op), sizeof(op))))
             error = -EFAULT;
         else
             error = operate(v, &op);
-        i += !error;
+        if (unlikely(error))
+            break;
+        i++;
+        if (i < count && sched_now() >= this_pcpu()->until)
+            break;
     }
-    if (done && !pv_copy_to(done, &i, sizeof(i)))
+    if (done && !pv_put_done(done, before + i))
         return -EFAULT;
-    return error;
+    if (likely(error || i == count))
+        return error;
+    return pv_again(v, __HYPERVISOR_mmuext_op, list + i * sizeof(op), pv_count_left(count - i));
 }
 HYPERCALL(__HYPERVISOR_mmuext_op, do_mmuext_op, LC_HC_MMUEXT_OP);

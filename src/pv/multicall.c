@@ -19,27 +19,63 @@ static s64 __attribute__((noinline)) refused(u64 op)
     return op == __HYPERVISOR_multicall ? -EINVAL : -ENOSYS;
 }
 
-static s64 do_multicall(u64 list, u32 calls)
+static s64 make_call(struct vcpu *v, const struct multicall_entry *call)
 {
-    struct vcpu *v = pv_current();
-    struct multicall_entry call;
-    s64 result;
+    ledger_count(&v->domain->ledger, LC_PV_MULTICALL_ITEM);
+    if (unlikely(!allowed(call->op)))
+        return refused(call->op);
+    return hypercall_slot[call->op].handler(call->args[0], call->args[1], call->args[2],
+                                            call->args[3], call->args[4], call->args[5]);
+}
 
-    if (!pv_range_ok(list, (u64)calls * sizeof(call)))
-        return -EFAULT;
-    for (u32 i = 0; i < calls; i++, list += sizeof(call)) {
-        if (unlikely(!pv_copy_from(&call, list, sizeof(call))))
+/* The item that was broken off is made again when the multicall is. */
+static s64 break_off(struct vcpu *v, u64 list, u32 calls)
+{
+    struct virt_vcpu *x = v->virt;
+
+    if (x->again) {
+        x->again = false;
+        if (pv_put_word(list + offsetof(struct multicall_entry, args[0]), x->again_first) ||
+            pv_put_word(list + offsetof(struct multicall_entry, args[1]), x->again_second))
             return -EFAULT;
-        ledger_count(&v->domain->ledger, LC_PV_MULTICALL_ITEM);
-        result = likely(allowed(call.op))
-                     ? hypercall_slot[call.op].handler(call.args[0], call.args[1], call.args[2],
-                                                       call.args[3], call.args[4], call.args[5])
-                     : refused(call.op);
-        if (unlikely(pv_put_word(list + offsetof(struct multicall_entry, result), (u64)result)))
+    }
+    return pv_again(v, __HYPERVISOR_multicall, list, calls);
+}
+
+/* Returns -EAGAIN if the item at *list is to be made again, or time is up before it. */
+static s64 make_calls(struct vcpu *v, u64 *list, u32 *calls)
+{
+    struct multicall_entry call;
+
+    for (u32 i = 0; *calls; i++, --*calls, *list += sizeof(call)) {
+        if (unlikely(!pv_copy_from(&call, *list, sizeof(call))))
+            return -EFAULT;
+        s64 result = make_call(v, &call);
+        if (unlikely(v->virt->again))
+            return -EAGAIN;
+        if (unlikely(pv_put_word(*list + offsetof(struct multicall_entry, result), (u64)result)))
             return -EFAULT;
         if (unlikely(v->domain->doomed))
             return 0;
+        if (unlikely(pv_time_is_up(i) && *calls > 1)) {
+            --*calls;
+            *list += sizeof(call);
+            return -EAGAIN;
+        }
     }
     return 0;
+}
+
+static s64 do_multicall(u64 list, u32 calls)
+{
+    struct vcpu *v = pv_current();
+    s64 result;
+
+    if (!pv_range_ok(list, (u64)calls * sizeof(struct multicall_entry)))
+        return -EFAULT;
+    v->virt->in_multicall = true;
+    result = make_calls(v, &list, &calls);
+    v->virt->in_multicall = false;
+    return unlikely(result == -EAGAIN) ? break_off(v, list, calls) : result;
 }
 HYPERCALL(__HYPERVISOR_multicall, do_multicall, LC_HC_MULTICALL);

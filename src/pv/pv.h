@@ -68,6 +68,9 @@ struct virt_vcpu {
     struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
     u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
     struct vcpu_runstate_info runstate; /* what is to be written there */
+    bool in_multicall;                  /* calls are items of a multicall */
+    bool again;                         /* the item is to be made again, with these arguments: */
+    u64 again_first, again_second;      /* its first two */
     bool polling;                       /* blocked in SCHEDOP_poll */
     struct timer periodic;              /* VCPUOP_set_periodic_timer */
     u64 period_ticks;                   /* its period */
@@ -93,7 +96,8 @@ struct pv_domain {
     struct frame *console_frame;       /* its record */
     u64 window_l4e;                    /* L4 entry of slot 260 */
     u64 *window_l3, *window_l2;        /* its tables */
-    u64 *window_l1;                    /* 512 entries: 16 vcpus */
+    u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
+    unsigned window_order;             /* of its pages */
     struct pv_port port[PV_PORTS];     /* event channels */
 };
 
@@ -135,6 +139,8 @@ static inline bool pv_copy_from(void *to, u64 gva, size_t len)
 /* entry.asm */
 void pv_enter(struct regs *regs);
 void pv_syscall_entry(void) __attribute__((visibility("hidden")));
+void pv_syscall32_entry(void) __attribute__((visibility("hidden")));
+enum { SYSCALL_BYTES = 2 }; /* length of the instruction */
 
 /* trap.c: called by entry.asm with the guest's registers stored; returns the ledger counter. */
 u32 pv_trap(struct vcpu *v);
@@ -222,6 +228,31 @@ struct hypercall_slot {
 };
 extern struct hypercall_slot hypercall_slot[HYPERCALLS];
 void hypercall_init(void);
+/* Whether a call that goes on for long, after its item i, must let others run; if so it returns
+ * what pv_again gives: the guest makes the call again with these first two arguments. */
+bool pv_time_is_up(u64 i);
+s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second);
+/* Lists with a count of what is done (mmu_update, mmuext_op): bit 31 of the number of items says
+ * that the call is made again, and what was done before is to be added. */
+#define PV_COUNT_AGAIN (1u << 31)
+static inline u32 pv_count_left(u32 left)
+{
+    return left | PV_COUNT_AGAIN;
+}
+static inline bool pv_put_done(u64 gva, u32 done)
+{
+    return pv_copy_to(gva, &done, sizeof(done));
+}
+static inline u32 pv_done_before(u32 *count, u64 gva)
+{
+    u32 before = 0;
+
+    if (unlikely(*count & PV_COUNT_AGAIN) && gva &&
+        !pv_copy_bytes_from(&before, gva, sizeof(before)))
+        before = 0;
+    *count &= ~PV_COUNT_AGAIN;
+    return before;
+}
 /* Writes the stubs through which a guest calls. */
 void hypercall_page_fill(void *page);
 

@@ -39,7 +39,7 @@ void domain_unbuild(struct domain *d)
         page_put_and_type(d, p->console_frame);
     drop_allocations(d);
     if (p->window_l1)
-        hv_free_pages(d, p->window_l1, 0);
+        hv_free_pages(d, p->window_l1, p->window_order);
     if (p->window_l2)
         hv_free_pages(d, p->window_l2, 0);
     if (p->window_l3)

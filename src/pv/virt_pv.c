@@ -59,6 +59,7 @@ void virt_init(void)
     idt_set_dpl(VEC_OF, 3);
     wrmsr(MSR_STAR, (u64)SEL_CS64 << STAR_SYSCALL_SHIFT | (u64)SEL_GUEST_CS32 << STAR_SYSRET_SHIFT);
     wrmsr(MSR_LSTAR, (u64)(uintptr_t)pv_syscall_entry);
+    wrmsr(MSR_CSTAR, (u64)(uintptr_t)pv_syscall32_entry);
     wrmsr(MSR_SFMASK, SYSCALL_MASK);
     wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER is #GP in ring 3 */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
