@@ -52,6 +52,10 @@ static inline void decode_exception(struct exit *e)
         return;
     }
     if (type == VIRT_NMI) {
+        /* NMIs were not blocked in the guest, or this one would not have come; left blocked there,
+         * the next one would not. */
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+                vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(u64)BLOCKED_BY_NMI);
         vmx_unblock_nmi();
         vmx_slice_expired();
         e->reason = EXIT_PREEMPTION;
