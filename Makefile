@@ -62,6 +62,29 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
+debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) or qemu (gdb, native and pv)
+	@$(PYTHON) tools/debug.py $(debug_arguments) --check
+	@$(MAKE) build-debug
+	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)"
+debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
+
+iso: setup-run ## a bootable image for real hardware: MODE= [GUESTS="a b"] [BUILD=debug]
+	@$(PYTHON) tools/iso.py --mode "$(MODE)" --guests "$(WANTED)" --check
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(PYTHON) tools/iso.py --mode "$(MODE)" --guests "$(WANTED)" --build "$(BUILD)"
+
+doctor: ## look whether this machine has all the tools; changes nothing
+	@$(PYTHON) tools/doctor.py
+
+compile_commands.json: FORCE ## for editors: how each file is compiled
+	@$(PYTHON) tools/compile_commands.py --hypervisor '$(HV_CFLAGS) $(HV_CFLAGS_debug)' \
+	    --kernel '$(GUEST_KERNEL_FLAGS)' --user '$(GUEST_USER_FLAGS)' --test '$(TEST_CFLAGS)'
+.PHONY: FORCE
+FORCE:
+
+check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy, cppcheck, sizes, package lists
+	@$(PYTHON) tests/check/check.py
+
 bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed
 	@$(MAKE) build-run
 	@$(PYTHON) tools/bench.py

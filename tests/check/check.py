@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""`make check`: what can be found without running anything. Each part prints its findings; exit
+status 1 if there is one."""
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+
+MOST_LINES = 500  # past this, look for the second concept
+MOST_TEST_LINES = 600  # a test has long tables of cases
+HEADER_FLAGS = ["-fsyntax-only", "-x", "c", "-Wno-unused-function", "-Wno-missing-prototypes"]
+
+
+def files(*patterns):
+    """The tracked files."""
+    listing = subprocess.run(["git", "ls-files", *patterns], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [path for path in listing.splitlines() if os.path.exists(path)]
+
+
+def run(words):
+    """(good, output) of a command."""
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def layout():
+    """clang-format has nothing to change."""
+    good, output = run(["clang-format", "--dry-run", "-Werror", *files("*.c", "*.h")])
+    return [] if good else sorted(set(re.findall(r"^([^:\n]+):\d+:\d+: error", output, re.M)))
+
+
+def flags_of(commands, prefix):
+    """How the first file below a folder is compiled."""
+    words = next(entry["arguments"] for entry in commands if entry["file"].startswith(prefix))
+    return words[:-2]
+
+
+def header_cases():
+    """(header, command): contracts both for the target and for the host."""
+    with open("compile_commands.json", encoding="utf-8") as file:
+        commands = json.load(file)
+    target, guest, host = (flags_of(commands, prefix) for prefix in ("src/", "guests/kit/", "tests/unit/"))
+    for path in files("*.h"):
+        if path.startswith("src/include/libc/"):
+            continue  # the C library's names, for the target alone
+        beside = ["-iquote", os.path.dirname(path)]
+        if path.startswith("src/"):
+            yield path, [*target, *beside, *HEADER_FLAGS, path]
+        if path.startswith("src/include/") or path.startswith("tests/"):
+            yield path, [*host, *beside, *HEADER_FLAGS, path]
+        if path.startswith("guests/") or path.startswith("src/include/public/"):
+            yield path, [*guest, *beside, *HEADER_FLAGS, path]
+
+
+def in_parallel(cases):
+    """Findings of (name, command) cases."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(lambda case: (case[0], *run(case[1])), cases)
+        return [f"{name}\n{output.rstrip()}" for name, good, output in done if not good]
+
+
+def headers():
+    """Every header compiles alone."""
+    return in_parallel(header_cases())
+
+
+def tidy():
+    """clang-tidy."""
+    return in_parallel([(path, ["clang-tidy", "-quiet", "-p", ".", path]) for path in files("src/*.c", "guests/*.c",
+                                                                                          "tests/*.c")])
+
+
+def cppcheck():
+    """cppcheck."""
+    good, output = run(["cppcheck", "-q", f"-j{os.cpu_count()}", "--enable=warning,performance,portability",
+                        "--std=c11", "--inline-suppr", "--suppressions-list=tests/check/cppcheck.txt", "-Isrc/include",
+                        "-Iguests", "-Itests", "-Itests/unit", "--error-exitcode=1", "src", "guests", "tests"])
+    return [] if good else [output.rstrip()]
+
+
+def sizes():
+    """No file grows past what one concept needs."""
+    found = []
+    for path in files("*.c", "*.h", "*.asm", "*.py"):
+        with open(path, encoding="utf-8") as file:
+            lines = sum(1 for _ in file)
+        most = MOST_TEST_LINES if path.startswith("tests/") else MOST_LINES
+        if lines > most:
+            found.append(f"{path}: {lines} lines, more than {most}: is there a second concept in it?")
+    return found
+
+
+def python():
+    """Every Python file compiles, and says what it is for."""
+    found = []
+    for path in files("*.py"):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        try:
+            compile(text, path, "exec")
+        except SyntaxError as error:
+            found.append(f"{path}: {error}")
+        if text and '"""' not in text[:60]:
+            found.append(f"{path}: no docstring at its head")
+    return found
+
+
+def packages():
+    """The package lists: one package a line with a reason, none twice."""
+    found, seen = [], {}
+    for path in files("packages/*.txt"):
+        with open(path, encoding="ascii") as file:
+            for number, line in enumerate(file, 1):
+                if line.startswith("#"):
+                    continue
+                match = re.fullmatch(r"([a-z0-9][a-z0-9.+-]+) +# \S.*\n", line)
+                if not match:
+                    found.append(f"{path}:{number}: expected a package and a comment why")
+                elif match.group(1) in seen:
+                    found.append(f"{path}:{number}: {match.group(1)} is in {seen[match.group(1)]} already")
+                else:
+                    seen[match.group(1)] = path
+    return found
+
+
+PARTS = [layout, headers, sizes, python, packages, cppcheck, tidy]
+
+
+def main():
+    """Runs the parts, or those named."""
+    bad = 0
+    for part in PARTS:
+        if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
+            continue
+        found = part()
+        bad += len(found)
+        print(f"{'ok    ' if not found else 'FAILED'} {part.__name__}: {part.__doc__.splitlines()[0]}", flush=True)
+        for line in found:
+            print(f"    {line}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""`make debug`: one guest in one mode inside a debugger, with the symbols of hypervisor and guest:
+Bochs' own at its prompt, or gdb on QEMU for the modes that QEMU can run."""
+import argparse
+import os
+import subprocess
+
+from lib import bochs, columns, guests, image, qemu, xen
+from lib.boot import Boot
+from lib.usage import choose, main
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", default="shadow")
+    parser.add_argument("--guest", default="hello")
+    parser.add_argument("--emu", default="bochs")
+    parser.add_argument("--args", default="", help="the guest's own arguments")
+    parser.add_argument("--build", default="debug", choices=("release", "debug"))
+    parser.add_argument("--check", action="store_true", help="only check the arguments")
+    return parser.parse_args()
+
+
+def symbols(elf, path):
+    """Writes an ELF's symbols as Bochs' `ldsym` reads them."""
+    listing = subprocess.run(["nm", elf], stdout=subprocess.PIPE, text=True, check=True).stdout
+    with open(path, "w", encoding="ascii") as file:
+        for line in listing.splitlines():
+            words = line.split()
+            if len(words) == 3 and words[1] in "tTwW":
+                file.write(f"{words[0]} {words[2]}\n")
+
+
+def elfs(boot):
+    """What has symbols: the hypervisor, if it is ours, and the guest."""
+    kernel = boot.column.kernel(boot.build) if boot.column.under == "trivisor" else None
+    return [elf for elf in (kernel, boot.guest.elf) if elf]
+
+
+def in_bochs(boot):
+    """At Bochs' prompt."""
+    bochs.configure(boot, image.for_boot(boot))
+    script = ""
+    for number, elf in enumerate(elfs(boot)):
+        symbols(elf, os.path.join(boot.folder, f"symbols{number}"))
+        script += f'ldsym global "symbols{number}"\n'
+    with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
+        file.write(script)
+    with open("tools/debug-help.txt", encoding="utf-8") as file:
+        print(file.read())
+    print(f"The console: {boot.folder}/com1.txt\n", flush=True)
+    return subprocess.run(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, check=False).returncode
+
+
+def in_gdb(boot):
+    """gdb on a QEMU that waits for it."""
+    socket = os.path.abspath(os.path.join(boot.folder, "gdb.sock"))
+    words = qemu.command(boot)
+    words[words.index("stdio")] = f"file:{boot.folder}/com1.txt"
+    words += ["-S", "-gdb", f"unix:{socket},server=on,wait=off"]
+    first, *others = elfs(boot)
+    gdb = ["gdb", "-q", first, "-ex", "set confirm off"]
+    for elf in others:
+        gdb += ["-ex", f"add-symbol-file {elf}"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as machine:
+        print(f"gdb: `hbreak core_main`, `c`, `bt`, `info registers`. The console: {boot.folder}/com1.txt", flush=True)
+        while not os.path.exists(socket) and machine.poll() is None:
+            pass
+        status = subprocess.run(gdb + ["-ex", f"target remote {socket}"], check=False).returncode
+        machine.kill()
+    return status
+
+
+def run():
+    """The debugger's exit status."""
+    args = parse()
+    column = columns.ALL[choose("MODE", args.mode, list(columns.ALL))]
+    guest = guests.load(args.guest)
+    choose("EMU", args.emu, ["bochs", "qemu"])
+    if args.emu == "qemu":
+        qemu.check(column, "tcg")
+    if args.check:
+        return 0
+    if column.under == "xen":
+        xen.fetch()
+    boot = Boot(column, guest, args.build, args=args.args, tag="debugger")
+    os.makedirs(boot.folder, exist_ok=True)
+    return in_bochs(boot) if args.emu == "bochs" else in_gdb(boot)
+
+
+if __name__ == "__main__":
+    main(run)
