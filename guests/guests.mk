@@ -21,7 +21,7 @@ GUEST_KIT_OBJ := $(GUEST_KIT_SRC:guests/%=$(GUEST_OUT)/obj/%.o)
 
 $(GUEST_OUT)/obj/abi.inc: guests/kit/abi_offsets.c guests/guests.mk
 	@mkdir -p $(@D)
-	@$(GUEST_CC) $(GUEST_KERNEL_FLAGS) -MD -MF $(@D)/abi.d -MT $@ -S -o $(@D)/abi.s $<
+	@$(GUEST_CC) $(GUEST_KERNEL_FLAGS) -MD -MP -MF $(@D)/abi.d -MT $@ -S -o $(@D)/abi.s $<
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $(@D)/abi.s > $@
 
 $(GUEST_OUT)/obj/%.asm.o: guests/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk
@@ -33,7 +33,7 @@ guest_flags = $(if $(filter user_%,$(notdir $(1))),$(GUEST_USER_FLAGS),$(GUEST_K
 
 $(GUEST_OUT)/obj/%.c.o: guests/%.c guests/guests.mk
 	@mkdir -p $(@D)
-	@$(GUEST_CC) $(call guest_flags,$<) -MMD -c -o $@ $<
+	@$(GUEST_CC) $(call guest_flags,$<) -MMD -MP -c -o $@ $<
 
 # guest_build NAME
 define guest_build

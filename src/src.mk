@@ -29,12 +29,12 @@ HV_OBJ_$(1)_$(2)  := $$(HV_SRC_$(1):%=build/$(1)/$(2)/%.o)
 
 build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
 	@mkdir -p $$(@D)
-	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -MD -MF $$(@D)/asm_offsets.d -MT $$@ -S -o $$(@D)/asm_offsets.s $$<
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -MD -MP -MF $$(@D)/asm_offsets.d -MT $$@ -S -o $$(@D)/asm_offsets.s $$<
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $$(@D)/asm_offsets.s > $$@
 
 build/$(1)/$(2)/%.c.o: %.c src/src.mk
 	@mkdir -p $$(@D)
-	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -c -o $$@ $$<
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
 
 build/$(1)/$(2)/%.asm.o: %.asm build/$(1)/$(2)/asm_offsets.inc src/src.mk
 	@mkdir -p $$(@D)

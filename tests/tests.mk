@@ -15,7 +15,7 @@ test_head = $(shell sed -n 's,^// $(2): *,,p' $(1))
 
 build/tests/obj/%.o: %.c tests/tests.mk
 	@mkdir -p $(@D)
-	@$(TEST_CC) $(TEST_CFLAGS) -MMD -c -o $@ $<
+	@$(TEST_CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 # test_build NAME, as unit/test_walk
 define test_build

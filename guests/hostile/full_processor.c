@@ -220,6 +220,7 @@ static s64 halt_for_ever(void)
     {                                                                                              \
         return probe(f);                                                                           \
     }
+/* clang-format off */
 ATTEMPT(vmxon)
 ATTEMPT(vmlaunch)
 ATTEMPT(vmresume)
@@ -229,72 +230,90 @@ ATTEMPT(vmwrite)
 ATTEMPT(vmptrld)
 ATTEMPT(invept)
 ATTEMPT(invvpid)
-ATTEMPT(vmrun) ATTEMPT(monitor) ATTEMPT(mwait) ATTEMPT(getsec) ATTEMPT(xsetbv_none) ATTEMPT(rdpmc)
-    ATTEMPT(ltr_wild) ATTEMPT(lldt_wild) ATTEMPT(load_ds_wild) ATTEMPT(load_ss_wild)
-        ATTEMPT(mov_dr7_high) ATTEMPT(int_without_gate) ATTEMPT(far_return_wild) ATTEMPT(cr0_upper)
-            ATTEMPT(cr0_nw) ATTEMPT(cr0_no_pe) ATTEMPT(cr4_vmxe) ATTEMPT(cr4_no_pae)
-                ATTEMPT(cr4_reserved) ATTEMPT(efer_reserved) ATTEMPT(efer_no_lme)
-                    ATTEMPT(msr_not_canonical) ATTEMPT(iret_not_canonical)
-                        ATTEMPT(jump_not_canonical) ATTEMPT(single_step_movss_cpuid)
-                            ATTEMPT(wild_vmcall) ATTEMPT(vmcall_wild_command)
-                                ATTEMPT(vmcall_wild_region) ATTEMPT(vmcall_region_not_open)
-                                    ATTEMPT(triple_fault) ATTEMPT(halt_for_ever)
+ATTEMPT(vmrun)
+ATTEMPT(monitor)
+ATTEMPT(mwait)
+ATTEMPT(getsec)
+ATTEMPT(xsetbv_none)
+ATTEMPT(rdpmc)
+ATTEMPT(ltr_wild)
+ATTEMPT(lldt_wild)
+ATTEMPT(load_ds_wild)
+ATTEMPT(load_ss_wild)
+ATTEMPT(mov_dr7_high)
+ATTEMPT(int_without_gate)
+ATTEMPT(far_return_wild)
+ATTEMPT(cr0_upper)
+ATTEMPT(cr0_nw)
+ATTEMPT(cr0_no_pe)
+ATTEMPT(cr4_vmxe)
+ATTEMPT(cr4_no_pae)
+ATTEMPT(cr4_reserved)
+ATTEMPT(efer_reserved)
+ATTEMPT(efer_no_lme)
+ATTEMPT(msr_not_canonical)
+ATTEMPT(iret_not_canonical)
+ATTEMPT(jump_not_canonical)
+ATTEMPT(single_step_movss_cpuid)
+ATTEMPT(wild_vmcall)
+ATTEMPT(vmcall_wild_command)
+ATTEMPT(vmcall_wild_region)
+ATTEMPT(vmcall_region_not_open)
+ATTEMPT(triple_fault)
+ATTEMPT(halt_for_ever)
+/* clang-format on */
 
 #define GP(e)  FAULTS(TRAP_GENERAL_PROTECTION, e)
 #define UD     FAULTS(TRAP_UNDEFINED, 0)
 #define ENOSYS 38
 #define EINVAL 22
 
-                                        static const
-    struct attack attacks[] = {
-        {"VMXON", SURVIVES, try_vmxon, UD, 0},
-        {"VMLAUNCH", SURVIVES, try_vmlaunch, UD, 0},
-        {"VMRESUME", SURVIVES, try_vmresume, UD, 0},
-        {"VMXOFF", SURVIVES, try_vmxoff, UD, 0},
-        {"VMREAD", SURVIVES, try_vmread, UD, 0},
-        {"VMWRITE", SURVIVES, try_vmwrite, UD, 0},
-        {"VMPTRLD", SURVIVES, try_vmptrld, UD, 0},
-        {"INVEPT", SURVIVES, try_invept, UD, 0},
-        {"INVVPID", SURVIVES, try_invvpid, UD, 0},
-        {"VMRUN", SURVIVES, try_vmrun, UD, 0},
-        {"MONITOR", SURVIVES, try_monitor, UD, 0},
-        {"MWAIT", SURVIVES, try_mwait, UD, 0},
-        {"GETSEC", SURVIVES, try_getsec, UD, 0},
-        {"XSETBV without x87", SURVIVES, try_xsetbv_none, UD, 0},
-        {"RDPMC", SURVIVES, try_rdpmc, UD, 0},
-        {"LTR beyond the GDT", SURVIVES, try_ltr_wild, GP(0xfff8), 0},
-        {"LLDT of the hypervisor's selector", SURVIVES, try_lldt_wild, GP(0xe008), 0},
-        {"DS = a selector of the hypervisor's", SURVIVES, try_load_ds_wild, GP(0xe010), 0},
-        {"SS = a selector of the hypervisor's", SURVIVES, try_load_ss_wild, GP(0xe010), 0},
-        {"DR7, upper half", SURVIVES, try_mov_dr7_high, GP(0), 0},
-        {"INT without a gate", SURVIVES, try_int_without_gate, GP(0xfe * 8 + 2), 0},
-        {"far return to the hypervisor's selector", SURVIVES, try_far_return_wild, GP(0xe008), 0},
-        {"CR0, upper half", SURVIVES, try_cr0_upper, GP(0), 0},
-        {"CR0.NW without CD", SURVIVES, try_cr0_nw, GP(0), 0},
-        {"CR0.PE off while paging", SURVIVES, try_cr0_no_pe, GP(0), 0},
-        {"CR4.VMXE", SURVIVES, try_cr4_vmxe, GP(0), 0},
-        {"CR4.PAE off in long mode", SURVIVES, try_cr4_no_pae, GP(0), 0},
-        {"CR4, a reserved bit", SURVIVES, try_cr4_reserved, GP(0), 0},
-        {"EFER, a reserved bit", SURVIVES, try_efer_reserved, GP(0), 0},
-        {"EFER.LME off while paging", SURVIVES, try_efer_no_lme, GP(0), 0},
-        {"FS base that is not canonical", SURVIVES, try_msr_not_canonical, GP(0), 0},
-        {"IRET to an address that is not canonical", SURVIVES, try_iret_not_canonical, GP(0), 0},
-        {"jump to an address that is not canonical", SURVIVES, try_jump_not_canonical, GP(0), 0},
-        {"breakpoint due in MOV SS, then CPUID", SURVIVES, try_movss_cpuid, FAULTS(TRAP_DEBUG, 0),
-         0},
-        {"breakpoint due in MOV SS, then VMCALL", SURVIVES, try_movss_vmcall, FAULTS(TRAP_DEBUG, 0),
-         0},
-        {"breakpoint due in MOV SS, then INT3", SURVIVES, try_movss_int3,
-         FAULTS(TRAP_BREAKPOINT, 0), 0},
-        {"single step, MOV SS, then CPUID", SURVIVES, try_single_step_movss_cpuid,
-         FAULTS(TRAP_DEBUG, 0), 0},
-        {"VMCALL with a wild number", SURVIVES, try_wild_vmcall, RETURNS(-ENOSYS), 0},
-        {"VMCALL with a wild command", SURVIVES, try_vmcall_wild_command, RETURNS(-ENOSYS), 0},
-        {"opening a region that does not exist", SURVIVES, try_vmcall_wild_region, RETURNS(-EINVAL),
-         0},
-        {"closing a region that is not open", SURVIVES, try_vmcall_region_not_open,
-         RETURNS(-EINVAL), 0},
-        {"a triple fault", CRASHES, try_triple_fault, {0}, "triple fault"},
-        {"HLT with interrupts off", CRASHES, try_halt_for_ever, {0}, "halted with interrupts off"},
+static const struct attack attacks[] = {
+    {"VMXON", SURVIVES, try_vmxon, UD, 0},
+    {"VMLAUNCH", SURVIVES, try_vmlaunch, UD, 0},
+    {"VMRESUME", SURVIVES, try_vmresume, UD, 0},
+    {"VMXOFF", SURVIVES, try_vmxoff, UD, 0},
+    {"VMREAD", SURVIVES, try_vmread, UD, 0},
+    {"VMWRITE", SURVIVES, try_vmwrite, UD, 0},
+    {"VMPTRLD", SURVIVES, try_vmptrld, UD, 0},
+    {"INVEPT", SURVIVES, try_invept, UD, 0},
+    {"INVVPID", SURVIVES, try_invvpid, UD, 0},
+    {"VMRUN", SURVIVES, try_vmrun, UD, 0},
+    {"MONITOR", SURVIVES, try_monitor, UD, 0},
+    {"MWAIT", SURVIVES, try_mwait, UD, 0},
+    {"GETSEC", SURVIVES, try_getsec, UD, 0},
+    {"XSETBV without x87", SURVIVES, try_xsetbv_none, UD, 0},
+    {"RDPMC", SURVIVES, try_rdpmc, UD, 0},
+    {"LTR beyond the GDT", SURVIVES, try_ltr_wild, GP(0xfff8), 0},
+    {"LLDT of the hypervisor's selector", SURVIVES, try_lldt_wild, GP(0xe008), 0},
+    {"DS = a selector of the hypervisor's", SURVIVES, try_load_ds_wild, GP(0xe010), 0},
+    {"SS = a selector of the hypervisor's", SURVIVES, try_load_ss_wild, GP(0xe010), 0},
+    {"DR7, upper half", SURVIVES, try_mov_dr7_high, GP(0), 0},
+    {"INT without a gate", SURVIVES, try_int_without_gate, GP(0xfe * 8 + 2), 0},
+    {"far return to the hypervisor's selector", SURVIVES, try_far_return_wild, GP(0xe008), 0},
+    {"CR0, upper half", SURVIVES, try_cr0_upper, GP(0), 0},
+    {"CR0.NW without CD", SURVIVES, try_cr0_nw, GP(0), 0},
+    {"CR0.PE off while paging", SURVIVES, try_cr0_no_pe, GP(0), 0},
+    {"CR4.VMXE", SURVIVES, try_cr4_vmxe, GP(0), 0},
+    {"CR4.PAE off in long mode", SURVIVES, try_cr4_no_pae, GP(0), 0},
+    {"CR4, a reserved bit", SURVIVES, try_cr4_reserved, GP(0), 0},
+    {"EFER, a reserved bit", SURVIVES, try_efer_reserved, GP(0), 0},
+    {"EFER.LME off while paging", SURVIVES, try_efer_no_lme, GP(0), 0},
+    {"FS base that is not canonical", SURVIVES, try_msr_not_canonical, GP(0), 0},
+    {"IRET to an address that is not canonical", SURVIVES, try_iret_not_canonical, GP(0), 0},
+    {"jump to an address that is not canonical", SURVIVES, try_jump_not_canonical, GP(0), 0},
+    {"breakpoint due in MOV SS, then CPUID", SURVIVES, try_movss_cpuid, FAULTS(TRAP_DEBUG, 0), 0},
+    {"breakpoint due in MOV SS, then VMCALL", SURVIVES, try_movss_vmcall, FAULTS(TRAP_DEBUG, 0), 0},
+    {"breakpoint due in MOV SS, then INT3", SURVIVES, try_movss_int3, FAULTS(TRAP_BREAKPOINT, 0),
+     0},
+    {"single step, MOV SS, then CPUID", SURVIVES, try_single_step_movss_cpuid,
+     FAULTS(TRAP_DEBUG, 0), 0},
+    {"VMCALL with a wild number", SURVIVES, try_wild_vmcall, RETURNS(-ENOSYS), 0},
+    {"VMCALL with a wild command", SURVIVES, try_vmcall_wild_command, RETURNS(-ENOSYS), 0},
+    {"opening a region that does not exist", SURVIVES, try_vmcall_wild_region, RETURNS(-EINVAL), 0},
+    {"closing a region that is not open", SURVIVES, try_vmcall_region_not_open, RETURNS(-EINVAL),
+     0},
+    {"a triple fault", CRASHES, try_triple_fault, {0}, "triple fault"},
+    {"HLT with interrupts off", CRASHES, try_halt_for_ever, {0}, "halted with interrupts off"},
 };
 const struct attack_list full_processor_attacks = {attacks, ARRAY_SIZE(attacks)};

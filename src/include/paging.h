@@ -40,8 +40,9 @@ void paging_invalidate(struct vcpu *v, u64 gva);
 void paging_flush(struct vcpu *v);
 /* EXIT_PAGE_FAULT (shadow) or EXIT_STAGE2 (ept). */
 enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out);
-/* The bytes at gva, good to the end of its page, if paging knows that the processor has just fetched
- * from there, or could; NULL: walk the guest's tables. Good until the next call of paging. */
+/* The bytes at gva, good to the end of its page, if paging knows that the processor has just
+ * fetched from there, or could; NULL: walk the guest's tables. Good until the next call of paging.
+ */
 const u8 *paging_code(struct vcpu *v, u64 gva);
 /* What virt.h's implementation must put in the processor for this vcpu: CR3 for the guest (shadow),
  * the second stage (ept), and whether CR3 accesses and page faults must exit. */

@@ -66,8 +66,8 @@ struct virt_ops {
     void (*get_segment)(struct vcpu *v, enum seg s, struct segment *out);
     void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);
     unsigned (*cpl)(struct vcpu *v);
-    /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow of
-     * STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */
+    /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow
+     * of STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */
     u64 (*plain_64bit)(struct vcpu *v);
     enum virt_blocking (*blocking)(struct vcpu *v);
     /* An instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB follows.

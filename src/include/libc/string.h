@@ -1,4 +1,5 @@
-/* The part of <string.h> that the hypervisor has: src/core/string.c. On the host it is the C library's. */
+/* The part of <string.h> that the hypervisor has: src/core/string.c. On the host it is the C
+ * library's. */
 #ifndef LIBC_STRING_H
 #define LIBC_STRING_H
 #include <stddef.h>

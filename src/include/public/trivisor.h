@@ -42,7 +42,7 @@ enum trivisor_command {
 enum trivisor_expect {
     TRIVISOR_EXPECT_NONE = 0,   /* nothing special: poweroff with code 0 is success */
     TRIVISOR_EXPECT_KILLED = 1, /* the hypervisor will stop this life: anything else fails */
-    TRIVISOR_EXPECT_CRASH = 2,  /* the guest will bring itself down, by a triple fault or the like */
+    TRIVISOR_EXPECT_CRASH = 2, /* the guest will bring itself down, by a triple fault or the like */
 };
 
 #define TRIVISOR_REGIONS 64
