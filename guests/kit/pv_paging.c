@@ -133,10 +133,9 @@ void pv_flush_all(void)
 }
 
 /*
- * The builder mapped the image and a little more. The rest of [start, end) is mapped here at its
- * guest-physical address, by whole L1 tables where they are missing. Their pages come from memory
- * that is mapped already; returns the end of what remains free, for they are taken from the top of
- * what the builder mapped.
+ * The builder mapped the image and at least 512 KiB more (xen/xen.h, "Start-of-day memory layout"),
+ * by whole L1 tables. The rest of [start, end) is mapped here at its guest-physical address,
+ * upwards, so that the pages for new tables lie in what is mapped already.
  */
 u64 pv_map_memory(u64 start, u64 end)
 {
@@ -149,6 +148,8 @@ u64 pv_map_memory(u64 start, u64 end)
         if (!(*upper & ENTRY_PRESENT)) {
             u64 *table = page_alloc_zeroed();
 
+            if (pa % LARGE_PAGE_SIZE)
+                check("the builder's map ends with a whole table", false);
             for (unsigned i = 0; i < TABLE_ENTRIES && pa + i * PAGE_SIZE < end; i++)
                 table[i] = pv_entry_of(pa + i * PAGE_SIZE, ENTRY_RW);
             pv_table_begin(table);
