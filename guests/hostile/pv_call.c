@@ -208,6 +208,44 @@ static s64 command_wild(void)
     return hypercall3(TRIVISOR_HYPERCALL, ~0ULL, ~0ULL, ~0ULL);
 }
 
+/* One call that takes most of a second: lists of updates in a list of calls. The guest's own timer
+ * must come through in the middle of it, as must every other domain. */
+enum { LIST_UPDATES = 4096, LIST_CALLS = 64, TIMER_MS = 1, LATE_MS = 40 };
+static struct mmu_update updates[LIST_UPDATES];
+static multicall_entry_t calls[LIST_CALLS];
+static u64 updated[1];
+static volatile u64 timer_came;
+static void on_timer(void)
+{
+    timer_came = rdtsc();
+}
+static s64 long_call(void)
+{
+    u64 start, end;
+    bool all = true;
+
+    for (unsigned i = 0; i < LIST_UPDATES; i++)
+        updates[i] = (struct mmu_update){.ptr = pv_machine((u64)updated), .val = i};
+    for (unsigned i = 0; i < LIST_CALLS; i++)
+        calls[i] = (multicall_entry_t){.op = __HYPERVISOR_mmu_update,
+                                       .result = 1,
+                                       .args = {(u64)updates, LIST_UPDATES, 0, DOMID_SELF}};
+    timer_came = 0;
+    timer_handler = on_timer;
+    platform->timer_init();
+    start = rdtsc();
+    platform->timer_once((u64)TIMER_MS * platform->tsc_khz());
+    platform->irq_on();
+    s64 result = hypercall2(__HYPERVISOR_multicall, (u64)calls, LIST_CALLS);
+    platform->irq_off();
+    end = rdtsc();
+    platform->timer_stop();
+    for (unsigned i = 0; i < LIST_CALLS; i++)
+        all = all && calls[i].result == 0;
+    return result == 0 && all && updated[0] == LIST_UPDATES - 1 && timer_came &&
+           timer_came - start < (u64)LATE_MS * platform->tsc_khz() && timer_came < end;
+}
+
 /* Calls that end the life, or from which there is no coming back. */
 static bool is_final(u64 number)
 {
@@ -340,6 +378,7 @@ ATTEMPT(debug_register_wild)
 ATTEMPT(breakpoint_in_hypervisor)
 ATTEMPT(region_wild)
 ATTEMPT(command_wild)
+ATTEMPT(long_call)
 
 #define EFAULT_ RETURNS(-PV_EFAULT)
 #define EINVAL_ RETURNS(-PV_EINVAL)
@@ -385,5 +424,6 @@ static const struct attack attacks[] = {
      0},
     {"opening a region that does not exist", SURVIVES, try_region_wild, EINVAL_, 0},
     {"a wild command of Trivisor's", SURVIVES, try_command_wild, ENOSYS_, 0},
+    {"a call that takes most of a second", SURVIVES, try_long_call, RETURNS(1), 0},
 };
 const struct attack_list pv_call_attacks = {attacks, ARRAY_SIZE(attacks)};

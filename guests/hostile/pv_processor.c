@@ -42,6 +42,7 @@ INSTRUCTION(sysret_here, "sysretq")
 INSTRUCTION(swapgs_here, "swapgs")
 INSTRUCTION(load_ds, "mov $0xe010, %%eax; mov %%eax, %%ds")
 INSTRUCTION(load_ss, "mov $0xe010, %%eax; mov %%eax, %%ss")
+INSTRUCTION(load_ds_empty, "mov $0x13, %%eax; mov %%eax, %%ds")
 INSTRUCTION(load_gs_beyond, "mov $0xfffb, %%eax; mov %%eax, %%gs")
 INSTRUCTION(far_return, "push $0xe008; push $0; lretq")
 INSTRUCTION(iret_to_hypervisor,
@@ -243,6 +244,7 @@ ATTEMPT(sysret_here)
 ATTEMPT(swapgs_here)
 ATTEMPT(load_ds)
 ATTEMPT(load_ss)
+ATTEMPT(load_ds_empty)
 ATTEMPT(load_gs_beyond)
 ATTEMPT(far_return)
 ATTEMPT(iret_to_hypervisor)
@@ -273,6 +275,7 @@ static const struct attack attacks[] = {
     {"CR3 of the hypervisor's", SURVIVES, try_cr3_wild, GP(0), 0},
     {"DS = a selector of the hypervisor's", SURVIVES, try_load_ds, GP(HYPERVISOR_DATA), 0},
     {"SS = a selector of the hypervisor's", SURVIVES, try_load_ss, GP(HYPERVISOR_DATA), 0},
+    {"DS = a selector of a GDT that is not there", SURVIVES, try_load_ds_empty, GP(0x10), 0},
     {"GS = a selector beyond the GDT", SURVIVES, try_load_gs_beyond, GP(BEYOND), 0},
     {"far return to the hypervisor's code", SURVIVES, try_far_return, GP(HYPERVISOR_CODE), 0},
     {"IRET to the hypervisor's code", SURVIVES, try_iret_to_hypervisor, GP(HYPERVISOR_CODE), 0},

@@ -228,6 +228,7 @@ static int ready_vcpus(struct building *b, u64 entry)
         x->info = &d->pv->shared->vcpu_info[i];
         x->info->evtchn_upcall_mask = 1;
         x->window = &d->pv->window_l1[i * PV_WINDOW_FRAMES];
+        pv_set_gdt(d->vcpu[i], NULL, 0);
     }
     error = page_pin(d, b->mfn[b->tables], FT_L4);
     if (!error)

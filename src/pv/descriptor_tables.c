@@ -31,9 +31,21 @@ static u64 window_va(const struct vcpu *v, unsigned index)
     return PERDOMAIN_BASE + ((u64)v->id * PV_WINDOW_FRAMES + index) * PAGE_SIZE;
 }
 
+/* Where the guest has no GDT there are null descriptors: a selector of them is #GP, not a page
+ * fault in the window. */
+static u8 null_descriptors[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static u64 null_entry(unsigned index)
+{
+    u64 address = (u64)(uintptr_t)null_descriptors - IMAGE_BASE;
+
+    return index < PV_GDT_FRAMES ? address | PTE_P | PTE_NX | PTE_A : 0;
+}
+
 static void window_map(struct vcpu *v, unsigned index, u64 mfn)
 {
-    v->virt->window[index] = mfn ? mfn << PAGE_SHIFT | PTE_P | PTE_W | PTE_NX | PTE_A | PTE_D : 0;
+    v->virt->window[index] =
+        mfn ? mfn << PAGE_SHIFT | PTE_P | PTE_W | PTE_NX | PTE_A | PTE_D : null_entry(index);
     if (pv_current() == v)
         invlpg(window_va(v, index));
 }
