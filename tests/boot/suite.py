@@ -26,8 +26,10 @@ def bochs_boots():
 
 
 def qemu_boots():
-    """Every guest where QEMU can run it."""
+    """Every guest where QEMU can run it, but for those that it cannot do justice (QEMU=no)."""
     for guest in guests.chosen(""):
+        if not guest.qemu:
+            continue
         for column in columns.available():
             if not columns.ALL[column].vtx:
                 yield debug_boot(column, guest, tag="qemu")

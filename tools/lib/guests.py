@@ -7,7 +7,7 @@ from lib.usage import Mistake, choose
 # The order of the tables: from the simplest to the one that attacks.
 ORDER = ["hello", "compute", "privileged", "syscall", "fault", "pagetable", "forkexit", "switch", "walk", "tick",
          "print", "hostile"]
-KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes"}
+KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes"}
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Guest:
     args: str  # the guest's own arguments
     beside: str  # name of a guest that runs together with it, or ""
     xen: bool  # does it belong in the Xen columns?
+    qemu: bool  # is it tested under QEMU?
 
     @property
     def elf(self):
@@ -48,7 +49,7 @@ def load(name):
                 raise Mistake(f"{path}:{number}: expected one of {', '.join(KEYS)} and `=`.")
             values[key] = value.strip().strip('"')
     return Guest(name, values["MEM"], int(values["BUDGET"]), values["CONFIG"], values["ARGS"], values["BESIDE"],
-                 values["XEN"] != "no")
+                 values["XEN"] != "no", values["QEMU"] != "no")
 
 
 def chosen(words):
