@@ -92,7 +92,7 @@ def lock_script(mode):
 
 def boot_case(case):
     """Runs one. Returns (console, why it was ended from outside)."""
-    guest = guests.Guest("hello", "32M", BUDGET, "", "", "", False)
+    guest = guests.Guest("hello", "32M", BUDGET, "", "", "", False, False)
     tag = "bad-" + case.name.replace(" ", "-")
     boot = Boot(columns.ALL[case.mode], guest, "debug", case.megs, case.model, tag=tag)
     os.makedirs(boot.folder, exist_ok=True)
