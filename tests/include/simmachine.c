@@ -205,6 +205,17 @@ static void check_reachable(u64 frame, bool write)
         assert_false(f->flags & FRAME_SHADOWED);
 }
 
+/* "PDPTE Registers": an entry with a reserved bit set refuses the entry into the guest. */
+static void check_pdptes(u64 cr3)
+{
+    enum { RESERVED = 0x1e6 };
+    const u64 *table = (const u64 *)(host_machine_memory + cr3);
+
+    for (unsigned i = 0; i < 4; i++)
+        if (table[i] & PTE_P)
+            assert_int_equal(table[i] & (RESERVED | PTE_NX), 0);
+}
+
 /* The registers that the processor really runs with, under VT-x's fixed bits. */
 static struct mmu_registers running(void)
 {
@@ -217,6 +228,8 @@ static struct mmu_registers running(void)
     r.efer = sim.reg[VREG_EFER] | c.efer_force_set;
     r.cr3 = c.cr3;
     assert_true(c.intercept_cr3 && c.intercept_pf && !c.use_ept);
+    if (!(r.efer & EFER_LMA))
+        check_pdptes(c.cr3);
     if (sim.root != c.cr3)
         sim_tlb_reset();
     sim.root = c.cr3;

@@ -1,0 +1,627 @@
+// sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/fill.c
+// sources: src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/pool.c
+// sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
+// sources: tests/unit/stub_panic.c tests/unit/stub_machine.c tests/include/simmachine.c
+// sources: tests/model/mmu_model.c
+/*
+ * Shadow paging by its counters: what is cached stays, a store to a page table changes one entry,
+ * reclaim takes no more than it needs; and the rest of what the differential test
+ * (tests/model/test_shadow.c) does not ask.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../src/mmu-shadow/shadow.h"
+#include "../include/simmachine.h"
+#include "errno.h"
+#include "paging.h"
+#include "stub_machine.h"
+#include "tlb.h"
+
+enum {
+    RAM_FRAMES = 4096,
+    PROCESSES = 16,
+    PAGES = 8,     /* a process's, from USER_BASE */
+    TABLES = 1024, /* first guest frame for tables */
+    DATA = 2048,   /* first guest frame for data */
+    RIGHTS = PTE_P | PTE_W | PTE_U,
+};
+#define USER_BASE 0x8000000000ULL /* slot 1 of the root */
+
+static struct domain *const d = &sim.domain;
+static struct vcpu *const v = &sim.vcpu;
+static u64 next_table;
+
+static u64 count(enum ledger_counter c)
+{
+    return d->ledger.cell[c].n;
+}
+
+static u64 *guest(u64 gpa)
+{
+    char *page = physmap_map(d, gpa_to_gfn(gpa_of(gpa)));
+
+    assert_non_null(page);
+    return (u64 *)(page + (gpa & PAGE_OFFSET_MASK));
+}
+
+/* The guest's store; by emulation if it has to be. */
+static void store(u64 gpa, u64 value)
+{
+    *guest(gpa) = value;
+    if (frame_of(va_to_mfn(guest(gpa)))->flags & FRAME_SHADOWED)
+        paging_guest_written(d, gpa, sizeof(value));
+}
+
+static u64 new_table(void)
+{
+    return next_table++ << PAGE_SHIFT;
+}
+
+/* Maps a page in the guest's own tables; returns where its entry is. */
+static u64 map(u64 root, u64 la, u64 entry)
+{
+    u64 table = root;
+
+    for (unsigned level = 4; level > 1; level--) {
+        u64 at = table + 8 * pt_index(la, level);
+        if (!(*guest(at) & PTE_P))
+            store(at, new_table() | RIGHTS);
+        table = *guest(at) & PTE_ADDR;
+    }
+    store(table + 8 * pt_index(la, 1), entry);
+    return table + 8 * pt_index(la, 1);
+}
+
+static void load_registers(u64 cr0, u64 cr3, u64 cr4, u64 efer)
+{
+    struct paging_fault f = {0};
+
+    sim.reg[VREG_CR0] = cr0;
+    sim.reg[VREG_CR3] = cr3;
+    sim.reg[VREG_CR4] = cr4;
+    sim.reg[VREG_EFER] = efer;
+    paging_flush(v);
+    assert_int_equal(paging_load_root(v, &f), PAGING_FIXED);
+}
+
+static void load_cr3(u64 cr3)
+{
+    struct paging_fault f = {0};
+
+    sim.reg[VREG_CR3] = cr3;
+    assert_int_equal(paging_load_root(v, &f), PAGING_FIXED);
+}
+
+static void long_mode(u64 root)
+{
+    load_registers(CR0_PE | CR0_PG | CR0_WP, root, CR4_PAE, EFER_LME | EFER_LMA | EFER_NXE);
+}
+
+static enum paging_result fault(u64 la, u32 error, struct paging_fault *f)
+{
+    const struct exit e = {.reason = EXIT_PAGE_FAULT, .gva = la, .error = error, .vector = VEC_PF};
+
+    return paging_fault(v, &e, f);
+}
+
+/* An access that must succeed: the gfn that it reaches. */
+static u64 touch(u64 la, u32 access)
+{
+    struct paging_fault f;
+    struct sim_result r;
+
+    for (unsigned i = 0; i < 4; i++) {
+        sim_access(la, access & PF_W, access & PF_I, access & PF_U, &r);
+        if (!r.fault)
+            return frame_of(mfn_of(r.machine >> PAGE_SHIFT))->gfn;
+        assert_int_equal(fault(la, r.error, &f), PAGING_FIXED);
+    }
+    fail();
+    return 0;
+}
+
+/* An access that must fault in the guest: the error code. */
+static u32 refused(u64 la, u32 access)
+{
+    struct paging_fault f;
+    struct sim_result r;
+
+    sim_access(la, access & PF_W, access & PF_I, access & PF_U, &r);
+    assert_true(r.fault);
+    assert_int_equal(fault(la, r.error, &f), PAGING_INJECT);
+    assert_int_equal(f.cr2, la);
+    return f.error;
+}
+
+static void check(void)
+{
+    assert_int_equal(physmap_check(d), 0);
+    assert_int_equal(violations_seen, 0);
+}
+
+static void start(unsigned pool_tables)
+{
+    const struct domain_config config = {
+        .name = "unit", .mem_bytes = RAM_FRAMES * PAGE_SIZE, .shadow_bytes = pool_tables * 4096};
+
+    sim_init(2 * RAM_FRAMES, &config);
+    next_table = TABLES;
+    violations_seen = 0;
+    assert_int_equal(physmap_init(d), 0);
+    assert_int_equal(paging_vcpu_init(v), 0);
+}
+
+static void end(void)
+{
+    check();
+    paging_vcpu_destroy(v);
+    physmap_destroy(d);
+    assert_int_equal(d->frames, 0);
+    assert_int_equal(frame_check(), 0);
+    sim_end();
+}
+
+/* Process n with PAGES pages of its own and a page that all share. */
+static u64 make_process(unsigned n)
+{
+    u64 root = new_table();
+
+    for (u64 i = 0; i < PAGES; i++)
+        map(root, USER_BASE + i * PAGE_SIZE, (DATA + n * PAGES + i) << PAGE_SHIFT | RIGHTS);
+    map(root, 0x400000, DATA << PAGE_SHIFT | PTE_P | PTE_U);
+    return root;
+}
+
+static void use_process(unsigned n)
+{
+    for (u64 i = 0; i < PAGES; i++)
+        assert_int_equal(touch(USER_BASE + i * PAGE_SIZE, PF_U | PF_W), DATA + n * PAGES + i);
+    touch(0x400000, PF_U);
+}
+
+static void switches_are_free(void **state)
+{
+    u64 root[PROCESSES], fills, made;
+
+    (void)state;
+    start(256);
+    for (unsigned n = 0; n < PROCESSES; n++)
+        root[n] = make_process(n);
+    long_mode(root[0]);
+    for (unsigned n = 0; n < PROCESSES; n++) {
+        load_cr3(root[n]);
+        use_process(n);
+    }
+    fills = count(LC_SHADOW_FILL);
+    made = count(LC_SHADOW_NEW_TABLE);
+    for (unsigned i = 0; i < 10 * PROCESSES; i++) {
+        load_cr3(root[i * 7 % PROCESSES]);
+        use_process(i * 7 % PROCESSES);
+    }
+    assert_int_equal(count(LC_SHADOW_FILL), fills);
+    assert_int_equal(count(LC_SHADOW_NEW_TABLE), made);
+    assert_true(count(LC_SHADOW_ROOT_SWITCH) >= 10 * PROCESSES);
+    assert_int_equal(count(LC_SHADOW_RECLAIM_TABLE) + count(LC_SHADOW_DROP_TABLE), 0);
+    end();
+}
+
+/* Entries of all shadows that differ from before; takes the new picture. */
+static u64 changed_entries(void)
+{
+    static u64 picture[256][PT_ENTRIES];
+    const struct shadow_pool *pool = &d->physmap->pool;
+    u64 changed = 0;
+
+    assert_true(pool->made < ARRAY_SIZE(picture));
+    for (u32 slot = 1; slot <= pool->made; slot++)
+        for (unsigned i = 0; i < PT_ENTRIES; i++) {
+            changed += picture[slot][i] != pool->shadow[slot].table[i];
+            picture[slot][i] = pool->shadow[slot].table[i];
+        }
+    return changed;
+}
+
+static void one_store_one_entry(void **state)
+{
+    u64 root, entry, la = USER_BASE + 3 * PAGE_SIZE, made;
+    const u64 values[] = {
+        0,
+        (DATA + 5) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_D,
+        (DATA + 5) << PAGE_SHIFT | PTE_P | PTE_U | PTE_A,
+        (DATA + 6) << PAGE_SHIFT | RIGHTS,
+        (DATA + 6) << PAGE_SHIFT | RIGHTS | PTE_A,
+        RAM_FRAMES << PAGE_SHIFT | RIGHTS | PTE_A,
+        (DATA + 7) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_NX,
+    };
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    entry = map(root, la, (DATA + 3) << PAGE_SHIFT | RIGHTS);
+    made = count(LC_SHADOW_NEW_TABLE);
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        u64 counted = count(LC_SHADOW_WRITE_ENTRY), changed;
+        changed_entries();
+        store(entry, values[i]);
+        changed = changed_entries();
+        assert_true(changed <= 1);
+        assert_int_equal(count(LC_SHADOW_WRITE_ENTRY) - counted, changed);
+        check();
+    }
+    /* The same higher up: the root's entry is the only one that changes. */
+    changed_entries();
+    store(root + 8 * pt_index(la, 4), *guest(root + 8 * pt_index(la, 4)) & ~PTE_W);
+    assert_int_equal(changed_entries(), 1);
+    paging_invalidate(v, la);
+    u64 fills = count(LC_SHADOW_FILL);
+    touch(USER_BASE, PF_U);
+    assert_int_equal(count(LC_SHADOW_FILL), fills);
+    assert_int_equal(refused(USER_BASE, PF_W | PF_U), PF_P | PF_W | PF_U);
+    assert_int_equal(count(LC_SHADOW_NEW_TABLE), made);
+    assert_int_equal(count(LC_SHADOW_DROP_TABLE), 0);
+    end();
+}
+
+/* Stores to a table that the running root leads to never drop it, and fill it ahead. */
+static void tables_in_use_stay(void **state)
+{
+    u64 root;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    for (u64 i = 16; i < PT_ENTRIES; i++) {
+        guest((DATA + i) << PAGE_SHIFT);
+        map(root, USER_BASE + i * PAGE_SIZE, (DATA + i) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_D);
+    }
+    assert_int_equal(touch(USER_BASE + 99 * PAGE_SIZE, PF_U | PF_W), DATA + 99);
+    assert_int_equal(count(LC_SHADOW_FILL), PAGES + 1);
+    assert_int_equal(count(LC_SHADOW_DROP_TABLE), 0);
+    assert_false(paging_table_given_up(d, guest(map(root, USER_BASE, 0))));
+    assert_int_equal(count(LC_SHADOW_DROP_TABLE), 0);
+    end();
+}
+
+/* A process that has ended: after a few stores its tables are frames like others. */
+static void tables_given_up_go(void **state)
+{
+    u64 root, other, entry, index;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    other = make_process(1);
+    long_mode(other);
+    use_process(1);
+    load_cr3(root);
+    use_process(0);
+    load_cr3(other);
+    entry = map(root, USER_BASE, DATA << PAGE_SHIFT | PTE_P | PTE_U);
+    assert_int_equal(count(LC_SHADOW_DROP_TABLE), 0); /* one store may be to one that lives */
+    for (index = 1; count(LC_SHADOW_DROP_TABLE) == 0; index++)
+        store(entry + 8 * index, 0);
+    assert_true(index <= 8);
+    assert_false(frame_of(va_to_mfn(guest(entry)))->flags & FRAME_SHADOWED);
+    assert_true(paging_table_given_up(d, guest(root)));
+    assert_int_equal(count(LC_SHADOW_DROP_TABLE), 2);
+    use_process(1);
+    check();
+    load_cr3(root); /* it lives after all */
+    touch(USER_BASE + 7 * PAGE_SIZE, PF_U);
+    end();
+}
+
+/* A full pool gives up one table for each that is made, the one that was idle longest. */
+static void reclaim_takes_one(void **state)
+{
+    enum { MANY = 40, POOL = 24 };
+    u64 root[MANY], shared = 0;
+
+    (void)state;
+    start(POOL);
+    for (unsigned n = 0; n < MANY; n++) {
+        root[n] = make_process(n % PROCESSES);
+        long_mode(root[n]);
+        use_process(n % PROCESSES);
+        if (count(LC_SHADOW_RECLAIM_TABLE))
+            assert_int_equal(count(LC_SHADOW_RECLAIM_TABLE), count(LC_SHADOW_NEW_TABLE) - POOL);
+        assert_int_equal(d->physmap->pool.in_use,
+                         count(LC_SHADOW_NEW_TABLE) - count(LC_SHADOW_RECLAIM_TABLE));
+        check();
+    }
+    assert_int_equal(d->physmap->pool.in_use, POOL);
+    assert_int_equal(d->physmap->pool.made, POOL);
+    /* The latest are still there, one after another. */
+    shared = count(LC_SHADOW_NEW_TABLE);
+    load_cr3(root[MANY - 2]);
+    use_process((MANY - 2) % PROCESSES);
+    load_cr3(root[MANY - 1]);
+    use_process((MANY - 1) % PROCESSES);
+    assert_int_equal(count(LC_SHADOW_NEW_TABLE), shared);
+    end();
+}
+
+/* One address space larger than the pool: its own tables of level 1 go round. */
+static void reclaim_within_one_root(void **state)
+{
+    enum { REGIONS = 40 };
+    u64 root = 0, made;
+
+    (void)state;
+    start(SHADOW_MIN);
+    root = new_table();
+    for (u64 i = 0; i < REGIONS; i++)
+        map(root, USER_BASE + (i << PAGE_SHIFT_2M), (DATA + i) << PAGE_SHIFT | RIGHTS);
+    long_mode(root);
+    for (unsigned round = 0; round < 4; round++)
+        for (u64 i = 0; i < REGIONS; i++)
+            assert_int_equal(touch(USER_BASE + (i << PAGE_SHIFT_2M), PF_W), DATA + i);
+    made = count(LC_SHADOW_NEW_TABLE);
+    assert_int_equal(count(LC_SHADOW_RECLAIM_TABLE), made - SHADOW_MIN);
+    assert_true(made <= 4 * REGIONS + 3); /* root, level 3, level 2 never went */
+    end();
+}
+
+/* Wherever a frame is mapped, once it is a table it is writable nowhere. */
+static void no_table_is_writable(void **state)
+{
+    enum { MAPPINGS = 7 };
+    const u64 frame = DATA + 50, table_gpa = frame << PAGE_SHIFT;
+    u64 root, la = USER_BASE + (5ULL << PAGE_SHIFT_2M);
+    struct paging_fault f;
+
+    (void)state;
+    start(64);
+    root = new_table();
+    for (u64 i = 0; i < MAPPINGS; i++) {
+        map(root, USER_BASE + (i << PAGE_SHIFT_1G), table_gpa | RIGHTS);
+    }
+    long_mode(root);
+    for (u64 i = 0; i < MAPPINGS; i++)
+        assert_int_equal(touch(USER_BASE + (i << PAGE_SHIFT_1G), PF_W), frame);
+    assert_int_equal(frame_of(va_to_mfn(guest(table_gpa)))->type_count, MAPPINGS);
+    /* It becomes the table of level 1 for la. */
+    store(table_gpa + 8 * pt_index(la, 1), DATA << PAGE_SHIFT | RIGHTS);
+    map(root, la + PAGE_SIZE, 0);
+    for (u64 at = root, level = 4; level > 1; level--) {
+        at += 8 * pt_index(la, level);
+        if (level == 2)
+            store(at, table_gpa | RIGHTS);
+        at = *guest(at) & PTE_ADDR;
+    }
+    assert_int_equal(touch(la, PF_W), DATA);
+    assert_int_equal(frame_of(va_to_mfn(guest(table_gpa)))->type_count, 0);
+    for (u64 i = 0; i < MAPPINGS; i++) {
+        assert_int_equal(fault(USER_BASE + (i << PAGE_SHIFT_1G) + 8, PF_P | PF_W, &f),
+                         PAGING_EMULATE);
+        assert_true(f.table_write);
+        assert_int_equal(f.gpa, table_gpa + 8);
+        assert_ptr_equal(f.bytes, guest(table_gpa + 8));
+        assert_int_equal(touch(USER_BASE + (i << PAGE_SHIFT_1G), PF_U), frame);
+    }
+    end();
+}
+
+/* The delivery of an event pushes onto a frame that was a table. */
+static void a_stack_on_a_table(void **state)
+{
+    struct exit e = {.reason = EXIT_PAGE_FAULT, .error = PF_P | PF_W, .event_being_delivered = 1};
+    u64 root, other, stack = USER_BASE + (9ULL << PAGE_SHIFT_1G);
+    struct paging_fault f = {0};
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    other = make_process(1);
+    long_mode(other);
+    use_process(1);
+    map(root, stack, other | RIGHTS);
+    load_cr3(root);
+    use_process(0);
+    e.gva = stack;
+    assert_int_equal(paging_fault(v, &e, &f), PAGING_FIXED);
+    assert_int_equal(touch(stack, PF_W), other >> PAGE_SHIFT);
+    /* On a table that it runs on there is no way: the root, or the one that maps the stack. */
+    map(root, stack, root | RIGHTS);
+    paging_invalidate(v, stack);
+    assert_int_equal(paging_fault(v, &e, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    f.why = NULL;
+    map(root, stack, (map(root, stack, 0) & PTE_ADDR) | RIGHTS);
+    paging_invalidate(v, stack);
+    assert_int_equal(paging_fault(v, &e, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    end();
+}
+
+static void without_paging(void **state)
+{
+    struct paging_fault f;
+
+    (void)state;
+    start(32);
+    load_registers(CR0_PE, 0x123000, 0, 0);
+    assert_int_equal(touch(0x5123, PF_W), 5);
+    assert_int_equal(touch(0x5000, PF_I), 5);
+    assert_int_equal(touch((DATA << PAGE_SHIFT) + 1, 0), DATA);
+    assert_int_equal(fault(0xfee00030, 0, &f), PAGING_EMULATE);
+    assert_int_equal(f.gpa, 0xfee00030);
+    assert_false(f.table_write);
+    check();
+    /* Into long mode and back: the identity is still there. */
+    long_mode(make_process(0));
+    use_process(0);
+    u64 fills = count(LC_SHADOW_FILL);
+    load_registers(CR0_PE, 0, 0, 0);
+    assert_int_equal(touch(0x5000, PF_W), 5);
+    assert_int_equal(count(LC_SHADOW_FILL), fills);
+    end();
+}
+
+/* Modes for which there are no shadows end the domain with a sentence. */
+static void modes_refused(void **state)
+{
+    struct paging_fault f = {0};
+
+    (void)state;
+    start(32);
+    sim.reg[VREG_CR0] = CR0_PE | CR0_PG;
+    assert_int_equal(paging_load_root(v, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    sim.reg[VREG_CR0] = 0;
+    paging_flush(v);
+    assert_int_equal(paging_load_root(v, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    end();
+}
+
+static void dirty_log(void **state)
+{
+    u8 bits[RAM_FRAMES / 8];
+    u64 root;
+
+    (void)state;
+    start(64);
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), -EINVAL);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    assert_int_equal(physmap_dirty_start(d), 0);
+    touch(USER_BASE, PF_U);
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 0);
+    touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
+    touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
+    guest((DATA + 8) * PAGE_SIZE);
+    guest((DATA + 9) * PAGE_SIZE);
+    paging_guest_written(d, (DATA + 9) * PAGE_SIZE - 4, 8); /* two frames */
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 3);
+    assert_int_equal(bits[DATA / 8], 1 << 1);
+    assert_int_equal(bits[(DATA + 8) / 8], 3);
+    check();
+    touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 1);
+    /* Read first, though the guest's entry says that it was written once: a write still shows. */
+    map(root, 0x800000, (DATA + 70) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_D);
+    assert_true(physmap_dirty_read(d, bits, RAM_FRAMES) > 0);
+    touch(0x800000, 0);
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 0);
+    touch(0x800000, PF_W);
+    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 1);
+    physmap_dirty_stop(d);
+    use_process(0);
+    end();
+}
+
+static void flushes(void **state)
+{
+    u64 root, before;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    before = sim.flushes;
+    paging_invalidate(v, USER_BASE);
+    assert_int_equal(sim.flushes, before + 1);
+    paging_invalidate(v, 1ULL << 47); /* INVLPG of no address does nothing */
+    assert_int_equal(sim.flushes, before + 1);
+    load_cr3(root);
+    assert_true(sim.flushes > before + 1);
+    end();
+}
+
+static void no_memory(void **state)
+{
+    struct frame *taken[2 * RAM_FRAMES];
+    struct paging_fault f = {0};
+    unsigned n = 0;
+    u64 root;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    while ((taken[n] = frame_alloc(DOMID_HYPERVISOR)))
+        n++;
+    sim.reg[VREG_CR0] = CR0_PE | CR0_PG | CR0_WP;
+    sim.reg[VREG_CR3] = root;
+    sim.reg[VREG_CR4] = CR4_PAE;
+    sim.reg[VREG_EFER] = EFER_LME | EFER_LMA;
+    assert_int_equal(paging_load_root(v, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    frame_put(taken[--n]);
+    assert_int_equal(paging_load_root(v, &f), PAGING_FIXED);
+    f.why = NULL;
+    assert_int_equal(fault(USER_BASE, PF_U, &f), PAGING_KILL);
+    assert_non_null(f.why);
+    while (n)
+        frame_put(taken[--n]);
+    use_process(0);
+    end();
+}
+
+/* Each kind of damage is found by the recount. */
+static void recount_finds_damage(void **state)
+{
+    struct shadow_pool *pool = NULL;
+    struct shadow *s = NULL;
+    u64 *entry, old;
+
+    (void)state;
+    start(64);
+    long_mode(make_process(0));
+    use_process(0);
+    pool = &d->physmap->pool;
+    for (u32 slot = 1; slot <= pool->made; slot++)
+        if (pool->shadow[slot].role && shadow_level(&pool->shadow[slot]) == 1 &&
+            pool->shadow[slot].table[1])
+            s = &pool->shadow[slot];
+    assert_non_null(s);
+    entry = &s->table[1];
+    old = *entry;
+    *entry = old + PAGE_SIZE; /* another frame */
+    assert_true(physmap_check(d) > 0);
+    *entry = (old & ~PTE_ADDR) | va_to_mpa(s->table).v; /* the hypervisor's */
+    assert_true(physmap_check(d) > 0);
+    *entry = 0;
+    assert_true(physmap_check(d) > 0);
+    *entry = old;
+    s->guest[1] &= ~PTE_W; /* a store that nobody saw */
+    assert_true(physmap_check(d) > 0);
+    s->guest[1] |= PTE_W;
+    s->refs++;
+    assert_true(physmap_check(d) > 0);
+    s->refs--;
+    violations_seen = 0;
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(switches_are_free),
+        cmocka_unit_test(one_store_one_entry),
+        cmocka_unit_test(tables_in_use_stay),
+        cmocka_unit_test(tables_given_up_go),
+        cmocka_unit_test(reclaim_takes_one),
+        cmocka_unit_test(reclaim_within_one_root),
+        cmocka_unit_test(no_table_is_writable),
+        cmocka_unit_test(a_stack_on_a_table),
+        cmocka_unit_test(without_paging),
+        cmocka_unit_test(modes_refused),
+        cmocka_unit_test(dirty_log),
+        cmocka_unit_test(flushes),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(recount_finds_damage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
