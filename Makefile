@@ -89,5 +89,9 @@ bench-core: setup-run ## each measured operation beside its ceiling; fails if on
 	@$(MAKE) build-run
 	@$(PYTHON) tools/bench.py
 
+fresh-check: ## (root) the README's first command in a new Debian 12, made by debootstrap
+	@command -v debootstrap >/dev/null || tools/install test
+	@tools/fresh-check
+
 clean: ## remove everything that was built
 	@rm -rf build compile_commands.json
