@@ -186,7 +186,7 @@ static s64 do_update_descriptor(u64 address, u64 descriptor)
 
     if (!f)
         return page_error(address >> PAGE_SHIFT);
-    if (address & (sizeof(u64) - 1) || !segment_descriptor_ok(descriptor))
+    if (address & (sizeof(u64) - 1) || !segment_descriptor_adjust(&descriptor))
         return -EINVAL;
     if (f->type_count && f->type == FT_SEGDESC) {
         *(volatile u64 *)mpa_to_va(mpa_of(address)) = descriptor;

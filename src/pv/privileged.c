@@ -194,9 +194,9 @@ static enum emulate_result hook_xsetbv(struct emulate_ctx *ctx, u32 index, u64 v
 
 static enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la)
 {
-    (void)ctx;
-    if (canonical(la) && pv_range_ok(la, 1))
-        tlb_flush_page(mfn_of(pv_active_root() >> PAGE_SHIFT), la);
+    if (!pv_range_ok(la, 1)) /* as under Xen */
+        return emulate_raise(ctx, VEC_GP, 0);
+    tlb_flush_page(mfn_of(pv_active_root() >> PAGE_SHIFT), la);
     return EMULATE_OK;
 }
 

@@ -12,17 +12,23 @@
 #define DESCRIPTOR_DPL (3ULL << 45)
 #define DESCRIPTOR_P   (1ULL << 47)
 
-bool segment_descriptor_ok(u64 descriptor)
+bool segment_descriptor_adjust(u64 *descriptor)
 {
-    if (!(descriptor & DESCRIPTOR_P))
+    if (!(*descriptor & DESCRIPTOR_P))
         return true; /* loading it faults */
-    return (descriptor & DESCRIPTOR_S) && (descriptor & DESCRIPTOR_DPL) == DESCRIPTOR_DPL;
+    *descriptor |= DESCRIPTOR_DPL;
+    return *descriptor & DESCRIPTOR_S;
 }
 
-int segment_page_validate(const u64 *page)
+int segment_page_adjust(u64 *page)
 {
-    for (unsigned i = 0; i < PT_ENTRIES; i++)
-        if (!segment_descriptor_ok(page[i]))
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        u64 descriptor = page[i];
+
+        if (!segment_descriptor_adjust(&descriptor))
             return -EINVAL;
+        if (descriptor != page[i])
+            page[i] = descriptor;
+    }
     return 0;
 }

@@ -6,10 +6,11 @@
 
 #include "types.h"
 
-/* Whether a guest may have this descriptor: none, not present, or code or data of level 3. */
-bool segment_descriptor_ok(u64 descriptor);
-/* All of a page of them: 0 or -EINVAL. */
-int segment_page_validate(const u64 *page);
+/* Makes a descriptor one that a guest may have: code and data of a lower level become level 3, as
+ * under Xen. False: it is a gate or a system segment, which a guest may not have. */
+bool segment_descriptor_adjust(u64 *descriptor);
+/* The same for a whole page of them: 0 or -EINVAL. */
+int segment_page_adjust(u64 *page);
 
 enum selector_bits { SELECTOR_RPL = 3 };
 

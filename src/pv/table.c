@@ -107,7 +107,7 @@ int table_validate(struct domain *d, struct frame *f, enum frame_type type)
     u64 *table = mfn_to_va(frame_mfn(f));
 
     if (type == FT_SEGDESC)
-        return segment_page_validate(table);
+        return segment_page_adjust(table);
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
         u64 entry = table[i];
         int error;

@@ -53,6 +53,15 @@ static s64 register_info(struct vcpu *v, u64 argument)
     return 0;
 }
 
+/* With the time in the present state up to now. */
+static s64 get_runstate(const struct vcpu *v, u64 argument)
+{
+    struct vcpu_runstate_info r = v->virt->runstate;
+
+    r.time[r.state] += system_time_ns(sched_now()) - r.state_entry_time;
+    return pv_copy_to(argument, &r, sizeof(r)) ? 0 : -EFAULT;
+}
+
 static s64 register_runstate(struct vcpu *v, u64 argument)
 {
     struct vcpu_register_runstate_memory_area r;
@@ -73,10 +82,7 @@ static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
     if (command == VCPUOP_is_up)
         return v->domain->vcpu[id]->state != VCPU_DOWN;
     if (command == VCPUOP_get_runstate_info)
-        return pv_copy_to(argument, &v->domain->vcpu[id]->virt->runstate,
-                          sizeof(struct vcpu_runstate_info))
-                   ? 0
-                   : -EFAULT;
+        return get_runstate(v->domain->vcpu[id], argument);
     if (id != v->id)
         return command <= VCPUOP_register_vcpu_info ? -EINVAL : -ENOSYS;
     switch (command) {

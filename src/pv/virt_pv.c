@@ -88,6 +88,8 @@ int virt_vcpu_init(struct vcpu *v)
     x->kernel_mode = true;
     x->gate = hv_alloc_pages(v->domain, 0);
     _Static_assert(TRAP_TABLE_BYTES == (int)PAGE_SIZE, "one page");
+    x->runstate.state = RUNSTATE_offline;
+    x->runstate.state_entry_time = system_time_ns(rdtsc());
     pv_timer_init(v);
     return x->gate ? 0 : -ENOMEM;
 }
