@@ -6,7 +6,7 @@
 #include "vcpu.h"
 
 #include "../cpu/vmx/vmcs.h"
-#include "../pv/pv.h"
+#include "../pv/hypercall.h"
 
 #define OFFSET(name, type, member)                                                                 \
     __asm__ volatile("\n->" #name " %c0" : : "i"(offsetof(type, member)))

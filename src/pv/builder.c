@@ -14,7 +14,7 @@
 #include "layout.h"
 #include "log.h"
 #include "port.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "segment.h"
 #include "table.h"
 

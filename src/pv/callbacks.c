@@ -7,7 +7,7 @@
 #include "errno.h"
 #include "insn.h"
 #include "log.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "segment.h"
 #include "virt.h"

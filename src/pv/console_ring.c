@@ -7,7 +7,7 @@
 #include "console.h"
 #include "errno.h"
 #include "event.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 
 #include <xen/io/console.h>

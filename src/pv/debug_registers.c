@@ -6,7 +6,7 @@
  */
 #include "errno.h"
 #include "insn.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "x86.h"
 

@@ -13,7 +13,7 @@
 #include "errno.h"
 #include "insn.h"
 #include "layout.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "segment.h"
 #include "sched.h"
 #include "table.h"

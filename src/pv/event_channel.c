@@ -7,7 +7,7 @@
  */
 #include "errno.h"
 #include "event.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 
 enum { WORD_BITS = 64 };
@@ -43,7 +43,7 @@ void pv_port_notify(struct domain *d, u32 port)
 
 void pv_virq(struct vcpu *v, u32 virq)
 {
-    u32 port = (u32)v->virt->virq_port[virq];
+    u32 port = v->virt->virq_port[virq];
 
     if (port)
         pv_port_notify(v->domain, port);
@@ -147,7 +147,7 @@ static s64 bind_virq(struct domain *d, struct evtchn_bind_virq *b)
     if (!b->port)
         return -ENOSPC;
     d->pv->port[b->port].virq = (u8)b->virq;
-    d->vcpu[b->vcpu]->virt->virq_port[b->virq] = b->port;
+    d->vcpu[b->vcpu]->virt->virq_port[b->virq] = (u16)b->port;
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The hypercall table, the page of stubs, and the calls that need no file of their own.
  */
-#include "pv.h"
+#include "hypercall.h"
 
 #include "errno.h"
 #include "log.h"

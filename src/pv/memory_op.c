@@ -6,7 +6,7 @@
  */
 #include "errno.h"
 #include "page_type.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 
 #include <xen/memory.h>

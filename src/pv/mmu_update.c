@@ -4,7 +4,7 @@
  */
 #include "errno.h"
 #include "layout.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "table.h"
 #include "tlb.h"

@@ -4,7 +4,7 @@
  * Invariant: an entry is copied in once; what is written back is its result. A call that changes
  * the guest's control flow (iret) or a nested multicall is refused.
  */
-#include "pv.h"
+#include "hypercall.h"
 
 #include "errno.h"
 #include "sched.h"

@@ -14,7 +14,7 @@
 #include "layout.h"
 #include "log.h"
 #include "port.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "tlb.h"
 

@@ -47,35 +47,47 @@ struct pv_gate {
 _Static_assert(sizeof(struct pv_gate) == 16, "256 of them in a page");
 
 struct virt_vcpu {
-    bool kernel_mode;              /* the guest's kernel runs, not a user program */
-    bool ts;                       /* the guest has set CR0.TS */
-    u8 iopl;                       /* virtual I/O privilege level */
-    struct vcpu_info *info;        /* shared with the guest */
-    u64 entry_tsc;                 /* when the guest left for the run loop */
-    struct ledger_cell *exit_cell; /* what that is charged to */
-    u64 kernel_root, user_root;    /* machine addresses of the L4 tables; user_root may be 0 */
-    u64 kernel_sp;                 /* kernel stack of stack_switch */
+    /* Which of its two halves runs, and on what. */
+    bool kernel_mode;           /* the guest's kernel runs, not a user program */
+    bool ts;                    /* the guest has set CR0.TS */
+    u8 iopl;                    /* virtual I/O privilege level */
+    u64 kernel_root, user_root; /* machine addresses of the L4 tables; user_root may be 0 */
+    u64 kernel_sp;              /* kernel stack of stack_switch */
+
+    /* Where the kernel is entered. */
     struct pv_gate event, failsafe, syscall; /* callbacks */
     struct pv_gate *gate;                    /* 256: the trap table */
-    u64 fs_base, gs_kernel, gs_user;         /* while not loaded */
-    u16 ds, es, fs, gs;                      /* selectors while not loaded */
-    u32 gdt_frames;                          /* pages of its own GDT */
-    u32 ldt_entries;                         /* of its LDT */
-    u64 gdt_mfn[PV_GDT_FRAMES];              /* the guest's */
-    u64 ldt_mfn[PV_LDT_FRAMES];              /* 0: nothing there */
-    u64 *window;                        /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
-    struct vcpu *owner;                 /* the vcpu */
+
+    /* Segments. */
+    u64 fs_base, gs_kernel, gs_user; /* while not loaded */
+    u16 ds, es, fs, gs;              /* selectors while not loaded */
+    u32 gdt_frames;                  /* pages of its own GDT */
+    u32 ldt_entries;                 /* of its LDT */
+    u64 gdt_mfn[PV_GDT_FRAMES];      /* the GDT's */
+    u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: nothing there */
+    u64 *window;                     /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
+
+    /* What it is told. */
+    struct vcpu_info *info;             /* shared with the guest */
     struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
     u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
     struct vcpu_runstate_info runstate; /* what is to be written there */
-    bool in_multicall;                  /* calls are items of a multicall */
-    bool again;                         /* the item is to be made again, with these arguments: */
-    u64 again_first, again_second;      /* its first two */
-    bool polling;                       /* blocked in SCHEDOP_poll */
-    struct timer periodic;              /* VCPUOP_set_periodic_timer */
-    u64 period_ticks;                   /* its period */
-    struct timer poll_timer;            /* the end of SCHEDOP_poll */
-    u64 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
+    u16 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
+
+    /* Time. */
+    struct timer periodic;   /* VCPUOP_set_periodic_timer */
+    u64 period_ticks;        /* its period */
+    struct timer poll_timer; /* the end of SCHEDOP_poll */
+    bool polling;            /* blocked in SCHEDOP_poll */
+
+    /* The call that is being made. */
+    bool in_multicall;             /* it is an item of a multicall */
+    bool again;                    /* the item is to be made again, with these arguments: */
+    u64 again_first, again_second; /* its first two */
+    u64 entry_tsc;                 /* when the guest left for the run loop */
+    struct ledger_cell *exit_cell; /* what that is charged to */
+
+    struct vcpu *owner; /* the vcpu */
 };
 
 enum pv_port_state { PORT_FREE, PORT_UNBOUND, PORT_PAIR, PORT_VIRQ, PORT_IPI, PORT_CONSOLE };
@@ -209,51 +221,5 @@ void pv_runstate_change(struct vcpu *v, u32 state);
 /* m2p.c */
 void m2p_init(void);
 void m2p_set(u64 mfn, u64 gfn);
-
-/* The hypercall table: an entry is made where its handler stands, collected by the linker. */
-struct hypercall {
-    u32 number;  /* __HYPERVISOR_* */
-    u32 counter; /* enum ledger_counter */
-    s64 (*handler)(u64, u64, u64, u64, u64, u64);
-};
-#define HYPERCALL(number, handler, counter)                                                        \
-    static const struct hypercall handler##_entry                                                  \
-        __attribute__((used, section(".hypercalls"))) = {                                          \
-            number, counter, (s64(*)(u64, u64, u64, u64, u64, u64))(void (*)(void))handler}
-enum { HYPERCALLS = 64, HYPERCALL_UNKNOWN = HYPERCALLS - 1 };
-/* As entry.asm reads it. */
-struct hypercall_slot {
-    s64 (*handler)(u64, u64, u64, u64, u64, u64); /* never NULL */
-    u64 cell;                                     /* offset of its ledger cell in struct domain */
-};
-extern struct hypercall_slot hypercall_slot[HYPERCALLS];
-void hypercall_init(void);
-/* Whether a call that goes on for long, after its item i, must let others run; if so it returns
- * what pv_again gives: the guest makes the call again with these first two arguments. */
-bool pv_time_is_up(u64 i);
-s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second);
-/* Lists with a count of what is done (mmu_update, mmuext_op): bit 31 of the number of items says
- * that the call is made again, and what was done before is to be added. */
-#define PV_COUNT_AGAIN (1u << 31)
-static inline u32 pv_count_left(u32 left)
-{
-    return left | PV_COUNT_AGAIN;
-}
-static inline bool pv_put_done(u64 gva, u32 done)
-{
-    return pv_copy_to(gva, &done, sizeof(done));
-}
-static inline u32 pv_done_before(u32 *count, u64 gva)
-{
-    u32 before = 0;
-
-    if (unlikely(*count & PV_COUNT_AGAIN) && gva &&
-        !pv_copy_bytes_from(&before, gva, sizeof(before)))
-        before = 0;
-    *count &= ~PV_COUNT_AGAIN;
-    return before;
-}
-/* Writes the stubs through which a guest calls. */
-void hypercall_page_fill(void *page);
 
 #endif

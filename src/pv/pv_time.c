@@ -6,7 +6,7 @@
 #include "errno.h"
 #include "event.h"
 #include "insn.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "time_scale.h"
 #include "timer.h"

@@ -3,7 +3,7 @@
  */
 #include "errno.h"
 #include "event.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 
 #include <xen/sched.h>

@@ -9,7 +9,7 @@
 #include "errno.h"
 #include "extable.h"
 #include "insn.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "segment.h"
 #include "sched.h"
 #include "x86.h"

@@ -5,7 +5,7 @@
 #include "errno.h"
 #include "layout.h"
 #include "page_type.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "timer.h"
 

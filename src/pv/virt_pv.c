@@ -21,7 +21,7 @@
 #include "local_apic.h"
 #include "log.h"
 #include "page_type.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "timer.h"
 #include "x86.h"

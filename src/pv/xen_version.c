@@ -6,7 +6,7 @@
  * tables.
  */
 #include "errno.h"
-#include "pv.h"
+#include "hypercall.h"
 #include "sched.h"
 
 #include <xen/physdev.h>

@@ -21,7 +21,7 @@
 #include "tlb.h"
 
 #include "../../src/pv/page_check.h"
-#include "../../src/pv/pv.h"
+#include "../../src/pv/hypercall.h"
 #include "../../src/pv/table.h"
 
 enum { FRAMES = 8192, MEM = 16 << 20, END_ALIGN = 4 << 20, SLACK = 512 << 10 };
