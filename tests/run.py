@@ -15,8 +15,9 @@ import bad_input  # noqa: E402
 import host  # noqa: E402
 import refusals  # noqa: E402
 import suite  # noqa: E402
+import together  # noqa: E402
 
-PARTS = {"host": host.run, "refusals": refusals.run, "boot": suite.run, "bad-input": bad_input.run}
+PARTS = {"host": host.run, "refusals": refusals.run, "boot": suite.run, "together": together.run, "bad-input": bad_input.run}
 
 
 def main():
