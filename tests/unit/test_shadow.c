@@ -512,10 +512,9 @@ static void dirty_log(void **state)
     map(root, 0x800000, (DATA + 70) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_D);
     assert_true(physmap_dirty_read(d, bits, RAM_FRAMES) > 0);
     touch(0x800000, 0);
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 1); /* a table: an accessed flag */
-    assert_int_equal(bits[(DATA + 70) / 8], 0);
     touch(0x800000, PF_W);
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 1);
+    assert_true(physmap_dirty_read(d, bits, RAM_FRAMES) > 0);
+    assert_int_equal(bits[(DATA + 70) / 8], 1 << (DATA + 70) % 8);
     physmap_dirty_stop(d);
     use_process(0);
     end();
