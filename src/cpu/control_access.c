@@ -95,6 +95,12 @@ bool cpu_write_cr0(struct vcpu *v, u64 value)
 
 bool cpu_write_cr3(struct vcpu *v, u64 value)
 {
+    u64 root = paging_switch_root(v, value);
+
+    if (likely(root)) {
+        virt_ops->load_root(v, value, root);
+        return true;
+    }
     if (virt_get(v, VREG_EFER) & EFER_LMA && value >> cpuid_policy_maxphyaddr())
         return false;
     virt_set(v, VREG_CR3, value);

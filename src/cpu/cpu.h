@@ -4,6 +4,7 @@
 #ifndef CPU_H
 #define CPU_H
 
+#include "paging.h"
 #include "types.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -45,13 +46,26 @@ void cpu_exit_xsetbv(struct vcpu *v, struct exit *e);
 
 /* Offsets of the general registers in struct regs, by their number in an encoding. */
 extern const u8 cpu_gpr_offset[16];
+enum { CPU_GPR_RSP = 4 };
+/* One that is not RSP. */
+static inline u64 cpu_gpr_quickly(struct vcpu *v, unsigned number)
+{
+    return *(u64 *)((char *)&v->regs + cpu_gpr_offset[number]);
+}
 /* A general register by its number in an instruction's encoding; RSP is the VREG. */
 u64 cpu_gpr(struct vcpu *v, unsigned number);
 void cpu_set_gpr(struct vcpu *v, unsigned number, u64 value);
 
+/* exits.c: handles an exit that concerns memory alone, a page fault, a load of CR3, INVLPG. True:
+ * the vcpu is to be entered again. False: *e is left to virt_handle_exit (as nothing at all, if it
+ * has been handled in part). */
+bool cpu_handle_shortly(struct vcpu *v, struct exit *e);
+/* The same for a fault, with paging_fault's answer. */
+bool cpu_handle_fault(struct vcpu *v, struct exit *e, struct paging_fault *f,
+                      enum paging_result result);
+
 /* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
 void cpu_emulate(struct vcpu *v, const struct exit *e);
-
 /* table_store.c: the same for a store to the page table entry at `entry`, if it is one of the usual
  * instructions; false: nothing has been done. */
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry);

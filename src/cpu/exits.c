@@ -36,28 +36,47 @@ static void on_exception(struct vcpu *v, struct exit *e)
     virt_inject_fault(v, e->vector, e->error);
 }
 
+/* As paging.h's results say; but a store to a page table is first tried the quick way. */
+static bool handle_result(struct vcpu *v, struct exit *e, struct paging_fault *f,
+                          enum paging_result result)
+{
+    bool alone = !v->virt->has_event;
+
+    switch (result) {
+    case PAGING_FIXED:
+        return true;
+    case PAGING_INJECT:
+        virt_inject_page_fault(v, f->cr2, f->error);
+        return alone;
+    case PAGING_KILL:
+        cpu_kill(v, e, f->why);
+        return false;
+    case PAGING_EMULATE:
+        break;
+    }
+    if (f->table_write &&
+        (likely(cpu_store_to_table(v, e, f->bytes)) || paging_table_given_up(v->domain, f->bytes)))
+        return true;
+    e->gpa = f->gpa;
+    cpu_emulate(v, e);
+    return false;
+}
+
+bool cpu_handle_fault(struct vcpu *v, struct exit *e, struct paging_fault *f,
+                      enum paging_result result)
+{
+    bool again = handle_result(v, e, f, result);
+
+    if (unlikely(!again))
+        e->reason = EXIT_PREEMPTION; /* nothing is left to do */
+    return again;
+}
+
 static void on_memory(struct vcpu *v, struct exit *e)
 {
     struct paging_fault f;
-    enum paging_result result = paging_fault(v, e, &f);
 
-    if (likely(result == PAGING_FIXED))
-        return;
-    switch (result) {
-    case PAGING_INJECT:
-        virt_inject_page_fault(v, f.cr2, f.error);
-        break;
-    case PAGING_EMULATE:
-        if (f.table_write && (likely(cpu_store_to_table(v, e, f.bytes)) ||
-                              paging_table_given_up(v->domain, f.bytes)))
-            break;
-        e->gpa = f.gpa;
-        cpu_emulate(v, e);
-        break;
-    default:
-        cpu_kill(v, e, f.why);
-        break;
-    }
+    handle_result(v, e, &f, paging_fault(v, e, &f));
 }
 
 static void on_interrupt(struct vcpu *v, struct exit *e)
@@ -199,6 +218,23 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_UNSUPPORTED] = on_unsupported,
     [EXIT_FAILED_ENTRY] = on_failed_entry,
 };
+
+bool cpu_handle_shortly(struct vcpu *v, struct exit *e)
+{
+    struct paging_fault f;
+
+    if (e->reason == EXIT_PAGE_FAULT || e->reason == EXIT_STAGE2)
+        return cpu_handle_fault(v, e, &f, paging_fault(v, e, &f));
+    if (e->reason == EXIT_INVLPG) {
+        on_invlpg(v, e);
+        return true;
+    }
+    if (e->reason == EXIT_CR && e->cr == 3 && e->cr_op == CR_WRITE) {
+        cpu_exit_cr(v, e);
+        return !v->domain->doomed;
+    }
+    return false;
+}
 
 void virt_handle_exit(struct vcpu *v, struct exit *e)
 {

@@ -34,6 +34,9 @@ void paging_vcpu_destroy(struct vcpu *v);
 /* The guest's CR0, CR3, CR4 or EFER changed (the new values are in virt_get): load the root that
  * goes with them. Shadow: finds or makes the shadow root. */
 enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out);
+/* The same in short, if CR3 alone is loaded, with a value whose root is known: what the processor's
+ * CR3 becomes, whoever loads it flushing. 0: not known, or perhaps not legal. */
+u64 paging_switch_root(struct vcpu *v, u64 cr3);
 /* The guest executed INVLPG, or INVPCID for one address. */
 void paging_invalidate(struct vcpu *v, u64 gva);
 /* The guest asked for a flush of all translations (CR3 reload, CR4 toggles). */

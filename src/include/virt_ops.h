@@ -73,6 +73,9 @@ struct virt_ops {
     /* An instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB follows.
      */
     void (*completed)(struct vcpu *v, bool single_step);
+    /* The guest's CR3 is now `cr3`, and the processor runs on `root` instead, at once: flushes. The
+     * vcpu is loaded. */
+    void (*load_root)(struct vcpu *v, u64 cr3, u64 root);
     void (*report)(struct vcpu *v, const struct exit *e);
     /* Flushes of tlb.h. */
     void (*flush_page)(mfn_t root, u64 gva);

@@ -39,6 +39,13 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     return PAGING_FIXED;
 }
 
+u64 paging_switch_root(struct vcpu *v, u64 cr3)
+{
+    (void)v;
+    (void)cr3;
+    return 0;
+}
+
 /* The guest's INVLPG and flushes act on the processor without an exit. */
 void paging_invalidate(struct vcpu *v, u64 gva)
 {

@@ -90,7 +90,7 @@ static void check_link(struct recount *r, const struct shadow *s, unsigned index
                   "has rights that the guest's has not");
 }
 
-/* Entries that point to s, and vcpus that run on it. */
+/* Entries that point to s. */
 static u32 count_refs(const struct recount *r, const struct shadow *s)
 {
     const struct shadow_pool *pool = &r->map->pool;
@@ -100,10 +100,6 @@ static u32 count_refs(const struct recount *r, const struct shadow *s)
         const struct shadow *parent = &pool->shadow[slot];
         for (unsigned i = 0; shadow_level(parent) > 1 && i < PT_ENTRIES; i++)
             refs += parent->table[i] && shadow_child(parent->table[i]) == s - pool->shadow;
-    }
-    for (u32 i = 0; i < r->domain->vcpu_count; i++) {
-        const struct vcpu *v = r->domain->vcpu[i];
-        refs += v && v->paging && v->paging->root == s - pool->shadow;
     }
     return refs;
 }

@@ -250,9 +250,9 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
 }
 
 /*
- * The shadow has nothing at this place, in a table of this level; `all`: rights above it. Perhaps
- * the guest has not either, or its own tables end farther down, or the page there is not for this
- * access: looks only for that, and leaves all else to the walk.
+ * The shadow has nothing at this place, in a table of this level; `all`: rights above it, as in
+ * paging_fault. Perhaps the guest has not either, or its own tables end farther down, or at a page
+ * that is not for this access: looks only for that, and leaves all else to the walk.
  */
 static enum paging_result __attribute__((noinline))
 missing(struct vcpu *v, const struct exit *e, const u64 *place, unsigned level, u64 all,
@@ -260,22 +260,24 @@ missing(struct vcpu *v, const struct exit *e, const u64 *place, unsigned level, 
 {
     const struct physmap *p = v->domain->physmap;
     const struct shadow *s = &p->pool.shadow[frame_table[va_to_mfn(place).v].extra];
-    const u64 *table = s->guest;
+    const u64 *table = s->guest, usual = s->rsvd | PTE_PS | PTE_P;
+    unsigned shift = PAGE_SHIFT + SHADOW_INDEX_BITS * (level - 1);
 
-    while (table) {
-        u64 entry = __atomic_load_n(&table[pt_index(e->gva, level)], __ATOMIC_RELAXED);
+    while (likely(table)) {
+        u64 entry = __atomic_load_n(&table[e->gva >> shift & (PT_ENTRIES - 1)], __ATOMIC_RELAXED);
         if (!(entry & PTE_P))
             return reflect(v, e, 0, out);
         all &= entry ^ PTE_NX;
-        if (entry & s->rsvd)
+        if ((entry & usual) != PTE_P)
             break;
-        if (level-- == 1) {
+        if (shift == PAGE_SHIFT) {
             if (walk_permits(&v->paging->mode, e->error, all & PTE_U, all & PTE_W, !(all & PTE_NX)))
                 break;
             return reflect(v, e, PF_P, out);
         }
-        u32 mfn = physmap_mfn(p, (entry & PTE_ADDR) >> PAGE_SHIFT);
-        table = mfn && !(entry & PTE_PS) ? mfn_to_va(mfn_of(mfn)) : NULL;
+        u32 mfn = physmap_mfn(p, entry << 1 >> (PAGE_SHIFT + 1));
+        table = mfn ? mfn_to_va(mfn_of(mfn)) : NULL;
+        shift -= SHADOW_INDEX_BITS;
     }
     return walk_and_fill(v, e, out);
 }

@@ -36,24 +36,20 @@ int paging_vcpu_init(struct vcpu *v)
     return 0;
 }
 
-static void run_on(struct vcpu *v, struct shadow *root)
+static inline void run_on(struct vcpu *v, struct shadow *root)
 {
-    struct shadow_pool *pool = &v->domain->physmap->pool;
-    u16 old = v->paging->root;
+    struct paging_vcpu *p = v->paging;
 
-    if (root)
-        shadow_ref(pool, root);
-    v->paging->root = root ? shadow_slot(pool, root) : 0;
-    v->paging->quick = root && (root->role & ~ROLE_NXE) == WALK_MAX_LEVEL ? root->table : NULL;
-    if (old)
-        shadow_unref(pool, &pool->shadow[old]);
+    p->root = shadow_slot(&v->domain->physmap->pool, root);
+    p->quick = (root->role & ~ROLE_NXE) == WALK_MAX_LEVEL ? root->table : NULL;
+    root->used = true;
+    root->writes = 0;
 }
 
 void paging_vcpu_destroy(struct vcpu *v)
 {
     if (!v->paging)
         return;
-    run_on(v, NULL);
     hv_free(v->domain, v->paging, sizeof(*v->paging));
     v->paging = NULL;
 }
@@ -129,10 +125,34 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
         out->why = "there is no memory left for its shadow page tables";
         return PAGING_KILL;
     }
-    root->writes = 0;
     run_on(v, root);
     tlb_flush_root(shadow_mfn(root));
     return PAGING_FIXED;
+}
+
+/* A known root is one of a frame of RAM, so that its CR3 has no reserved bit set. */
+u64 paging_switch_root(struct vcpu *v, u64 cr3)
+{
+    struct paging_vcpu *p = v->paging;
+    const struct shadow_pool *pool = &v->domain->physmap->pool;
+    u64 gfn = cr3 >> PAGE_SHIFT;
+    u16 role = p->root_role, slot = *shadow_bucket(pool, gfn, role);
+
+    if (unlikely(!p->quick))
+        return 0;
+    for (; slot; slot = pool->shadow[slot].hash_next) {
+        struct shadow *root = &pool->shadow[slot];
+        if (unlikely(root->gfn != gfn || root->role != role))
+            continue;
+        p->mode.root = gfn << PAGE_SHIFT;
+        p->root = slot;
+        p->quick = root->table;
+        root->used = true;
+        root->writes = 0;
+        ledger_count(&v->domain->ledger, LC_SHADOW_ROOT_SWITCH);
+        return va_to_mpa(root->table).v;
+    }
+    return 0;
 }
 
 /* The shadows are never behind the guest's tables, so only the processor's memory of them is to be

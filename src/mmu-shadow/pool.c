@@ -6,9 +6,9 @@
  *  - Slot 0 is nobody. A slot's page stays with it until the pool is destroyed.
  *  - A shadow is in exactly one bucket; one that is not direct is in its guest frame's chain too,
  *    which begins at frame.extra.
- *  - Eviction takes one shadow for each that is needed: an idle one, the least recently used first;
- *    only if there is none, one that is linked, of the lowest level there is, never on the path of
- *    the fill under way and never one that a vcpu runs on.
+ *  - Eviction takes one shadow for each that is needed: an idle one, not used for long; only if
+ * there is none, one that is linked, of the lowest level there is, never on the path of the fill
+ * under way and never one that a vcpu runs on.
  */
 #include "domain.h"
 #include "errno.h"
@@ -44,23 +44,6 @@ int shadow_pool_init(struct shadow_pool *pool, u64 bytes)
     return -ENOMEM;
 }
 
-static u16 *bucket_of(struct shadow_pool *pool, u64 gfn, u16 role)
-{
-    enum { SPREAD = 61 };
-
-    return &pool->bucket[(gfn + SPREAD * role) & pool->bucket_mask];
-}
-
-struct shadow *shadow_find(struct shadow_pool *pool, u64 gfn, u16 role)
-{
-    for (u16 slot = *bucket_of(pool, gfn, role); slot; slot = pool->shadow[slot].hash_next) {
-        struct shadow *s = &pool->shadow[slot];
-        if (s->gfn == gfn && s->role == role)
-            return s;
-    }
-    return NULL;
-}
-
 static void idle_add(struct shadow_pool *pool, struct shadow *s)
 {
     u16 slot = shadow_slot(pool, s);
@@ -72,6 +55,19 @@ static void idle_add(struct shadow_pool *pool, struct shadow *s)
     else
         pool->idle_first = slot;
     pool->idle_last = slot;
+}
+
+static void idle_add_first(struct shadow_pool *pool, struct shadow *s)
+{
+    u16 slot = shadow_slot(pool, s);
+
+    s->idle_prev = 0;
+    s->idle_next = pool->idle_first;
+    if (pool->idle_first)
+        pool->shadow[pool->idle_first].idle_prev = slot;
+    else
+        pool->idle_last = slot;
+    pool->idle_first = slot;
 }
 
 static void idle_remove(struct shadow_pool *pool, struct shadow *s)
@@ -95,8 +91,10 @@ void shadow_ref(struct shadow_pool *pool, struct shadow *s)
 
 void shadow_unref(struct shadow_pool *pool, struct shadow *s)
 {
-    if (!--s->refs)
-        idle_add(pool, s);
+    if (--s->refs)
+        return;
+    s->used = false;
+    idle_add_first(pool, s);
 }
 
 /* Takes s out of the frame's chain; the last one makes it an ordinary frame. */
@@ -120,7 +118,7 @@ static void leave_frame(struct physmap *p, struct shadow *s)
 
 static void leave_bucket(struct shadow_pool *pool, struct shadow *s)
 {
-    u16 *link = bucket_of(pool, s->gfn, s->role), slot = shadow_slot(pool, s);
+    u16 *link = shadow_bucket(pool, s->gfn, s->role), slot = shadow_slot(pool, s);
 
     while (*link != slot)
         link = &pool->shadow[*link].hash_next;
@@ -239,12 +237,28 @@ static struct shadow *clock_victim(struct domain *d)
     return NULL;
 }
 
-static bool evict(struct domain *d)
+/* The first idle shadow: those without parents are at the head. A root that was used since it was
+ * last looked at, or that a vcpu runs on, goes to the end. */
+static struct shadow *idle_victim(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;
-    struct shadow *victim = pool->idle_first ? &pool->shadow[pool->idle_first] : clock_victim(d);
 
-    if (!victim)
+    for (u32 n = 0; pool->idle_first && n < 2 * pool->in_use; n++) {
+        struct shadow *s = &pool->shadow[pool->idle_first];
+        if (!s->used && !shadow_runs(d, s))
+            return s;
+        s->used = false;
+        idle_remove(pool, s);
+        idle_add(pool, s);
+    }
+    return NULL;
+}
+
+static bool evict(struct domain *d)
+{
+    struct shadow *victim = idle_victim(d);
+
+    if (!victim && !(victim = clock_victim(d)))
         return false;
     shadow_drop(d, victim);
     ledger_count(&d->ledger, LC_SHADOW_RECLAIM_TABLE);
@@ -306,7 +320,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     s = take_free(d);
     if (!s)
         return NULL;
-    u16 *bucket = bucket_of(pool, gfn, role);
+    u16 *bucket = shadow_bucket(pool, gfn, role);
     s->gfn = gfn;
     s->role = role;
     s->used = true;

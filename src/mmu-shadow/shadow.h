@@ -15,8 +15,8 @@
  *    accessed flag is set. So while the shadow leads to a table of level 1, the guest's tables lead
  *    to the guest's, with the rights that the shadow's entries have (those of mode WP0 excepted).
  *  - present[] has a bit for each entry that is not 0. A table on the free list is all 0.
- *  - refs is the number of entries that point to a shadow, plus the vcpus that run on it.
- *    With refs 0 it is on the pool's list of idle shadows, the least recently used first.
+ *  - refs is the number of entries that point to a shadow. With refs 0 it is on the pool's list of
+ *    idle shadows; all roots are, those that a vcpu runs on too.
  *  - type_count of a domain's frame is the number of leaves that map it writable; frame.next and
  *    frame.prev remember where two of them are.
  */
@@ -82,8 +82,8 @@ struct shadow_pool {
     u32 in_use;                    /* shadows that are not free */
     u32 hand;                      /* of the clock that finds a victim */
     u16 free;                      /* first free slot with a page */
-    u16 idle_first;                /* least recently used shadow with refs 0 */
-    u16 idle_last;                 /* most recently used one */
+    u16 idle_first;                /* first shadow with refs 0: the first to be evicted */
+    u16 idle_last;                 /* the last one */
     u16 path[SHADOW_PATH];         /* shadows of the fill that is under way: not to be evicted */
     u8 shadow_order, bucket_order; /* of the allocations */
 };
@@ -140,13 +140,28 @@ static inline u64 *shadow_table(u64 entry)
     return mpa_to_va(mpa_of(entry & PTE_ADDR));
 }
 
+static inline u16 *shadow_bucket(const struct shadow_pool *pool, u64 gfn, u16 role)
+{
+    enum { SPREAD = 61 };
+
+    return &pool->bucket[(gfn + SPREAD * role) & pool->bucket_mask];
+}
+/* The shadow with this key, or NULL. */
+static inline struct shadow *shadow_find(const struct shadow_pool *pool, u64 gfn, u16 role)
+{
+    for (u16 slot = *shadow_bucket(pool, gfn, role); slot; slot = pool->shadow[slot].hash_next) {
+        struct shadow *s = &pool->shadow[slot];
+        if (likely(s->gfn == gfn && s->role == role))
+            return s;
+    }
+    return NULL;
+}
+
 /* pool.c */
 /* 0 or -ENOMEM. */
 int shadow_pool_init(struct shadow_pool *pool, u64 bytes);
 /* Drops all shadows and gives the memory back. */
 void shadow_pool_destroy(struct domain *d);
-/* The shadow with this key, or NULL. */
-struct shadow *shadow_find(struct shadow_pool *pool, u64 gfn, u16 role);
 /* The same, made if it is not there; evicts one if the pool is full. NULL: no memory. */
 struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role);
 /* Takes a shadow out of everything that points to it, and frees it. The caller flushes. */
@@ -156,7 +171,7 @@ bool shadow_runs(const struct domain *d, const struct shadow *s);
 /* Drops all shadows of a guest frame, so that it is no table any more; flushes. False, and nothing
  * is done, if a vcpu runs on one. */
 bool shadow_drop_frame(struct domain *d, struct frame *f);
-/* One more, one fewer that runs on it or points to it. */
+/* One more, one fewer that points to it. */
 void shadow_ref(struct shadow_pool *pool, struct shadow *s);
 void shadow_unref(struct shadow_pool *pool, struct shadow *s);
 

@@ -20,8 +20,8 @@ static bool in_use(const struct domain *d, const struct shadow *s)
     const struct shadow_pool *pool = &d->physmap->pool;
     u32 known = !!s->parent[0] + !!s->parent[1];
 
-    if (s->refs > known)
-        return true; /* a vcpu runs on it, or its parents are many */
+    if (s->refs > known || shadow_runs(d, s))
+        return true;
     for (unsigned i = 0; i < ARRAY_SIZE(s->parent); i++)
         if (s->parent[i] && in_use(d, &pool->shadow[s->parent[i] >> SHADOW_INDEX_BITS]))
             return true;

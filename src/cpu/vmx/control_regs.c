@@ -103,6 +103,11 @@ static void apply_cr3(struct vcpu *v, struct vmx_vcpu *x, const struct paging_co
         vmx_flush_vpid(x->vpid);
 }
 
+void vmx_set_root(struct vcpu *v, u64 cr3, u64 root)
+{
+    vmx_load_root(vmx_of(v), cr3, root);
+}
+
 /* "Loading Page-Directory-Pointer-Table Entries": under EPT the VMCS holds them, and a MOV to CR
  * that the hypervisor completes must load them. */
 static void load_pdptes(struct vcpu *v)

@@ -114,10 +114,11 @@ static void decode_violation(struct exit *e)
 }
 
 #define KIND(reason, counter, flags)                                                               \
-    (EXIT_##reason | (u32)LC_EXIT_##counter << KIND_COUNTER_SHIFT | (flags))
-enum { I = KIND_INSTRUCTION, M = KIND_MORE };
+    (EXIT_##reason | (u32)LC_EXIT_##counter << KIND_COUNTER_SHIFT | (flags) |                      \
+     ((u32)(flags) == KIND_INSTRUCTION ? KIND_PLAIN : 0))
+enum { I = KIND_INSTRUCTION, M = KIND_MORE, S = KIND_SHORT };
 const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
-    [VMX_EXCEPTION_NMI] = KIND(EXCEPTION, EXCEPTION, M),
+    [VMX_EXCEPTION_NMI] = KIND(EXCEPTION, EXCEPTION, M | S),
     [VMX_EXTERNAL_INTERRUPT] = KIND(INTERRUPT, INTERRUPT, M),
     [VMX_TRIPLE_FAULT] = KIND(TRIPLE_FAULT, TRIPLE_FAULT, 0),
     [VMX_INTERRUPT_WINDOW] = KIND(WINDOW, WINDOW, M),
@@ -125,14 +126,14 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_CPUID] = KIND(CPUID, CPUID, I),
     [VMX_HLT] = KIND(HLT, HLT, I),
     [VMX_INVD] = KIND(WBINVD, OTHER, I),
-    [VMX_INVLPG] = KIND(INVLPG, INVLPG, I | M),
+    [VMX_INVLPG] = KIND(INVLPG, INVLPG, I | M | S),
     [VMX_VMCALL] = KIND(HYPERCALL, VMCALL, I),
-    [VMX_CR_ACCESS] = KIND(CR, CR_WRITE, I | M),
+    [VMX_CR_ACCESS] = KIND(CR, CR_WRITE, I | M | S),
     [VMX_MOV_DR] = KIND(DR, DR_ACCESS, I | M),
     [VMX_IO] = KIND(IO, IO, I | M),
     [VMX_RDMSR] = KIND(RDMSR, RDMSR, I),
     [VMX_WRMSR] = KIND(WRMSR, WRMSR, I),
-    [VMX_EPT_VIOLATION] = KIND(STAGE2, STAGE2, M),
+    [VMX_EPT_VIOLATION] = KIND(STAGE2, STAGE2, M | S),
     [VMX_EPT_MISCONFIGURATION] = KIND(MISCONFIG, MISCONFIG, M),
     [VMX_PREEMPTION_TIMER] = KIND(PREEMPTION, PREEMPTION, 0),
     [VMX_WBINVD] = KIND(WBINVD, OTHER, I),

@@ -9,9 +9,11 @@
  *    common.event again.
  */
 #include "console.h"
+#include "../cpu.h"
 #include "domain.h"
 #include "insn.h"
 #include "log.h"
+#include "paging.h"
 #include "pcpu.h"
 #include "vmx.h"
 #include "x86.h"
@@ -92,28 +94,35 @@ enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
     return vmx_launch_guest(&v->regs);
 }
 
-/* From the exit reason to *e. What cpu_skip needs is read at once where the exit will lead to it.
- */
-static inline void decode(struct vcpu *v, u32 raw, struct exit *e)
+/* An exit whose instruction has a length. What cpu_skip needs is read at once. */
+static inline void decode_instruction(struct vcpu *v, u32 raw, u32 kind, struct exit *e)
 {
     struct vmx_vcpu *x = vmx_of(v);
-    u32 kind = vmx_exit_kinds[raw % VMX_EXIT_REASONS];
 
     e->raw = raw;
     e->reason = (u8)kind;
     e->counter = (u8)(kind >> KIND_COUNTER_SHIFT);
-    if (unlikely(!(kind & KIND_INSTRUCTION))) {
-        vmx_decode_event(v, kind, e);
-        return;
-    }
     e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
     x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP);
     x->common.reg[VREG_RFLAGS] = vmread(VMCS_GUEST_RFLAGS);
     x->common.shadow = (u8)vmread(VMCS_GUEST_INTERRUPTIBILITY);
     x->common.valid = 1u << VREG_RIP | 1u << VREG_RFLAGS;
     x->common.dirty = 0;
-    if (kind & KIND_MORE)
-        vmx_decode_more(x, e);
+}
+
+/* From the exit reason to *e. */
+static inline void decode(struct vcpu *v, u32 raw, u32 kind, struct exit *e)
+{
+    if (kind & KIND_INSTRUCTION) {
+        decode_instruction(v, raw, kind, e);
+        if (kind & KIND_MORE)
+            vmx_decode_more(vmx_of(v), e);
+        return;
+    }
+    e->raw = raw;
+    e->reason = (u8)kind;
+    e->counter = (u8)(kind >> KIND_COUNTER_SHIFT);
+    vmx_decode_event(v, kind, e);
 }
 
 /* Nothing is due but an event and its CR2: writes them. */
@@ -130,22 +139,125 @@ static inline bool write_fault(struct vmx_vcpu *x, u32 dirty)
 
 /* The usual entry is quick: only RIP may be new, and perhaps a page fault is to be delivered, and
  * the time left fits the timer's 32 bits. */
-void vmx_run(struct vcpu *v, u64 until, struct exit *e)
+static inline struct vmx_entered enter(struct vcpu *v, u64 until)
 {
     struct vmx_vcpu *x = vmx_of(v);
-    u32 left = (u32)until - (u32)rdtsc();
-    struct vmx_entered after;
-
-    ASSERT(this_pcpu()->vmcs_of == v);
-    u32 dirty = x->common.dirty & ~(1u << VREG_RIP);
+    u32 left = (u32)until - (u32)rdtsc(), dirty = x->common.dirty & ~(1u << VREG_RIP);
 
     if (likely(left - 1 < vmx_cap.timer_quick && (!dirty || write_fault(x, dirty)))) {
         vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
         vmwrite(VMCS_PREEMPTION_TIMER, left >> vmx_cap.timer_shift);
-        after = vmx_resume_guest(&v->regs);
-    } else {
-        after = enter_prepared(v, x, until);
+        return vmx_resume_guest(&v->regs);
     }
+    return enter_prepared(v, x, until);
+}
+
+/* A load of CR3 with a root that is known, from a register, by an instruction whose completion only
+ * moves RIP. False: nothing has been done. */
+static inline bool load_known_root(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    u64 q = vmread(VMCS_EXIT_QUALIFICATION), cr3, root;
+    unsigned gpr = q >> CRQ_GPR_SHIFT & 0xf;
+
+    if (unlikely((q & (CRQ_REGISTER | CRQ_TYPE_MASK << CRQ_TYPE_SHIFT)) != 3 || gpr == CPU_GPR_RSP))
+        return false;
+    cr3 = cpu_gpr_quickly(v, gpr);
+    if (unlikely((vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)) ||
+                 vmread(VMCS_GUEST_INTERRUPTIBILITY)))
+        return false;
+    root = paging_switch_root(v, cr3);
+    if (unlikely(!root))
+        return false;
+    vmx_load_root(x, cr3, root);
+    x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSN_LENGTH);
+    x->common.valid = 1u << VREG_RIP | 1u << VREG_CR3;
+    x->common.dirty = 1u << VREG_RIP;
+    return true;
+}
+
+/* The event word of a page fault, less what an exit may add. */
+enum {
+    PAGE_FAULT = VEC_PF | VIRT_EXCEPTION << EVENT_TYPE_SHIFT | EVENT_HAS_ERROR,
+    PAGE_FAULT_BITS =
+        EVENT_VECTOR | EVENT_TYPE_MASK << EVENT_TYPE_SHIFT | EVENT_HAS_ERROR | EVENT_NMI_UNBLOCKED,
+};
+
+/* Decodes the usual page fault, one that interrupted nothing. False: nothing has been done. */
+static inline bool decode_page_fault(struct vmx_vcpu *x, struct exit *e)
+{
+    if (((u32)vmread(VMCS_EXIT_EVENT) & PAGE_FAULT_BITS) != PAGE_FAULT ||
+        unlikely(vmread(VMCS_IDT_VECTORING) & EVENT_VALID))
+        return false;
+    x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP);
+    x->common.valid = 1u << VREG_RIP;
+    x->common.dirty = 0;
+    e->raw = VMX_EXCEPTION_NMI;
+    e->reason = EXIT_PAGE_FAULT;
+    e->counter = LC_EXIT_PAGE_FAULT;
+    e->insn_len = 0;
+    e->event_being_delivered = 0;
+    e->error = (u32)vmread(VMCS_EXIT_EVENT_ERROR);
+    e->gva = vmread(VMCS_EXIT_QUALIFICATION);
+    return true;
+}
+
+/* As cpu_handle_shortly; a fault that is the guest's own goes into the VMCS at once. */
+static inline bool handle_page_fault(struct vcpu *v, struct exit *e)
+{
+    struct paging_fault f;
+    enum paging_result result = paging_fault(v, e, &f);
+
+    if (result == PAGING_FIXED)
+        return true;
+    if (result != PAGING_INJECT)
+        return cpu_handle_fault(v, e, &f, result);
+    write_cr2(f.cr2);
+    vmwrite(VMCS_ENTRY_EVENT_ERROR, f.error);
+    vmwrite(VMCS_ENTRY_EVENT, EVENT_VALID | PAGE_FAULT);
+    ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    return true;
+}
+
+/*
+ * After an exit that is not plain. Those that concern memory alone are handled here, and the guest
+ * entered again, without the scheduler: they can make neither anything pending nor another vcpu's
+ * turn. Should the time be up, the next entry ends at once. Returns with the first exit that is
+ * another.
+ */
+static void __attribute__((noinline))
+run_on(struct vcpu *v, struct exit *e, u32 raw, u32 kind, u64 until)
+{
+    for (;;) {
+        if (raw == VMX_EXCEPTION_NMI && decode_page_fault(vmx_of(v), e)) {
+            if (unlikely(!handle_page_fault(v, e)))
+                return;
+        } else if (raw == VMX_CR_ACCESS && load_known_root(v)) {
+            e->counter = LC_EXIT_CR3_WRITE;
+        } else {
+            decode(v, raw, kind, e);
+            if (!(kind & KIND_SHORT) || !cpu_handle_shortly(v, e))
+                return;
+        }
+        ledger_add(&v->domain->ledger, e->counter, rdtsc() - e->tsc);
+        struct vmx_entered after = enter(v, until);
+        e->tsc = rdtsc();
+        raw = (u32)after.raw;
+        kind = vmx_exit_kinds[raw % VMX_EXIT_REASONS];
+        v = container_of(after.regs, struct vcpu, regs);
+    }
+}
+
+void vmx_run(struct vcpu *v, u64 until, struct exit *e)
+{
+    ASSERT(this_pcpu()->vmcs_of == v);
+    struct vmx_entered after = enter(v, until);
+    u32 raw = (u32)after.raw, kind = vmx_exit_kinds[raw % VMX_EXIT_REASONS];
+
     e->tsc = rdtsc();
-    decode(container_of(after.regs, struct vcpu, regs), (u32)after.raw, e);
+    v = container_of(after.regs, struct vcpu, regs);
+    if (likely(kind & KIND_PLAIN))
+        decode_instruction(v, raw, kind, e);
+    else
+        run_on(v, e, raw, kind, until);
 }

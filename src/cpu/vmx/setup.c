@@ -143,6 +143,7 @@ struct virt_vcpu *vmx_create(struct vcpu *v)
     x->vpid = next_vpid++;
     if (next_vpid == 0)
         next_vpid = 1;
+    x->all.context = x->vpid;
     x->common.dirty = DIRTY_PAGING;
     if (vmx_cap.vpid)
         vmx_flush_vpid(x->vpid);

@@ -42,6 +42,7 @@ const struct virt_ops vmx_ops = {
     .set_segment = vmx_set_segment,
     .cpl = vmx_cpl,
     .plain_64bit = vmx_plain_64bit,
+    .load_root = vmx_set_root,
     .blocking = vmx_blocking,
     .completed = vmx_completed,
     .report = vmx_report,

@@ -58,6 +58,7 @@ struct vmx_vcpu {
     mpa_t vmcs_address;         /* its machine address */
     bool launched;              /* VMRESUME, not VMLAUNCH */
     u16 vpid;                   /* its tag in the TLB, 0: none */
+    struct vmx_invalidate all;  /* operand of the INVVPID that flushes it */
     u32 proc;                   /* PROC_CONTROLS as written */
     u32 entry;                  /* ENTRY_CONTROLS as written */
     u64 cr0_mask, cr4_mask;     /* CR0 and CR4 bits that the guest sees in the read shadows */
@@ -112,7 +113,21 @@ void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
 /* control_regs.c: CR0, CR3, CR4 and EFER from their cached values and paging_get_controls. */
+void vmx_set_root(struct vcpu *v, u64 cr3, u64 root);
 void vmx_apply_control_registers(struct vcpu *v, u32 dirty);
+/* flush.c */
+void vmx_flush_vpid(u16 vpid);
+/* From the next entry on the processor runs on `root`, which the guest takes for its CR3. One VPID
+ * serves all of a vcpu's roots, so this flushes. */
+static inline void vmx_load_root(struct vmx_vcpu *x, u64 cr3, u64 root)
+{
+    x->common.reg[VREG_CR3] = x->cr3 = cr3;
+    x->common.valid |= 1u << VREG_CR3;
+    x->cr3_written = root;
+    vmwrite(VMCS_GUEST_CR3, root);
+    if (vmx_cap.vpid && unlikely(!invvpid(INVVPID_ONE, &x->all)))
+        vmx_flush_vpid(x->vpid); /* which says why */
+}
 /* run.c */
 void vmx_run(struct vcpu *v, u64 until, struct exit *e);
 /* exit.c */
@@ -122,6 +137,8 @@ enum vmx_exit_kind {
     KIND_COUNTER_SHIFT = 8,
     KIND_INSTRUCTION = 1 << 16, /* caused by an instruction: it has a length; no event underway */
     KIND_MORE = 1 << 17,        /* vmx_decode_more has more to read */
+    KIND_SHORT = 1 << 18,       /* cpu_handle_shortly may handle it */
+    KIND_PLAIN = 1 << 19,       /* KIND_INSTRUCTION and nothing else */
 };
 extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
 /* Reads what is special to the exit. */
@@ -140,7 +157,6 @@ void vmx_report_failed_entry(struct vcpu *v, u32 raw);
 void vmx_flush_page(mfn_t root, u64 gva);
 void vmx_flush_root(mfn_t root);
 void vmx_flush_all(void);
-void vmx_flush_vpid(u16 vpid);
 /* slice_nmi.c: the slice clock where there is no preemption timer. */
 void vmx_slice_init(void);
 void vmx_slice_arm(u64 until);
