@@ -3,6 +3,7 @@ import concurrent.futures
 import os
 import re
 import subprocess
+import time
 
 from result import Result
 
@@ -11,19 +12,20 @@ SECONDS = 600  # a test that hangs is a failure
 
 def programs():
     """The test programs that the sources say there should be, as (name, path)."""
-    for folder in ("unit", "model"):
+    for folder in ("model", "unit"):  # the long ones first
         for name in sorted(os.listdir(f"tests/{folder}")):
             if name.startswith("test_") and name.endswith(".c"):
                 yield f"{folder}/{name[:-2]}", f"build/tests/{folder}/{name[:-2]}"
 
 
 def run_one(path):
-    """(exit status, output) of one program. Address randomization is off: the sanitizers' shadow
+    """(exit status, output, seconds) of one program. Address randomization is off: the sanitizers' shadow
     memory and the test's fixed mappings must not meet by chance."""
     command = ["setarch", "-R", "timeout", str(SECONDS), path]
+    start = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                           stdin=subprocess.DEVNULL, check=False)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout, time.monotonic() - start
 
 
 def judge(name, status, output):
@@ -44,6 +46,6 @@ def run(jobs):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(run_one, path): name for name, path in programs()}
         for future in concurrent.futures.as_completed(running):
-            status, output = future.result()
-            print(f"== {running[future]}\n{output.rstrip()}", flush=True)
+            status, output, seconds = future.result()
+            print(f"== {running[future]} ({seconds:.1f} s)\n{output.rstrip()}", flush=True)
             yield judge(running[future], status, output)

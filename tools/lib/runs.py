@@ -23,7 +23,8 @@ class Progress:
     def say(self, text):
         """One line with the time so far."""
         seconds = int(time.monotonic() - self.start)
-        print(f"[{self.done:2}/{self.total} {seconds // 60}:{seconds % 60:02}] {text}", file=self.out, flush=True)
+        self.out.write(f"[{self.done:2}/{self.total} {seconds // 60}:{seconds % 60:02}] {text}\n")
+        self.out.flush()
 
 
 def all_of(boots, jobs, progress=None):
