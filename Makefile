@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 SHELL := /bin/sh
 
 include src/src.mk
--include guests/guests.mk
+include guests/guests.mk
 include tests/tests.mk
 
 JOBS   := $(shell nproc)
@@ -88,6 +88,10 @@ check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy
 bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed
 	@$(MAKE) build-run
 	@$(PYTHON) tools/bench.py
+
+test-mutants: setup-test ## planted bugs: each must be caught by the test named for it
+	@$(MAKE) -s -j$(JOBS) host-tests
+	@$(PYTHON) tests/mutants/run.py
 
 fresh-check: ## (root) the README's first command in a new Debian 12, made by debootstrap
 	@command -v debootstrap >/dev/null || tools/install test

@@ -362,6 +362,7 @@ static void alignment_check(void **state)
     w.cr0 |= CR0_AM;
     must_fault("89 07", CODE_64, 3, VEC_AC);
     assert_int_equal(run("89 07"), EMULATE_OK);
+    assert_int_equal(run("64 01 07"), EMULATE_OK);
     assert_int_equal(run_with(&world_ops, "88 07", CODE_64, 3), EMULATE_OK);
     w.cr0 &= ~CR0_AM;
     assert_int_equal(run_with(&world_ops, "89 07", CODE_64, 3), EMULATE_OK);

@@ -203,7 +203,9 @@ static void dirty_log(void **state)
     assert_int_equal(physmap_populate(&domain, gfn_of(10), &mfn), 0); /* 2 MiB */
     assert_int_equal(physmap_populate(&domain, gfn_of(2050), &mfn), 0);
     assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), -EINVAL);
+    unsigned flushes = root_flushes;
     assert_int_equal(physmap_dirty_start(&domain), 0);
+    assert_true(root_flushes > flushes);
     assert_int_equal(hardware(10 << 12, &mpa, &level), READ | EXECUTE);
     assert_int_equal(level, 1);
     assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), 0);
@@ -213,7 +215,9 @@ static void dirty_log(void **state)
     paging_guest_written(&domain, 2050 * 4096ULL - 1, 2);     /* the hypervisor's own write */
     assert_int_equal(violate(600 << 12, PF_W), PAGING_FIXED); /* new frames are dirty */
     assert_int_equal(physmap_check(&domain), 0);
+    flushes = root_flushes;
     assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), 3);
+    assert_true(root_flushes > flushes);
     assert_true(bits[10 / 8] & 1 << 10 % 8 && bits[2050 / 8] & 1 << 2050 % 8 &&
                 bits[600 / 8] & 1 << 600 % 8);
     assert_int_equal(hardware(10 << 12, &mpa, &level), READ | EXECUTE);
