@@ -71,9 +71,9 @@ static void each_entry(struct recount *r, const struct frame *f, bool check)
 static void each_reference(struct recount *r, bool check)
 {
     for (u64 i = 0; i < frame_limit(); i++) {
-        struct frame *f = page_of(r->d, i);
+        struct frame *f = &frame_table[i];
 
-        if (!f)
+        if (f->owner != r->d->id)
             continue;
         if (f->extra16 & PAGE_ALLOCATED)
             count(r, f, false);
@@ -90,9 +90,9 @@ static void check_residue(struct recount *r)
     u64 owned = 0;
 
     for (u64 i = 0; i < frame_limit(); i++) {
-        const struct frame *f = page_of(r->d, i);
+        const struct frame *f = &frame_table[i];
 
-        if (!f)
+        if (f->owner != r->d->id)
             continue;
         owned++;
         if (f->refs)
@@ -108,10 +108,12 @@ static void check_residue(struct recount *r)
 static void check_types(struct recount *r)
 {
     for (u64 i = 0; i < frame_limit(); i++) {
-        const struct frame *f = page_of(r->d, i);
-        bool validated = f && f->flags & FRAME_VALIDATED;
+        const struct frame *f = &frame_table[i];
 
-        if (f && validated != (f->type_count && (type_is_table(f->type) || f->type == FT_SEGDESC)))
+        if (f->owner != r->d->id)
+            continue;
+        if (!!(f->flags & FRAME_VALIDATED) !=
+            (f->type_count && (type_is_table(f->type) || f->type == FT_SEGDESC)))
             violation(r, i, "validated and unused, or used and not validated", f->type);
     }
 }
