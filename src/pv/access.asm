@@ -13,6 +13,16 @@ pv_put_word:
 .out: ret
     EXTABLE .op, .out
 
+; u64 pv_get_half(void *to, u64 gva): four bytes
+align 16
+global pv_get_half
+pv_get_half:
+.load: mov eax, [rsi]
+    mov [rdi], eax
+    xor eax, eax
+.fault: ret
+    EXTABLE .load, .fault
+
 ; u64 pv_get_words(void *to, u64 gva, u64 words): 0, or what the fault was
 align 16
 global pv_get_words

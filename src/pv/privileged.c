@@ -33,8 +33,13 @@ static struct vcpu *vcpu_of(struct emulate_ctx *ctx)
 
 static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
 {
+    enum { LAST_WORD = INSN_MAX - sizeof(u64) };
     struct access_fault f;
 
+    /* The usual case: a whole instruction's bytes, as two words that overlap. */
+    if (likely(len == INSN_MAX && pv_range_ok(la, len)) && likely(!pv_get_words(to, la, 1)) &&
+        likely(!pv_get_words(to + LAST_WORD, la + LAST_WORD, 1)))
+        return EMULATE_OK;
     if (guest_fetch(vcpu_of(ctx), to, la, len, &f) == len)
         return EMULATE_OK;
     return emulate_page_fault(ctx, f.gva, f.error | PF_I);

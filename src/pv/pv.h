@@ -140,12 +140,16 @@ bool pv_copy_bytes_from(void *to, u64 gva, size_t len);
 bool pv_copy_to(u64 gva, const void *from, size_t len);
 /* access.asm: 0, or what the fault was; the range must have been checked. */
 u64 pv_put_word(u64 gva, u64 value);
+u64 pv_get_half(void *to, u64 gva);
 u64 pv_get_words(void *to, u64 gva, u64 words);
 static inline bool pv_copy_from(void *to, u64 gva, size_t len)
 {
-    if (!__builtin_constant_p(len) || len % sizeof(u64))
+    if (!__builtin_constant_p(len) || (len % sizeof(u64) && len != sizeof(u32)))
         return pv_copy_bytes_from(to, gva, len);
-    return likely(pv_range_ok(gva, len)) && likely(!pv_get_words(to, gva, len / sizeof(u64)));
+    if (unlikely(!pv_range_ok(gva, len)))
+        return false;
+    return likely(
+        !(len == sizeof(u32) ? pv_get_half(to, gva) : pv_get_words(to, gva, len / sizeof(u64))));
 }
 
 /* entry.asm */

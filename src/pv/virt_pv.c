@@ -195,6 +195,7 @@ void virt_report(struct vcpu *v, const struct exit *e)
     const struct regs *r = &v->regs;
 
     (void)e;
+    pv_console_drain(v->domain); /* what it still had to say comes first */
     log_line("domain %s, vcpu %u, guest %s", v->domain->config.name, v->id,
              v->virt->kernel_mode ? "kernel" : "user");
     log_line("rip %016lx rsp %016lx rflags %08lx cs %04lx ss %04lx", r->rip, r->rsp, r->rflags,

@@ -39,6 +39,11 @@ u64 pv_get_words(void *to, u64 gva, u64 count)
     return !pv_copy_bytes_from(to, gva, count * sizeof(u64));
 }
 
+u64 pv_get_half(void *to, u64 gva)
+{
+    return !pv_copy_bytes_from(to, gva, sizeof(u32));
+}
+
 u64 pv_put_word(u64 gva, u64 value)
 {
     return !pv_copy_to(gva, &value, sizeof(value));
