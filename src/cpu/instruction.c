@@ -251,6 +251,8 @@ void cpu_emulate(struct vcpu *v, const struct exit *e)
     case EMULATE_RETRY:
         break;
     case EMULATE_UNHANDLEABLE:
+        if (i.known && i.writable && paging_stop_shadowing(v, e->gva, e->gpa))
+            break;
         cpu_kill(v, e, "it touched a device's memory with an instruction that is not emulated");
         break;
     }

@@ -110,3 +110,11 @@ bool paging_table_given_up(struct domain *d, void *entry)
     (void)entry;
     return true;
 }
+
+bool paging_stop_shadowing(struct vcpu *v, u64 gva, u64 gpa)
+{
+    (void)v;
+    (void)gva;
+    (void)gpa;
+    return false;
+}

@@ -2,11 +2,8 @@
  * The page fault of a guest under shadow paging: the guest's own, or an entry that is missing or
  * too strict in the shadow.
  *
- * Invariants
- *  - An entry is filled only after the guest's tables were found to permit the access, and their
- *    accessed and dirty flags have been set.
- *  - While shadows are made, those on the way to the faulting address are in pool->path, so that
- *    eviction does not take them.
+ * Invariant: an entry is filled only after the guest's tables were found to permit the access, and
+ * their accessed and dirty flags have been set.
  */
 #include "domain.h"
 #include "errno.h"
@@ -65,55 +62,6 @@ static enum walk_cmpxchg cmpxchg_entry(void *ctx, u64 gpa, unsigned size, u64 ol
 
 static const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
 
-static inline struct shadow_link link_below(const struct shadow *s, unsigned index,
-                                            const struct walk_result *r)
-{
-    unsigned level = shadow_level(s);
-
-    if (s->role & ROLE_DIRECT)
-        return link_direct(s, index);
-    if (level == r->level)
-        return link_large(s->role, r->entry[level].value);
-    return link_table(s->role, r->entry[level].value);
-}
-
-/* The shadow below s for gva, made and linked as needed. NULL: no memory. */
-static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
-                              const struct walk_result *r)
-{
-    struct shadow_pool *pool = &d->physmap->pool;
-    unsigned index = pt_index(gva, shadow_level(s));
-    struct shadow_link l = link_below(s, index, r);
-    u64 entry = s->table[index];
-
-    if (entry) {
-        struct shadow *child = &pool->shadow[shadow_child(entry)];
-        if (child->gfn == l.gfn && child->role == l.role) {
-            if ((entry & ~PTE_ADDR) != (l.rights | PTE_P))
-                shadow_set_child(d, s, index, child, l.rights);
-            return child;
-        }
-    }
-    struct shadow *child = shadow_get(d, l.gfn, l.role);
-    if (child)
-        shadow_set_child(d, s, index, child, l.rights);
-    return child;
-}
-
-/* The level 1 shadow for gva, all between it and the root made as needed. NULL: no memory. */
-static struct shadow *__attribute__((noinline))
-reach(struct domain *d, struct shadow *root, u64 gva, const struct walk_result *r)
-{
-    struct shadow_pool *pool = &d->physmap->pool;
-    struct shadow *s = root;
-
-    for (; s && shadow_level(s) > 1; s = descend(d, s, gva, r))
-        pool->path[shadow_level(s)] = shadow_slot(pool, s);
-    for (unsigned i = 0; i < SHADOW_PATH; i++)
-        pool->path[i] = 0;
-    return s;
-}
-
 static enum paging_result no_memory(struct paging_fault *out)
 {
     out->why = "there is no memory left for its shadow page tables";
@@ -152,12 +100,24 @@ static bool on_the_way(struct vcpu *v, u64 gva, const struct frame *f)
     return found;
 }
 
+static bool stop_shadowing(struct vcpu *v, u64 gva, struct frame *f)
+{
+    return !on_the_way(v, gva, f) && shadow_drop_frame(v->domain, f);
+}
+
+bool paging_stop_shadowing(struct vcpu *v, u64 gva, u64 gpa)
+{
+    struct frame *f = &frame_table[physmap_mfn(v->domain->physmap, gpa >> PAGE_SHIFT)];
+
+    return f->flags & FRAME_SHADOWED && stop_shadowing(v, gva, f);
+}
+
 /* Such a write by the delivery of an event, which cannot be emulated: the frame has to stop being a
  * table, which it can if the access itself does not go through it. */
 static enum paging_result __attribute__((noinline))
 table_pushed_on(struct vcpu *v, u64 gva, struct frame *f, struct paging_fault *out)
 {
-    if (!on_the_way(v, gva, f) && shadow_drop_frame(v->domain, f))
+    if (stop_shadowing(v, gva, f))
         return PAGING_FIXED;
     out->why = "it has its stack in a page table that it runs on";
     return PAGING_KILL;
@@ -221,7 +181,7 @@ static void prepare_reflecting(struct vcpu *v, u64 gva, const struct walk_result
     u64 accessed = r->entry[4].value & r->entry[3].value & r->entry[2].value & PTE_A;
 
     if (v->paging->quick && r->level == 1 && accessed)
-        reach(d, &d->physmap->pool.shadow[v->paging->root], gva, r);
+        shadow_reach(d, &d->physmap->pool.shadow[v->paging->root], gva, r);
 }
 
 /* By a walk of the guest's tables. */
@@ -243,7 +203,7 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
     default:
         return PAGING_FIXED;
     }
-    struct shadow *s = reach(d, &d->physmap->pool.shadow[v->paging->root], e->gva, &r);
+    struct shadow *s = shadow_reach(d, &d->physmap->pool.shadow[v->paging->root], e->gva, &r);
     if (!s)
         return no_memory(out);
     return fill_leaf(v, e, s, s->role & ROLE_DIRECT ? DIRECT_ENTRY : r.entry[1].value, r.gpa, out);

@@ -1,14 +1,10 @@
 /*
- * The pool of shadow tables: finding one by its key, making it, dropping it, and evicting one when
- * the pool is full.
+ * The pool of shadow tables: making one, dropping it, and whose table it is.
  *
  * Invariants
  *  - Slot 0 is nobody. A slot's page stays with it until the pool is destroyed.
  *  - A shadow is in exactly one bucket; one that is not direct is in its guest frame's chain too,
  *    which begins at frame.extra.
- *  - Eviction takes one shadow for each that is needed: an idle one, not used for long; only if
- * there is none, one that is linked, of the lowest level there is, never on the path of the fill
- * under way and never one that a vcpu runs on.
  */
 #include "domain.h"
 #include "errno.h"
@@ -81,6 +77,12 @@ static void idle_remove(struct shadow_pool *pool, struct shadow *s)
     else
         pool->idle_last = s->idle_prev;
     s->idle_next = s->idle_prev = 0;
+}
+
+void shadow_idle_last(struct shadow_pool *pool, struct shadow *s)
+{
+    idle_remove(pool, s);
+    idle_add(pool, s);
 }
 
 void shadow_ref(struct shadow_pool *pool, struct shadow *s)
@@ -166,6 +168,13 @@ static void clear_entries(struct domain *d, struct shadow *s)
     }
 }
 
+static void give_back(struct shadow_pool *pool, struct shadow *s)
+{
+    s->idle_next = pool->free;
+    pool->free = shadow_slot(pool, s);
+    pool->in_use--;
+}
+
 void shadow_drop(struct domain *d, struct shadow *s)
 {
     struct shadow_pool *pool = &d->physmap->pool;
@@ -180,9 +189,7 @@ void shadow_drop(struct domain *d, struct shadow *s)
     if (!(s->role & ROLE_DIRECT))
         leave_frame(d->physmap, s);
     s->role = 0;
-    s->idle_next = pool->free;
-    pool->free = shadow_slot(pool, s);
-    pool->in_use--;
+    give_back(pool, s);
 }
 
 bool shadow_runs(const struct domain *d, const struct shadow *s)
@@ -206,62 +213,6 @@ bool shadow_drop_frame(struct domain *d, struct frame *f)
         shadow_drop(d, &pool->shadow[f->extra]);
         ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
     }
-    tlb_flush_all();
-    return true;
-}
-
-static bool on_path(const struct shadow_pool *pool, u16 slot)
-{
-    for (unsigned i = 0; i < SHADOW_PATH; i++)
-        if (pool->path[i] == slot)
-            return true;
-    return false;
-}
-
-/* A linked shadow of the lowest level, one that has not been used since the hand last came by. */
-static struct shadow *clock_victim(struct domain *d)
-{
-    struct shadow_pool *pool = &d->physmap->pool;
-
-    for (unsigned level = 1; level <= WALK_MAX_LEVEL; level++) {
-        for (u32 n = 0; n < 2 * pool->made; n++) {
-            pool->hand = pool->hand % pool->made + 1;
-            struct shadow *s = &pool->shadow[pool->hand];
-            if (shadow_level(s) != level || on_path(pool, (u16)pool->hand) || shadow_runs(d, s))
-                continue;
-            if (!s->used)
-                return s;
-            s->used = false;
-        }
-    }
-    return NULL;
-}
-
-/* The first idle shadow: those without parents are at the head. A root that was used since it was
- * last looked at, or that a vcpu runs on, goes to the end. */
-static struct shadow *idle_victim(struct domain *d)
-{
-    struct shadow_pool *pool = &d->physmap->pool;
-
-    for (u32 n = 0; pool->idle_first && n < 2 * pool->in_use; n++) {
-        struct shadow *s = &pool->shadow[pool->idle_first];
-        if (!s->used && !shadow_runs(d, s))
-            return s;
-        s->used = false;
-        idle_remove(pool, s);
-        idle_add(pool, s);
-    }
-    return NULL;
-}
-
-static bool evict(struct domain *d)
-{
-    struct shadow *victim = idle_victim(d);
-
-    if (!victim && !(victim = clock_victim(d)))
-        return false;
-    shadow_drop(d, victim);
-    ledger_count(&d->ledger, LC_SHADOW_RECLAIM_TABLE);
     tlb_flush_all();
     return true;
 }
@@ -300,7 +251,7 @@ static struct shadow *take_free(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;
 
-    if (!pool->free && !make_page(pool) && !evict(d))
+    if (!pool->free && !make_page(pool) && !shadow_evict(d))
         return NULL;
     struct shadow *s = &pool->shadow[pool->free];
     pool->free = s->idle_next;
@@ -320,6 +271,11 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     s = take_free(d);
     if (!s)
         return NULL;
+    /* "MOV-Move to/from Control Registers": outside long mode CR3 has 32 bits. */
+    if (role & ROLE_PAE_ROOT && va_to_mpa(s->table).v >> 32) {
+        give_back(pool, s);
+        return NULL;
+    }
     u16 *bucket = shadow_bucket(pool, gfn, role);
     s->gfn = gfn;
     s->role = role;

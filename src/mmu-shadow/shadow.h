@@ -175,6 +175,17 @@ bool shadow_drop_frame(struct domain *d, struct frame *f);
 void shadow_ref(struct shadow_pool *pool, struct shadow *s);
 void shadow_unref(struct shadow_pool *pool, struct shadow *s);
 
+/* An idle one becomes the last to be evicted. */
+void shadow_idle_last(struct shadow_pool *pool, struct shadow *s);
+
+/* evict.c: frees one; false: there is none that could go. */
+bool shadow_evict(struct domain *d);
+
+/* reach.c: the level 1 shadow for gva below this root, to which the walk r has come, all between
+ * made as needed. NULL: no memory. */
+struct shadow *shadow_reach(struct domain *d, struct shadow *root, u64 gva,
+                            const struct walk_result *r);
+
 /* entry.c */
 /* Writes a leaf (value 0: removes it), and keeps the count of writable mappings. */
 void shadow_set_leaf(struct domain *d, struct shadow *s, unsigned index, u64 value);

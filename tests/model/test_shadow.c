@@ -1,8 +1,8 @@
-// sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/fill.c
-// sources: src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/pool.c
-// sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
-// sources: tests/unit/stub_panic.c tests/unit/stub_machine.c tests/include/simmachine.c
-// sources: tests/model/mmu_model.c tests/model/mmu_world.c
+// sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/evict.c
+// sources: src/mmu-shadow/fill.c src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c
+// sources: src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/sync.c src/core/walk.c
+// sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
+// sources: tests/include/simmachine.c tests/model/mmu_model.c tests/model/mmu_world.c
 /*
  * Shadow paging against the manual: whatever tables a guest builds, each access has the outcome
  * that the manual's rules give, and no other frame is ever reached. The pool is small, or the

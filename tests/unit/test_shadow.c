@@ -1,8 +1,8 @@
-// sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/fill.c
-// sources: src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/pool.c
-// sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
-// sources: tests/unit/stub_panic.c tests/unit/stub_machine.c tests/include/simmachine.c
-// sources: tests/model/mmu_model.c
+// sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/evict.c
+// sources: src/mmu-shadow/fill.c src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c
+// sources: src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/sync.c src/core/walk.c
+// sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
+// sources: tests/include/simmachine.c tests/model/mmu_model.c
 /*
  * Shadow paging by its counters: what is cached stays, a store to a page table changes one entry,
  * reclaim takes no more than it needs; and the rest of what the differential test
@@ -410,6 +410,32 @@ static void no_table_is_writable(void **state)
     end();
 }
 
+/* An instruction that is not emulated writes to a table: the frame stops being one for a while. */
+static void a_table_written_oddly(void **state)
+{
+    u64 root, la = USER_BASE + (9ULL << PAGE_SHIFT_1G), l1;
+    struct paging_fault f;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    l1 = map(root, USER_BASE, DATA << PAGE_SHIFT | RIGHTS) & PTE_ADDR;
+    map(root, la, l1 | RIGHTS);
+    assert_int_equal(fault(la, PF_W, &f), PAGING_EMULATE);
+    assert_true(paging_stop_shadowing(v, la, f.gpa));
+    assert_false(paging_stop_shadowing(v, la, f.gpa)); /* it is none now */
+    assert_int_equal(touch(la, PF_W), l1 >> PAGE_SHIFT);
+    use_process(0); /* and now again */
+    assert_int_equal(fault(la, PF_W | PF_P, &f), PAGING_EMULATE);
+    /* A table on the way of the write itself stays. */
+    map(root, la, (map(root, la, 0) & PTE_ADDR) | RIGHTS);
+    assert_int_equal(fault(la, PF_W, &f), PAGING_EMULATE);
+    assert_false(paging_stop_shadowing(v, la, f.gpa));
+    end();
+}
+
 /* The delivery of an event pushes onto a frame that was a table. */
 static void a_stack_on_a_table(void **state)
 {
@@ -614,6 +640,7 @@ int main(void)
         cmocka_unit_test(reclaim_takes_one),
         cmocka_unit_test(reclaim_within_one_root),
         cmocka_unit_test(no_table_is_writable),
+        cmocka_unit_test(a_table_written_oddly),
         cmocka_unit_test(a_stack_on_a_table),
         cmocka_unit_test(without_paging),
         cmocka_unit_test(modes_refused),

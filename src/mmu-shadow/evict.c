@@ -1,0 +1,65 @@
+/*
+ * Which shadow goes when the pool is full.
+ *
+ * Invariant: eviction takes one shadow for each that is needed: one that has lost its parents; else
+ * a root that was not used for long; only if there is none, one that is linked, of the lowest level
+ * there is, never on the path of the fill under way and never one that a vcpu runs on.
+ */
+#include "domain.h"
+#include "shadow.h"
+#include "tlb.h"
+
+static bool on_path(const struct shadow_pool *pool, u16 slot)
+{
+    for (unsigned i = 0; i < SHADOW_PATH; i++)
+        if (pool->path[i] == slot)
+            return true;
+    return false;
+}
+
+/* A linked shadow of the lowest level, one that has not been used since the hand last came by. */
+static struct shadow *clock_victim(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    for (unsigned level = 1; level <= WALK_MAX_LEVEL; level++) {
+        for (u32 n = 0; n < 2 * pool->made; n++) {
+            pool->hand = pool->hand % pool->made + 1;
+            struct shadow *s = &pool->shadow[pool->hand];
+            if (shadow_level(s) != level || on_path(pool, (u16)pool->hand) || shadow_runs(d, s))
+                continue;
+            if (!s->used)
+                return s;
+            s->used = false;
+        }
+    }
+    return NULL;
+}
+
+/* The first idle shadow: those without parents are at the head. A root that was used since it was
+ * last looked at, or that a vcpu runs on, goes to the end. */
+static struct shadow *idle_victim(struct domain *d)
+{
+    struct shadow_pool *pool = &d->physmap->pool;
+
+    for (u32 n = 0; pool->idle_first && n < 2 * pool->in_use; n++) {
+        struct shadow *s = &pool->shadow[pool->idle_first];
+        if (!s->used && !shadow_runs(d, s))
+            return s;
+        s->used = false;
+        shadow_idle_last(pool, s);
+    }
+    return NULL;
+}
+
+bool shadow_evict(struct domain *d)
+{
+    struct shadow *victim = idle_victim(d);
+
+    if (!victim && !(victim = clock_victim(d)))
+        return false;
+    shadow_drop(d, victim);
+    ledger_count(&d->ledger, LC_SHADOW_RECLAIM_TABLE);
+    tlb_flush_all();
+    return true;
+}
