@@ -82,7 +82,7 @@ static void free_domain(struct domain *d)
     vcpus_destroy(d);
     domain_unbuild(d);
     ASSERT(d->frames == 0);
-    ledger_reset(&d->ledger);
+    ledger_reset(&d->ledger, d);
     domains[d->id] = NULL;
     hv_free_pages(NULL, d, DOMAIN_PAGES_ORDER);
 }
@@ -122,7 +122,7 @@ static struct domain *create(const struct module *image, u32 life, char *why, si
     d->life = life;
     d->overhead_bytes = PAGE_SIZE << DOMAIN_PAGES_ORDER;
     domains[id] = d;
-    ledger_reset(&d->ledger);
+    ledger_reset(&d->ledger, d);
     if (config_parse(image->cmdline, &d->config, why, whysize) == 0 && build(d, why, whysize) == 0)
         return d;
     free_domain(d);
@@ -220,6 +220,7 @@ static void bury(struct domain *d)
 
 bool domain_reap(void)
 {
+    lives_reaping();
     for (unsigned i = 0; i < DOMAIN_MAX; i++)
         if (domains[i] && domains[i]->doomed)
             bury(domains[i]);

@@ -19,20 +19,20 @@ const char *ledger_name(enum ledger_counter c)
     return names[c];
 }
 
-void ledger_reset(struct ledger *l)
+void ledger_reset(struct ledger *l, struct domain *owner)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(l->region); i++)
-        hv_free(NULL, l->region[i].gained, sizeof(struct ledger_cell) * LC_COUNT);
+        hv_free(owner, l->region[i].gained, sizeof(struct ledger_cell) * LC_COUNT);
     memset(l, 0, sizeof(*l));
     l->open_region = -1;
 }
 
-int ledger_mark_begin(struct ledger *l, u64 id, enum ledger_counter own)
+int ledger_mark_begin(struct ledger *l, struct domain *owner, u64 id, enum ledger_counter own)
 {
     if (id >= ARRAY_SIZE(l->region) || l->open_region >= 0)
         return -EINVAL;
     struct ledger_region *r = &l->region[id];
-    if (!r->gained && !(r->gained = hv_alloc(NULL, sizeof(struct ledger_cell) * LC_COUNT)))
+    if (!r->gained && !(r->gained = hv_alloc(owner, sizeof(struct ledger_cell) * LC_COUNT)))
         return -ENOMEM;
     l->open_region = (s32)id;
     r->opened++;

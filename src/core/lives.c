@@ -37,6 +37,11 @@ bool lives_reap_due(void)
     return reap_due;
 }
 
+void lives_reaping(void)
+{
+    reap_due = false;
+}
+
 /* Value of a word of a module's command line. */
 static bool module_option(u32 i, const char *key, char *out, size_t size)
 {
@@ -66,7 +71,6 @@ bool lives_start_next(void)
 {
     bool any = false;
 
-    reap_due = false;
     for (u32 i = 0; i < boot_info.modules && (together || !any); i++) {
         char name[NAME_MAX_LEN], with[NAME_MAX_LEN];
         if (started[i] || (!together && module_option(i, "with", with, sizeof(with))))

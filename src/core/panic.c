@@ -30,7 +30,8 @@ static void print_address(const char *what, u64 a)
  * stack. */
 static void backtrace(u64 rsp)
 {
-    u64 limit = (rsp | (PCPU_STACK_SIZE - 1)) & ~7ULL;
+    u64 end = (u64)(uintptr_t)image_end; /* an interrupt stack has other data above it */
+    u64 limit = MIN(rsp | (PCPU_STACK_SIZE - 1), end) & ~7ULL;
     unsigned printed = 0;
 
     log_line("stack (return addresses found on it):");
@@ -54,6 +55,15 @@ static void print_regs(const struct regs *r)
     print_address("rip", r->rip);
 }
 
+/* The processor's data, also from an interrupt stack, where the stack pointer does not lead to it.
+ */
+static const struct pcpu *find_pcpu(void)
+{
+    extern u8 boot_stack[PCPU_STACK_SIZE]; /* boot/stacks.asm */
+
+    return (const struct pcpu *)(const void *)boot_stack;
+}
+
 static void begin(const char *format, va_list ap)
 {
     char what[256];
@@ -67,7 +77,7 @@ static void begin(const char *format, va_list ap)
     panicking = true;
     log_line("PANIC: %s", what);
     log_line("@panic {\"what\":\"%s\"}", what);
-    struct vcpu *v = this_pcpu()->current;
+    const struct vcpu *v = find_pcpu()->current;
     if (v)
         log_line("running domain %s, vcpu %u, guest rip %lx", v->domain->config.name, v->id,
                  v->regs.rip);

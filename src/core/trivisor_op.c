@@ -29,7 +29,7 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
     case TRIVISOR_NULL:
         return 0;
     case TRIVISOR_MARK_BEGIN:
-        return ledger_mark_begin(&d->ledger, argument, own);
+        return ledger_mark_begin(&d->ledger, d, argument, own);
     case TRIVISOR_MARK_END:
         return ledger_mark_end(&d->ledger, argument);
     case TRIVISOR_CHECK:

@@ -53,12 +53,13 @@ static inline void ledger_count(struct ledger *l, enum ledger_counter c)
     l->cell[c].n++;
 }
 
-/* Begins a new life: all zero, no region. */
-void ledger_reset(struct ledger *l);
+/* Begins a new life: all zero, no region. `owner` is charged with the memory of its regions (NULL:
+ * nobody). */
+void ledger_reset(struct ledger *l, struct domain *owner);
 /* Region marks; 0, or -EINVAL for a bad id, an id other than the open one at the end, or a
  * region already open at the begin. The mark's own exit, which is charged to `own` after the
  * begin, is not counted in the region. */
-int ledger_mark_begin(struct ledger *l, u64 id, enum ledger_counter own);
+int ledger_mark_begin(struct ledger *l, struct domain *owner, u64 id, enum ledger_counter own);
 int ledger_mark_end(struct ledger *l, u64 id);
 /* Sum of all ticks: time in the hypervisor. */
 u64 ledger_hypervisor_ticks(const struct ledger *l);

@@ -19,6 +19,8 @@ bool lives_start_next(void);
 /* A domain has been marked doomed: the run loop should reap. */
 void lives_note_doomed(void);
 bool lives_reap_due(void);
+/* The run loop does: what is marked from now on makes it due again. */
+void lives_reaping(void);
 /* Some domain ended other than expected, or could not start. */
 void domain_note_failure(void);
 /* Domains started so far. */

@@ -34,9 +34,9 @@ static struct ledger l;
 static void regions(void **state)
 {
     (void)state;
-    ledger_reset(&l);
+    ledger_reset(&l, NULL);
     ledger_add(&l, LC_EXIT_CPUID, 100);
-    assert_int_equal(ledger_mark_begin(&l, 5, LC_EXIT_VMCALL), 0);
+    assert_int_equal(ledger_mark_begin(&l, NULL, 5, LC_EXIT_VMCALL), 0);
     ledger_add(&l, LC_EXIT_VMCALL, 0); /* the mark's own exit, charged afterwards */
     ledger_add(&l, LC_EXIT_CPUID, 7);
     ledger_add(&l, LC_EXIT_CPUID, 8);
@@ -51,28 +51,28 @@ static void regions(void **state)
     assert_int_equal(l.region[5].opened, 1);
     assert_int_equal(ledger_hypervisor_ticks(&l), 115);
     /* opened again: it adds up */
-    assert_int_equal(ledger_mark_begin(&l, 5, LC_EXIT_VMCALL), 0);
+    assert_int_equal(ledger_mark_begin(&l, NULL, 5, LC_EXIT_VMCALL), 0);
     ledger_add(&l, LC_EXIT_VMCALL, 0);
     ledger_add(&l, LC_EXIT_CPUID, 1);
     assert_int_equal(ledger_mark_end(&l, 5), 0);
     assert_int_equal(g[LC_EXIT_CPUID].n, 3);
-    ledger_reset(&l);
+    ledger_reset(&l, NULL);
     assert_int_equal(l.cell[LC_EXIT_CPUID].n, 0);
 }
 
 static void wrong_marks(void **state)
 {
     (void)state;
-    ledger_reset(&l);
-    assert_int_equal(ledger_mark_begin(&l, 64, LC_EXIT_VMCALL), -EINVAL);
-    assert_int_equal(ledger_mark_begin(&l, ~0ULL, LC_EXIT_VMCALL), -EINVAL);
+    ledger_reset(&l, NULL);
+    assert_int_equal(ledger_mark_begin(&l, NULL, 64, LC_EXIT_VMCALL), -EINVAL);
+    assert_int_equal(ledger_mark_begin(&l, NULL, ~0ULL, LC_EXIT_VMCALL), -EINVAL);
     assert_int_equal(ledger_mark_end(&l, 0), -EINVAL);
-    assert_int_equal(ledger_mark_begin(&l, 63, LC_EXIT_VMCALL), 0);
-    assert_int_equal(ledger_mark_begin(&l, 1, LC_EXIT_VMCALL), -EINVAL);
+    assert_int_equal(ledger_mark_begin(&l, NULL, 63, LC_EXIT_VMCALL), 0);
+    assert_int_equal(ledger_mark_begin(&l, NULL, 1, LC_EXIT_VMCALL), -EINVAL);
     assert_int_equal(ledger_mark_end(&l, 62), -EINVAL);
     assert_int_equal(ledger_mark_end(&l, ~0ULL), -EINVAL);
     assert_int_equal(ledger_mark_end(&l, 63), 0);
-    ledger_reset(&l);
+    ledger_reset(&l, NULL);
 }
 
 static void formats(void **state)

@@ -39,8 +39,9 @@ class Boot:
         """(ELF, command line) of each domain."""
         result = [(self.guest.elf, self.domain_line())]
         if self.guest.beside and self.column.under == "trivisor":
-            other = guests.load(self.guest.beside)
+            beside, _, arguments = self.guest.beside.partition(" ")
+            other = guests.load(beside)
             name = other.name if other.name != self.guest.name else other.name + "2"
-            line = f"name={name} mem={other.mem} with={self.guest.name} -- {other.args}".strip()
+            line = f"name={name} mem={other.mem} with={self.guest.name} -- {other.args} {arguments}".rstrip()
             result.append((other.elf, line))
         return result

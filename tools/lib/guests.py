@@ -18,7 +18,7 @@ class Guest:
     budget: int  # ticks from power-on
     config: str  # further words for the domain's command line
     args: str  # the guest's own arguments
-    beside: str  # name of a guest that runs together with it, or ""
+    beside: str  # name of a guest that runs together with it, and its arguments, or ""
     xen: bool  # does it belong in the Xen columns?
     qemu: bool  # is it tested under QEMU?
 

@@ -19,8 +19,6 @@
 enum { EXCEPTIONS = 1 << VEC_DB | 1 << VEC_AC | 1 << VEC_MC };
 enum { DR7_RESET = 0x400, TSS_LIMIT = 0x67 };
 
-static u16 next_vpid = 1;
-
 void vmwrite_failed(u64 field, u64 value)
 {
     panic("VMWRITE of 0x%lx to field 0x%lx failed: %s", value, field,
@@ -59,6 +57,14 @@ void vmx_make_current(struct vcpu *v)
     if (!vmptrld(&vmx_of(v)->vmcs_address.v))
         panic("VMPTRLD failed for vcpu %u of %s", v->id, v->domain->config.name);
     p->vmcs_of = v;
+}
+
+/* A tag that no other living vcpu has, and never 0, the hypervisor's own. A dead one's translations
+ * are flushed when its tag is taken again. */
+static u16 vpid_of(const struct vcpu *v)
+{
+    _Static_assert(DOMAIN_MAX * DOMAIN_MAX_VCPUS < 0xffff, "a tag for each");
+    return (u16)(1 + v->domain->id * DOMAIN_MAX_VCPUS + v->id);
 }
 
 /* "Host-State Area": where an exit arrives. */
@@ -140,9 +146,7 @@ struct virt_vcpu *vmx_create(struct vcpu *v)
     }
     x->vmcs = vmcs;
     x->vmcs_address = va_to_mpa(vmcs);
-    x->vpid = next_vpid++;
-    if (next_vpid == 0)
-        next_vpid = 1;
+    x->vpid = vpid_of(v);
     x->all.context = x->vpid;
     x->common.dirty = DIRTY_PAGING;
     if (vmx_cap.vpid)

@@ -3,9 +3,9 @@
  * whose interrupt the I/O APIC delivers as an NMI. NMI exiting makes it end the guest's turn
  * whatever the guest does with its interrupt flag.
  *
- * An NMI that arrives in the hypervisor itself means that the time is up before the guest is
- * entered: the run loop finds that out from the clock. Either way the PIT must be armed again, even
- * for the same `until`, should the NMI have come a little early.
+ * An NMI that arrives in the hypervisor itself may come between the run loop's last look at the
+ * clock and the entry: the guest would then run with no clock at all. So its handler arms the PIT
+ * again, for a moment later; until an NMI finds the guest.
  * Sources: 82C54 data sheet, "Mode 0"; 82093AA data sheet, "I/O Redirection Table Registers".
  */
 #include "boot_steps.h"
@@ -34,7 +34,13 @@ enum ioapic {
     REDIRECTION_DESTINATION_SHIFT = 24,
 };
 
-static u64 armed; /* the TSC for which the PIT counts, 0: none */
+/* How much later an NMI comes again that found the hypervisor, and the least count at all: long
+ * enough to leave this file, and to enter the guest. 54 us. */
+enum { LEAST_COUNT = 64 };
+
+static u64 armed;            /* the TSC for which the PIT counts, 0: none */
+static volatile bool wanted; /* a vcpu is loaded, and may be entered at any moment */
+static volatile bool arming; /* the PIT is being programmed: an NMI now is an old one's */
 
 static void ioapic_write(u32 reg, u32 value)
 {
@@ -49,15 +55,35 @@ void vmx_slice_expired(void)
     armed = 0;
 }
 
+static void pit_start(u16 count)
+{
+    outb(PIT_COMMAND, PIT_CHANNEL0_ONESHOT);
+    outb(PIT_CHANNEL0, (u8)count);
+    outb(PIT_CHANNEL0, (u8)(count >> 8));
+}
+
+/* On the NMI's own stack: nothing but this file's data and the PIT is touched. */
+static void found_hypervisor(void)
+{
+    armed = 0;
+    if (wanted && !arming)
+        pit_start(LEAST_COUNT);
+}
+
 void vmx_slice_init(void)
 {
     u32 pin = IOAPIC_REDIRECTION + 2 * IOAPIC_PIT_PIN;
 
     map_device(IOAPIC_BASE, PAGE_SIZE);
-    host_set_nmi_handler(vmx_slice_expired);
+    host_set_nmi_handler(found_hypervisor);
     outb(PIT_COMMAND, PIT_CHANNEL0_ONESHOT); /* no count yet: the old one no longer interrupts */
     ioapic_write(pin + 1, (u32)local_apic_id() << REDIRECTION_DESTINATION_SHIFT);
     ioapic_write(pin, REDIRECTION_NMI);
+}
+
+void vmx_slice_off(void)
+{
+    wanted = false;
 }
 
 void vmx_slice_arm(u64 until)
@@ -70,9 +96,9 @@ void vmx_slice_arm(u64 until)
      * NMI then finds that nothing is due, and the next entry arms again. */
     u64 count = MIN(left, tsc_khz * 100) * PIT_HZ / (tsc_khz * 1000) + 1;
     bool all = count <= PIT_MAX_COUNT;
-    count = MIN(count, PIT_MAX_COUNT);
-    outb(PIT_COMMAND, PIT_CHANNEL0_ONESHOT);
-    outb(PIT_CHANNEL0, (u8)count);
-    outb(PIT_CHANNEL0, (u8)(count >> 8));
+    count = MAX(MIN(count, PIT_MAX_COUNT), LEAST_COUNT);
+    arming = wanted = true;
+    pit_start((u16)count);
+    arming = false;
     armed = all ? until : 0;
 }

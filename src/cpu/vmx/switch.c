@@ -34,6 +34,7 @@ void vmx_put(struct vcpu *v)
 {
     struct vmx_vcpu *x = vmx_of(v);
 
+    vmx_slice_off();
     for (unsigned i = 0; i < switched_count(); i++)
         x->switched[i] = rdmsr(switched[i]);
     x->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);

@@ -160,6 +160,8 @@ void vmx_flush_all(void);
 /* slice_nmi.c: the slice clock where there is no preemption timer. */
 void vmx_slice_init(void);
 void vmx_slice_arm(u64 until);
+/* No vcpu is loaded any more: an NMI on its way need not come again. */
+void vmx_slice_off(void);
 void vmx_slice_expired(void);
 
 #endif
