@@ -54,6 +54,8 @@ evtchn_port_t pv_bind_self(void (*handler)(void));
 
 /* The singleshot timer (pv_timer.c). */
 void pv_timer_init(void);
+/* The hypervisor's time, in nanoseconds. */
+u64 pv_now(void);
 void pv_timer_once(u64 ticks);
 void pv_timer_periodic(u64 ticks);
 void pv_timer_stop(void);

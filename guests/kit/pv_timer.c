@@ -21,7 +21,7 @@ static u64 scale(u64 ticks)
     return (u64)((unsigned __int128)ticks * t->tsc_to_system_mul >> 32);
 }
 
-static u64 now(void)
+u64 pv_now(void)
 {
     const volatile struct vcpu_time_info *t = &PV_SHARED->vcpu_info[0].time;
     u64 time;
@@ -60,14 +60,14 @@ void pv_timer_init(void)
 void pv_timer_once(u64 ticks)
 {
     period = 0;
-    deadline = now() + scale(ticks);
+    deadline = pv_now() + scale(ticks);
     arm();
 }
 
 void pv_timer_periodic(u64 ticks)
 {
     period = scale(ticks);
-    deadline = now() + period;
+    deadline = pv_now() + period;
     arm();
 }
 

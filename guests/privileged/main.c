@@ -4,6 +4,7 @@
  * sent to itself.
  */
 #include "calls.h"
+#include "pv_check.h"
 #include "kit/kit.h"
 
 const char guest_name[] = "privileged";
@@ -138,4 +139,6 @@ void guest_main(void)
     figure(&(struct figure){.name = "hlt_wake", .sample = do_sleep, .n = SLEEP_SAMPLES});
     platform->timer_stop();
     check("every sleep was ended by the timer", wakes >= SLEEP_SAMPLES);
+    if (platform->pv)
+        pv_check();
 }
