@@ -25,7 +25,8 @@
 enum build_constants {
     SLACK_BYTES = 512 << 10,
     END_ALIGN = 4 << 20,
-    MAX_ORDER = 9,
+    MAX_ORDER = 9, /* of the builder's own list of frames */
+    PAGES_MAX = (PAGE_SIZE << MAX_ORDER) / sizeof(u64),
     ENTRY_FLAGS = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D,
 };
 
@@ -108,7 +109,7 @@ static bool lay_out(struct building *b, u64 image_pages)
         b->table_count = need;
     }
     b->end = (end - start) >> PAGE_SHIFT;
-    return b->end <= b->pages && pv_range_ok(start, end - start);
+    return b->end <= b->pages;
 }
 
 static int load_image(struct building *b, const struct elf_image *image, u64 paddr_offset)
@@ -258,11 +259,13 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
 
     if (image->start < offset)
         return fail(why, whysize, -ENOEXEC, "its ELF has a segment below PADDR_OFFSET");
+    if (!pv_range_ok(b->virt_base, b->pages << PAGE_SHIFT))
+        return fail(why, whysize, -ENOEXEC,
+                    "its VIRT_BASE is not an address that a guest may have");
     if (image->end - offset > b->pages << PAGE_SHIFT ||
         !lay_out(b, PAGE_ALIGN_UP(image->end - offset) >> PAGE_SHIFT))
         return fail(why, whysize, -ENOMEM,
-                    "mem= is too small for its image and its first page tables, or VIRT_BASE is "
-                    "not an address that a guest may have");
+                    "mem= is too small for its image and its first page tables: give it more");
     if (make_pv_domain(d) || take_memory(b))
         return fail(why, whysize, -ENOMEM, "there is not enough memory for it");
     load_image(b, image, offset);
@@ -296,6 +299,9 @@ int domain_build(struct domain *d, char *why, size_t whysize)
     if (image.notes.entry == ELF_NOTE_ABSENT)
         return fail(why, whysize, -ENOEXEC,
                     "its ELF has no note XEN_ELFNOTE_ENTRY: it cannot be paravirtualized");
+    if (b.pages > PAGES_MAX)
+        return fail(why, whysize, -EINVAL,
+                    "mem= is more than a paravirtualized domain may have here: at most 1G");
     b.virt_base = image.notes.virt_base == ELF_NOTE_ABSENT ? 0 : image.notes.virt_base;
     if (b.virt_base & (END_ALIGN - 1))
         return fail(why, whysize, -ENOEXEC, "its VIRT_BASE is not a multiple of 4 MiB");

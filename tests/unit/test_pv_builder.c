@@ -303,10 +303,10 @@ static void refusals(void **state)
     use_image(0x1000, 1 << 20);
     refused(-ENOEXEC, "VIRT_BASE");
     use_image(HYPERVISOR_VIRT_START, 1 << 20);
-    refused(-ENOMEM, "VIRT_BASE");
+    refused(-ENOEXEC, "VIRT_BASE");
     use_image(HYPERVISOR_VIRT_START - END_ALIGN, 1 << 20);
     image.end = END_ALIGN;
-    refused(-ENOMEM, "VIRT_BASE");
+    refused(-ENOEXEC, "VIRT_BASE");
     use_image(0, 1 << 20);
     image.notes.paddr_offset = 2 << 20;
     refused(-ENOEXEC, "PADDR_OFFSET");
@@ -315,6 +315,8 @@ static void refusals(void **state)
     use_image(0, 1 << 20);
     domain.config.mem_bytes = 3 << 20;
     refused(-ENOMEM, "too small");
+    domain.config.mem_bytes = (1ULL << PAGE_SHIFT_1G) + PAGE_SIZE;
+    refused(-EINVAL, "at most 1G");
 }
 
 static void hypercall_page_outside_the_image(void **state)
