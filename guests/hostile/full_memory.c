@@ -196,6 +196,23 @@ static s64 cr3_outside_memory(void)
     return 0;
 }
 
+/* Events that cannot be delivered: the descriptor, or the stack, is where there is no memory. */
+static s64 idt_outside_memory(void)
+{
+    struct table_register nowhere = {.limit = 0xfff, .base = PLAYGROUND};
+
+    play(NOBODYS_MEMORY | TABLE);
+    lidt(&nowhere);
+    __asm__ volatile("int3");
+    return 0;
+}
+static s64 stack_outside_memory(void)
+{
+    play(NOBODYS_MEMORY | TABLE);
+    __asm__ volatile("mov %0, %%rsp\n int3" : : "r"(PLAYGROUND + 0x800) : "memory");
+    return 0;
+}
+
 #define ATTEMPT(f)                                                                                 \
     static struct outcome try_##f(void)                                                            \
     {                                                                                              \
@@ -219,6 +236,8 @@ ATTEMPT(two_faces)
 ATTEMPT(change_and_invlpg)
 ATTEMPT(cr3_beyond_addresses)
 ATTEMPT(cr3_outside_memory)
+ATTEMPT(idt_outside_memory)
+ATTEMPT(stack_outside_memory)
 
 static const struct attack attacks[] = {
     {"read the hypervisor's image", SURVIVES, try_read_hypervisor, FAULTS(TRAP_PAGE_FAULT, 0), 0},
@@ -248,6 +267,16 @@ static const struct attack attacks[] = {
     {"a mapping changed, then INVLPG", SURVIVES, try_change_and_invlpg, RETURNS(1), 0},
     {"CR3 beyond physical addresses", SURVIVES, try_cr3_beyond_addresses,
      FAULTS(TRAP_GENERAL_PROTECTION, 0), 0},
+    {"an IDT where there is no memory",
+     KILLED,
+     try_idt_outside_memory,
+     {0},
+     "delivered where there is no memory"},
+    {"a stack where there is no memory",
+     KILLED,
+     try_stack_outside_memory,
+     {0},
+     "delivered where there is no memory"},
     {"CR3 where there is no memory", CRASHES, try_cr3_outside_memory, {0}, "triple fault"},
 };
 const struct attack_list full_memory_attacks = {attacks, ARRAY_SIZE(attacks)};

@@ -77,6 +77,9 @@ bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa);
  * an access (enum walk_access) at the current privilege level. NULL with *f filled. */
 struct access_fault;
 char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct access_fault *f);
+/* The hypervisor's pointer to the page of guest-physical memory at gpa, filled if it was lazy;
+ * NULL: no memory there, or none left, and then the domain is ended. */
+char *cpu_guest_page(struct domain *d, u64 gpa);
 /* Compares and exchanges 1, 2, 4 or 8 bytes at p, atomically; *old receives what was there. */
 bool cpu_exchange(void *p, unsigned size, u64 *old, u64 value);
 

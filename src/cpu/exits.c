@@ -36,6 +36,17 @@ static void on_exception(struct vcpu *v, struct exit *e)
     virt_inject_fault(v, e->vector, e->error);
 }
 
+/* The access is not the instruction's but the delivery of an event's: a descriptor, or the stack.
+ * Page tables where there is no memory read as all ones, a reserved bit is set; anything else there
+ * no kernel can go on with. */
+static void __attribute__((noinline)) delivered_nowhere(struct vcpu *v, struct exit *e)
+{
+    if (e->reason == EXIT_STAGE2 && e->on_table_walk)
+        virt_inject_page_fault(v, e->gva, PF_P | PF_RSVD | (e->error & PF_W));
+    else
+        cpu_kill(v, e, "an event was to be delivered where there is no memory");
+}
+
 /* As paging.h's results say; but a store to a page table is first tried the quick way. */
 static bool handle_result(struct vcpu *v, struct exit *e, struct paging_fault *f,
                           enum paging_result result)
@@ -58,7 +69,10 @@ static bool handle_result(struct vcpu *v, struct exit *e, struct paging_fault *f
         (likely(cpu_store_to_table(v, e, f->bytes)) || paging_table_given_up(v->domain, f->bytes)))
         return true;
     e->gpa = f->gpa;
-    cpu_emulate(v, e);
+    if (unlikely(e->event_being_delivered))
+        delivered_nowhere(v, e);
+    else
+        cpu_emulate(v, e);
     return false;
 }
 

@@ -6,7 +6,9 @@
 #include "cpu.h"
 #include "cpuid_policy.h"
 #include "domain.h"
+#include "errno.h"
 #include "guest_access.h"
+#include "layout.h"
 #include "paging.h"
 #include "physmap.h"
 #include "walk.h"
@@ -14,10 +16,20 @@
 
 #include <string.h>
 
+char *cpu_guest_page(struct domain *d, u64 gpa)
+{
+    mfn_t mfn;
+    int error = physmap_populate(d, gpa_to_gfn(gpa_of(gpa)), &mfn);
+
+    if (unlikely(error == -ENOMEM))
+        domain_end(d, END_KILLED, 0, "there is no memory left to fill its RAM");
+    return error ? NULL : mfn_to_va(mfn);
+}
+
 /* Where an entry lies; NULL: no memory there. */
 static void *entry_at(void *ctx, u64 gpa)
 {
-    char *page = physmap_map(ctx, gpa_to_gfn(gpa_of(gpa)));
+    char *page = cpu_guest_page(ctx, gpa);
 
     return page ? page + (gpa & PAGE_OFFSET_MASK) : NULL;
 }
@@ -113,7 +125,7 @@ char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct acces
                 (access & (PF_W | PF_I)) | PF_P | PF_RSVD | (virt_cpl(v) == 3 ? (u32)PF_U : 0);
         return NULL;
     }
-    char *page = physmap_map(v->domain, gpa_to_gfn(gpa_of(r.gpa)));
+    char *page = cpu_guest_page(v->domain, r.gpa);
     *gpa = f->gpa = r.gpa;
     f->mmio = !page;
     return page ? page + (r.gpa & PAGE_OFFSET_MASK) : NULL;

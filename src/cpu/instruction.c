@@ -42,7 +42,7 @@ static enum emulate_result find(struct emulate_ctx *ctx, u64 la, unsigned access
 
     if (i->known && (la & ~PAGE_OFFSET_MASK) == i->known_page &&
         (i->writable || !(access & WALK_WRITE))) {
-        char *page = physmap_map(i->vcpu->domain, gpa_to_gfn(gpa_of(i->known_gpa)));
+        char *page = cpu_guest_page(i->vcpu->domain, i->known_gpa);
         out->gpa = i->known_gpa | (la & PAGE_OFFSET_MASK);
         out->p = page ? page + (la & PAGE_OFFSET_MASK) : NULL;
         return EMULATE_OK;
