@@ -54,6 +54,18 @@ INSTRUCTION(jump_not_canonical, "mov $0x800000000000, %%rax; jmp *%%rax")
 INSTRUCTION(vmcall_here, "xor %%eax, %%eax; vmcall")
 INSTRUCTION(vmxon_here, "push $0; vmxon (%%rsp); pop %%rax")
 
+/* The user's GS as a selector of the hypervisor's: it may be refused, but never be there with the
+ * hypervisor's privilege level. */
+static s64 gs_of_hypervisor(void)
+{
+    u16 gs;
+
+    hypercall2(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, HYPERVISOR_DATA);
+    __asm__ volatile("mov %%gs, %0" : "=r"(gs));
+    hypercall2(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0);
+    return gs == HYPERVISOR_DATA;
+}
+
 static s64 cr4_wild(void)
 {
     write_cr4(~0ULL);
@@ -254,6 +266,7 @@ ATTEMPT(jump_to_hypervisor)
 ATTEMPT(jump_not_canonical)
 ATTEMPT(vmcall_here)
 ATTEMPT(vmxon_here)
+ATTEMPT(gs_of_hypervisor)
 ATTEMPT(cr4_wild)
 ATTEMPT(cr3_wild)
 
@@ -277,6 +290,8 @@ static const struct attack attacks[] = {
     {"SS = a selector of the hypervisor's", SURVIVES, try_load_ss, GP(HYPERVISOR_DATA), 0},
     {"DS = a selector of a GDT that is not there", SURVIVES, try_load_ds_empty, GP(0x10), 0},
     {"GS = a selector beyond the GDT", SURVIVES, try_load_gs_beyond, GP(BEYOND), 0},
+    {"the user's GS = a selector of the hypervisor's", SURVIVES, try_gs_of_hypervisor, RETURNS(0),
+     0},
     {"far return to the hypervisor's code", SURVIVES, try_far_return, GP(HYPERVISOR_CODE), 0},
     {"IRET to the hypervisor's code", SURVIVES, try_iret_to_hypervisor, GP(HYPERVISOR_CODE), 0},
     {"iret hypercall to user mode without a user table",

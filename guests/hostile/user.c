@@ -59,6 +59,7 @@ BY_USER(read_cr3, 0)
 BY_USER(vmcall, TRIVISOR_HYPERCALL)
 BY_USER(int_gate, 0)
 BY_USER(int1, 0)
+BY_USER(int3_long, 0)
 BY_USER(sysenter, 0)
 BY_USER(load_ss, 0xe010)
 static struct outcome read_image(void)
@@ -128,6 +129,8 @@ enum { P = FAULT_PRESENT, W = FAULT_WRITE, U = FAULT_USER, I = FAULT_FETCH, GATE
         {"RDMSR by a program", SURVIVES, try_rdmsr, GP(0), 0},                                     \
         {"reading CR3 by a program", SURVIVES, try_read_cr3, GP(0), 0},                            \
         {"INT of a gate that is the kernel's", SURVIVES, try_int_gate, GP(GATE_14), 0},            \
+        {"INT 3 in two bytes by a program", SURVIVES, try_int3_long, FAULTS(TRAP_BREAKPOINT, 0),   \
+         0},                                                                                       \
         {"INT1 by a program", SURVIVES, try_int1, FAULTS(TRAP_DEBUG, 0), 0},                       \
         {"SYSENTER by a program", SURVIVES, try_sysenter, GP(0), 0},                               \
         {"SS = a selector of the hypervisor's, by a program", SURVIVES, try_load_ss, GP(0xe010),   \

@@ -64,6 +64,11 @@ u64 user_int_gate(u64 unused)
     __asm__ volatile("int $14");
     return unused;
 }
+u64 user_int3_long(u64 unused)
+{
+    __asm__ volatile(".byte 0xcd, 0x03");
+    return unused;
+}
 u64 user_int1(u64 unused)
 {
     __asm__ volatile(".byte 0xf1");

@@ -15,6 +15,7 @@ u64 user_rdmsr(u64 msr);
 u64 user_read_cr3(u64 unused);
 u64 user_vmcall(u64 number);
 u64 user_int_gate(u64 unused);
+u64 user_int3_long(u64 unused);
 u64 user_int1(u64 unused);
 u64 user_sysenter(u64 unused);
 u64 user_load_ss(u64 selector);

@@ -51,7 +51,7 @@ static s64 console_output(struct domain *d, u64 buffer, u32 count)
 
 static s64 do_console_io(u32 command, u32 count, u64 buffer)
 {
-    enum { COUNT_MAX = 16384 };
+    enum { COUNT_MAX = 1024 }; /* the machine waits for each byte */
     struct domain *d = pv_current()->domain;
 
     switch (command) {

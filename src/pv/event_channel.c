@@ -9,8 +9,15 @@
 #include "event.h"
 #include "hypercall.h"
 #include "sched.h"
+#include "timer.h"
 
 enum { WORD_BITS = 64 };
+
+static void end_polling(struct virt_vcpu *x)
+{
+    x->polling = false;
+    timer_cancel(&x->poll_timer);
+}
 
 /* Tells the vcpu that something is pending. */
 static void upcall(struct vcpu *v)
@@ -19,7 +26,7 @@ static void upcall(struct vcpu *v)
 
     x->info->evtchn_upcall_pending = 1;
     if (v->state == VCPU_BLOCKED) {
-        x->polling = false;
+        end_polling(x);
         sched_wake(v);
     }
 }
@@ -32,8 +39,10 @@ void pv_port_notify(struct domain *d, u32 port)
 
     if (__atomic_fetch_or(&s->evtchn_pending[word], bit, __ATOMIC_SEQ_CST) & bit)
         return;
-    if (unlikely(v->virt->polling))
+    if (unlikely(v->virt->polling)) {
+        end_polling(v->virt);
         sched_wake(v);
+    }
     if (s->evtchn_mask[word] & bit)
         return;
     if (!(__atomic_fetch_or(&v->virt->info->evtchn_pending_sel, 1ULL << word, __ATOMIC_SEQ_CST) &

@@ -38,11 +38,16 @@ void hypercall_init(void)
     }
 }
 
+bool pv_time_is_up_now(void)
+{
+    return sched_now() >= this_pcpu()->until;
+}
+
 bool pv_time_is_up(u64 i)
 {
     enum { BETWEEN_LOOKS = 16 };
 
-    return unlikely(i % BETWEEN_LOOKS == BETWEEN_LOOKS - 1) && sched_now() >= this_pcpu()->until;
+    return unlikely(i % BETWEEN_LOOKS == BETWEEN_LOOKS - 1) && pv_time_is_up_now();
 }
 
 s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)

@@ -27,6 +27,8 @@ void hypercall_init(void);
 /* Whether a call that goes on for long, after its item i, must let others run; if so it returns
  * what pv_again gives: the guest makes the call again with these first two arguments. */
 bool pv_time_is_up(u64 i);
+/* The same where a single item may be long. */
+bool pv_time_is_up_now(void);
 s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second);
 /* Lists with a count of what is done (mmu_update, mmuext_op): bit 31 of the number of items says
  * that the call is made again, and what was done before is to be added. */

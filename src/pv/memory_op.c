@@ -11,7 +11,13 @@
 
 #include <xen/memory.h>
 
-enum { ORDER_MAX = 9, EXTENTS_MAX = 65536 };
+enum {
+    ORDER_MAX = 9,
+    EXTENTS_MAX = 65536,
+    /* Above the command's bits: the extent with which a call that is made again goes on. */
+    MEMOP_EXTENT_SHIFT = 6,
+    MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1,
+};
 
 /* An extent for the domain, its numbers from gfn on; 0 or -ENOMEM. */
 static int populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
@@ -49,21 +55,26 @@ static int give_back(struct domain *d, unsigned order, u64 mfn)
     return 0;
 }
 
-/* Returns how many extents were done. */
-static s64 reservation(struct domain *d, u32 command, u64 argument)
+/* Returns how many extents were done, those before `i` in earlier parts of the call included. An
+ * extent may be long to clear: the time is asked after each. */
+static s64 reservation(struct domain *d, u32 command, u64 i, u64 argument)
 {
     struct xen_memory_reservation r;
-    u64 list, extent, i;
+    u64 list, extent;
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
     if (r.domid != DOMID_SELF && r.domid != d->id)
         return -EPERM;
     list = (u64)(uintptr_t)r.extent_start.p;
+    list += list ? i * sizeof(extent) : 0;
     if (r.extent_order > ORDER_MAX || r.nr_extents > EXTENTS_MAX)
         return -EPERM;
-    for (i = 0; i < r.nr_extents; i++, list += sizeof(extent)) {
+    for (u64 first = i; i < r.nr_extents; i++, list += list ? sizeof(extent) : 0) {
         u64 mfn = 0;
+        if (i > first && pv_time_is_up_now())
+            return pv_again(pv_current(), __HYPERVISOR_memory_op, command | i << MEMOP_EXTENT_SHIFT,
+                            argument);
         bool given = list && pv_copy_from(&extent, list, sizeof(extent));
 
         if (!given && (command != XENMEM_increase_reservation || list))
@@ -114,12 +125,14 @@ static s64 memory_map(const struct domain *d, u64 argument)
 static s64 do_memory_op(u64 command, u64 argument)
 {
     struct domain *d = pv_current()->domain;
+    u64 first = command >> MEMOP_EXTENT_SHIFT;
 
+    command &= MEMOP_COMMAND;
     switch (command) {
     case XENMEM_increase_reservation:
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap:
-        return reservation(d, (u32)command, argument);
+        return reservation(d, (u32)command, first, argument);
     case XENMEM_maximum_ram_page:
         return (s64)frame_limit() - 1;
     case XENMEM_current_reservation:

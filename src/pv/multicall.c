@@ -47,7 +47,7 @@ static s64 make_calls(struct vcpu *v, u64 *list, u32 *calls)
 {
     struct multicall_entry call;
 
-    for (u32 i = 0; *calls; i++, --*calls, *list += sizeof(call)) {
+    for (; *calls; --*calls, *list += sizeof(call)) {
         if (unlikely(!pv_copy_from(&call, *list, sizeof(call))))
             return -EFAULT;
         s64 result = make_call(v, &call);
@@ -57,7 +57,7 @@ static s64 make_calls(struct vcpu *v, u64 *list, u32 *calls)
             return -EFAULT;
         if (unlikely(v->domain->doomed))
             return 0;
-        if (unlikely(pv_time_is_up(i) && *calls > 1)) {
+        if (unlikely(pv_time_is_up_now()) && *calls > 1) {
             --*calls;
             *list += sizeof(call);
             return -EAGAIN;

@@ -49,6 +49,7 @@ void pv_save_segments(struct vcpu *v)
 /* Called by the guest's kernel: the active GS base is the kernel's. */
 static s64 do_set_segment_base(u32 which, u64 base)
 {
+    u16 selector;
     u64 failed;
 
     if (which != SEGBASE_GS_USER_SEL && !canonical(base))
@@ -64,9 +65,12 @@ static s64 do_set_segment_base(u32 which, u64 base)
         wrmsr(MSR_GS_BASE, base);
         return 0;
     case SEGBASE_GS_USER_SEL:
+        selector = (u16)base;
+        if (selector > SELECTOR_RPL) /* null stays null */
+            selector |= SELECTOR_RPL;
         /* The load changes the base of the active GS: between two exchanges it is the user's. */
         swapgs();
-        failed = safe_load_gs((u16)base);
+        failed = safe_load_gs(selector);
         if (failed)
             safe_load_gs(0);
         swapgs();

@@ -41,6 +41,16 @@ static void soft_interrupt(struct vcpu *v, u8 vector, unsigned len)
     pv_bounce_trap(v, VEC_GP, (u32)vector << ERROR_SELECTOR_SHIFT | ERROR_IDT);
 }
 
+/* Bytes of the instruction before rip that raised vector 3 or 4: INT3, or `int n`. */
+static unsigned soft_length(struct vcpu *v)
+{
+    enum { OPCODE_INT3 = 0xcc };
+    u8 last;
+
+    return pv_copy_from(&last, v->regs.rip - 1, sizeof(last)) && last != OPCODE_INT3 ? INT_N_BYTES
+                                                                                     : 1;
+}
+
 /* #GP because of a gate that ring 3 may not use: `int n`. */
 static bool refused_int(struct vcpu *v)
 {
@@ -107,7 +117,7 @@ static u32 other(struct vcpu *v, u8 vector)
         if (v->virt->kernel_mode)
             pv_bounce_trap(v, vector, 0);
         else
-            soft_interrupt(v, vector, 1);
+            soft_interrupt(v, vector, soft_length(v));
         return LC_EXIT_SOFT_INT;
     case APIC_TIMER_VECTOR:
     case APIC_SPURIOUS_VECTOR:

@@ -24,6 +24,7 @@
 #include "hypercall.h"
 #include "sched.h"
 #include "timer.h"
+#include "tlb.h"
 #include "x86.h"
 
 #include <string.h>
@@ -155,8 +156,8 @@ void virt_vcpu_put(struct vcpu *v)
     fpu_save(v);
     pv_save_segments(v);
     pv_unload_tables(v);
+    tlb_flush_all();
     write_cr3(va_to_mpa(hypervisor_l4).v);
-    page_note_flush();
 }
 
 void virt_vcpu_run(struct vcpu *v, u64 until, struct exit *e)
