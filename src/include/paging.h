@@ -71,8 +71,8 @@ void paging_table_stored(struct domain *d, void *entry);
 /* A write to paging_fault.bytes is not one of the usual stores of an entry: perhaps the guest uses
  * the frame for something else by now. True: it is no table any more, and may be written to. */
 bool paging_table_given_up(struct domain *d, void *entry);
-/* An access to gva, at gpa, cannot be emulated: if gpa is in a page table, and the access does not go
- * through it, it is no table any more (until it is used as one again), and the guest gets on. */
+/* An access to gva, at gpa, cannot be emulated: if gpa is in a page table, and the access does not
+ * go through it, it is no table any more (until it is used as one again), and the guest gets on. */
 bool paging_stop_shadowing(struct vcpu *v, u64 gva, u64 gpa);
 /* Debug: recount from scratch; violations found, each printed. */
 unsigned paging_check(struct domain *d);

@@ -209,7 +209,7 @@ bool shadow_drop_frame(struct domain *d, struct frame *f)
     for (u16 slot = (u16)f->extra; slot; slot = pool->shadow[slot].frame_next)
         if (shadow_runs(d, &pool->shadow[slot]))
             return false;
-    while (f->flags & FRAME_SHADOWED) {
+    while (f->extra) {
         shadow_drop(d, &pool->shadow[f->extra]);
         ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
     }

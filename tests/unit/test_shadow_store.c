@@ -212,7 +212,7 @@ static void one_case(void)
     static struct outcome want;
     struct emulate_ctx ctx;
     struct insn insn;
-    struct regs start;
+    struct regs start = {0};
 
     make_instruction(bytes);
     for (unsigned i = 0; i < offsetof(struct regs, vector) / 8; i++)
