@@ -8,7 +8,12 @@ include src/src.mk
 include guests/guests.mk
 include tests/tests.mk
 
+# Verbs share what they build: one after another, whatever -j says, and each uses all processors.
+ifneq ($(filter run test check boot debug iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 JOBS   := $(shell nproc)
+BUILD_JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 PYTHON := python3 -B
 
 # What `make boot`, `make debug` and `make iso` act on. `make run` takes GUESTS, MODES and XEN.
@@ -43,16 +48,18 @@ setup-test:
 	@tools/install run test
 
 build-run:
-	@$(MAKE) -s -j$(JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,release) guests
+	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,release) guests
 build-debug:
-	@$(MAKE) -s -j$(JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,debug) guests
+	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,debug) guests
 
 run: setup-run ## boot every guest in every column and compare [GUESTS="a b"] [MODES="native ept"] [XEN=1]
+	@$(PYTHON) tools/run.py $(run_arguments) --check
 	@$(MAKE) build-run
-	@$(PYTHON) tools/run.py --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen)
+	@$(PYTHON) tools/run.py $(run_arguments)
+run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen)
 
 test: setup-test ## everything that can be tested; ends with `N passed, N failed`
-	@$(MAKE) -s -j$(JOBS) host-tests
+	@$(MAKE) -s $(BUILD_JOBS) host-tests
 	@$(MAKE) build-debug
 	@$(PYTHON) tests/run.py
 
@@ -90,7 +97,7 @@ bench-core: setup-run ## each measured operation beside its ceiling; fails if on
 	@$(PYTHON) tools/bench.py
 
 test-mutants: setup-test ## planted bugs: each must be caught by the test named for it
-	@$(MAKE) -s -j$(JOBS) host-tests
+	@$(MAKE) -s $(BUILD_JOBS) host-tests
 	@$(PYTHON) tests/mutants/run.py
 
 fresh-check: ## (root) the README's first command in a new Debian 12, made by debootstrap

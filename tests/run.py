@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
 """Runs the tests that are built and ends with one line, `N passed, N failed`.
 
-Each part yields a Result for each thing tested: host tests, the tools' own refusals, boots in the
-emulators, bad input.
+Each part yields a Result for each thing tested: host tests, the tools and what they refuse, boots in
+the emulators, bad input.
 """
 import argparse
 import os
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, os.pardir, "tools")]
+sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), os.path.join(HERE, os.pardir, "tools")]
 
 import bad_input  # noqa: E402
 import host  # noqa: E402
 import refusals  # noqa: E402
 import suite  # noqa: E402
+import tools  # noqa: E402
 import together  # noqa: E402
 
-PARTS = {"host": host.run, "refusals": refusals.run, "boot": suite.run, "together": together.run, "bad-input": bad_input.run}
+PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
+         "together": together.run, "bad-input": bad_input.run}
 
 
 def main():
@@ -27,10 +30,12 @@ def main():
     args = parser.parse_args()
     passed, failures = 0, []
     for part in args.parts:
+        start = time.monotonic()
         print(f"==== {part}", flush=True)
         for result in PARTS[part](args.jobs):
             passed += result.passed
             failures += result.failures
+        print(f"==== {part}: {time.monotonic() - start:.0f} s", flush=True)
     for failure in failures:
         print(f"FAILED: {failure}")
     print(f"{passed} passed, {len(failures)} failed")
