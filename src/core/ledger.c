@@ -22,7 +22,7 @@ const char *ledger_name(enum ledger_counter c)
 void ledger_reset(struct ledger *l, struct domain *owner)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(l->region); i++)
-        hv_free(owner, l->region[i].gained, sizeof(struct ledger_cell) * LC_COUNT);
+        hv_free(owner, l->region[i].gained, sizeof(struct ledger_gain) * LC_COUNT);
     memset(l, 0, sizeof(*l));
     l->open_region = -1;
 }
@@ -32,7 +32,7 @@ int ledger_mark_begin(struct ledger *l, struct domain *owner, u64 id, enum ledge
     if (id >= ARRAY_SIZE(l->region) || l->open_region >= 0)
         return -EINVAL;
     struct ledger_region *r = &l->region[id];
-    if (!r->gained && !(r->gained = hv_alloc(owner, sizeof(struct ledger_cell) * LC_COUNT)))
+    if (!r->gained && !(r->gained = hv_alloc(owner, sizeof(struct ledger_gain) * LC_COUNT)))
         return -ENOMEM;
     l->open_region = (s32)id;
     r->opened++;
@@ -41,14 +41,19 @@ int ledger_mark_begin(struct ledger *l, struct domain *owner, u64 id, enum ledge
     return 0;
 }
 
+static void gain(u32 *sum, u64 more)
+{
+    *sum = (u32)MIN(*sum + more, (u64)~0u);
+}
+
 int ledger_mark_end(struct ledger *l, u64 id)
 {
     if (l->open_region < 0 || (u64)l->open_region != id)
         return -EINVAL;
-    struct ledger_cell *gained = l->region[id].gained;
+    struct ledger_gain *gained = l->region[id].gained;
     for (unsigned i = 0; i < LC_COUNT; i++) {
-        gained[i].n += l->cell[i].n - l->at_begin[i].n;
-        gained[i].ticks += l->cell[i].ticks - l->at_begin[i].ticks;
+        gain(&gained[i].n, l->cell[i].n - l->at_begin[i].n);
+        gain(&gained[i].ticks, l->cell[i].ticks - l->at_begin[i].ticks);
     }
     l->open_region = -1;
     return 0;

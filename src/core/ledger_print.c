@@ -56,6 +56,15 @@ static void print_cells(const struct domain *d, int region, const struct ledger_
         flush(d, region, &j);
 }
 
+static void print_region(const struct domain *d, int region, const struct ledger_gain *gained)
+{
+    struct ledger_cell cell[LC_COUNT];
+
+    for (unsigned i = 0; i < LC_COUNT; i++)
+        cell[i] = (struct ledger_cell){gained[i].n, gained[i].ticks};
+    print_cells(d, region, cell);
+}
+
 void ledger_print(const struct domain *d)
 {
     const struct ledger *l = &d->ledger;
@@ -75,5 +84,5 @@ void ledger_print(const struct domain *d)
     print_cells(d, -1, l->cell);
     for (int r = 0; r < (int)ARRAY_SIZE(l->region); r++)
         if (l->region[r].gained)
-            print_cells(d, r, l->region[r].gained);
+            print_region(d, r, l->region[r].gained);
 }

@@ -28,9 +28,16 @@ struct ledger_cell {
     u64 ticks; /* TSC ticks spent; 0 for counters that only count */
 };
 
+/* What a counter gained in a region: as struct ledger_cell, but no more than fits; a domain may
+ * have many regions. */
+struct ledger_gain {
+    u32 n;     /* how often, at most 2^32 - 1 */
+    u32 ticks; /* spent, at most 2^32 - 1 */
+};
+
 /* A region bracketed by the guest (TRIVISOR_MARK_BEGIN, _END). */
 struct ledger_region {
-    struct ledger_cell *gained; /* LC_COUNT cells, what the counters gained inside */
+    struct ledger_gain *gained; /* LC_COUNT of them, what the counters gained inside */
     u32 opened;                 /* how often it was opened */
 };
 

@@ -43,7 +43,7 @@ static void regions(void **state)
     ledger_count(&l, LC_EMULATED_INSN);
     assert_int_equal(ledger_mark_end(&l, 5), 0);
     ledger_add(&l, LC_EXIT_VMCALL, 0);
-    const struct ledger_cell *g = l.region[5].gained;
+    const struct ledger_gain *g = l.region[5].gained;
     assert_int_equal(g[LC_EXIT_CPUID].n, 2);
     assert_int_equal(g[LC_EXIT_CPUID].ticks, 15);
     assert_int_equal(g[LC_EMULATED_INSN].n, 1);
