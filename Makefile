@@ -37,7 +37,7 @@ all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
-	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile | awk -F': ' '{ printf "  %-22s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }'
 	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
 	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest."
 

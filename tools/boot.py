@@ -6,7 +6,7 @@ import sys
 
 from lib import bochs, columns, guests, image, qemu, record, xen
 from lib.boot import Boot
-from lib.usage import choose, main
+from lib.usage import Mistake, choose, main
 
 EMULATORS = ["bochs", "qemu", "kvm"]
 
@@ -19,7 +19,7 @@ def parse():
     parser.add_argument("--emu", default="bochs")
     parser.add_argument("--args", default="", help="the guest's own arguments")
     parser.add_argument("--config", default="", help="more words for the domain's command line")
-    parser.add_argument("--build", default="release", choices=("release", "debug"))
+    parser.add_argument("--build", default="release")
     parser.add_argument("--model", default=Boot.model, help="the CPU that Bochs plays")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     return parser.parse_args()
@@ -37,6 +37,7 @@ def run():
     column = columns.ALL[choose("MODE", args.mode, list(columns.ALL))]
     guest = guests.load(args.guest)
     choose("EMU", args.emu, EMULATORS)
+    choose("BUILD", args.build, ["release", "debug"])
     if args.emu != "bochs":
         qemu.check(column, {"qemu": "tcg"}.get(args.emu, args.emu))
     if args.check:
@@ -51,6 +52,8 @@ def run():
         if args.emu == "kvm":
             print("EMU=kvm is untested.", file=sys.stderr)
         outcome = qemu.run(boot, "kvm" if args.emu == "kvm" else "tcg", show)
+    if args.emu == "kvm" and not outcome.log.strip():
+        raise Mistake("EMU=kvm: QEMU could not run the guest under this machine's KVM: use EMU=bochs or EMU=qemu.")
     result = record.make(boot, outcome, args.emu)
     for failure in result["failures"]:
         print(f"FAILED: {failure}", file=sys.stderr)
