@@ -17,7 +17,7 @@ def parse():
     parser.add_argument("--guest", default="hello")
     parser.add_argument("--emu", default="bochs")
     parser.add_argument("--args", default="", help="the guest's own arguments")
-    parser.add_argument("--build", default="debug", choices=("release", "debug"))
+    parser.add_argument("--build", default="debug")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     return parser.parse_args()
 
@@ -78,6 +78,7 @@ def run():
     column = columns.ALL[choose("MODE", args.mode, list(columns.ALL))]
     guest = guests.load(args.guest)
     choose("EMU", args.emu, ["bochs", "qemu"])
+    choose("BUILD", args.build, ["release", "debug"])
     if args.emu == "qemu":
         qemu.check(column, "tcg")
     if args.check:

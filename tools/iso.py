@@ -20,10 +20,11 @@ def run():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", default="ept")
     parser.add_argument("--guests", default="")
-    parser.add_argument("--build", default="release", choices=("release", "debug"))
+    parser.add_argument("--build", default="release")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     args = parser.parse_args()
     column = columns.ALL[choose("MODE", args.mode, list(columns.ALL))]
+    choose("BUILD", args.build, ["release", "debug"])
     if column.under == "xen":
         raise Mistake(f"MODE={column.name} has no image: choose from {', '.join(columns.OURS)}.")
     chosen = guests.chosen(args.guests)

@@ -14,7 +14,7 @@ def parse():
     parser.add_argument("--guests", default="", help="names; all of them if empty")
     parser.add_argument("--modes", default="", help="columns; all of this project's own if empty")
     parser.add_argument("--xen", action="store_true", help="also under Debian's Xen")
-    parser.add_argument("--build", default="release", choices=("release", "debug"))
+    parser.add_argument("--build", default="release")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     return parser.parse_args()
@@ -22,6 +22,7 @@ def parse():
 
 def chosen_columns(args):
     """The columns to run, in the table's order."""
+    choose("BUILD", args.build, ["release", "debug"])
     names = [choose("MODE", name, list(columns.ALL)) for name in args.modes.split()] or columns.available()
     names += columns.XEN if args.xen else []
     return [name for name in columns.ALL if name in names]

@@ -1,4 +1,4 @@
-// sources: tests/unit/stub_pv.c tests/unit/stub_panic.c
+// sources: tests/unit/stub_pv.c tests/unit/stub_panic.c src/core/timer.c
 /*
  * Event channels: the two levels of bits and the vcpu's flags, masks, closing, and who may bind
  * what.
@@ -33,6 +33,7 @@ static int setup(void **state)
     domain.vcpu_count = 1;
     domain.vcpu[0] = &vcpu;
     host_pcpu.current = &vcpu;
+    host_pcpu.timers = NULL;
     stub_pv_bad = ~0ULL;
     stub_pv_woken = stub_pv_drained = 0;
     return 0;
@@ -79,6 +80,22 @@ static void masked_port_waits_for_unmask(void **state)
     assert_int_equal(shared.vcpu_info[0].evtchn_upcall_pending, 1);
     assert_true(shared.evtchn_mask[0] == ~(1ULL << s.port));
     assert_true(shared.vcpu_info[0].evtchn_pending_sel == 1);
+}
+
+/* SCHEDOP_poll wakes for a port that is masked, and then its timer must not fire any more. */
+static void a_port_ends_a_poll_and_its_timer(void **state)
+{
+    (void)state;
+    struct evtchn_send s = {.port = new_ipi()};
+
+    shared.evtchn_mask[0] = ~0ULL;
+    virt.polling = true;
+    timer_set(&virt.poll_timer, 1000);
+    assert_int_equal(op(EVTCHNOP_send, &s), 0);
+    assert_int_equal(stub_pv_woken, 1);
+    assert_false(virt.polling);
+    assert_null(host_pcpu.timers);
+    assert_true(virt.poll_timer.deadline == 0);
 }
 
 /* An edge: a port that is pending already tells nobody again. */
@@ -202,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup(send_sets_all_levels, setup),
         cmocka_unit_test_setup(masked_port_waits_for_unmask, setup),
         cmocka_unit_test_setup(second_send_is_silent, setup),
+        cmocka_unit_test_setup(a_port_ends_a_poll_and_its_timer, setup),
         cmocka_unit_test_setup(ports_beyond_the_first_word, setup),
         cmocka_unit_test_setup(virq_is_bound_once, setup),
         cmocka_unit_test_setup(pair_with_itself, setup),
