@@ -24,35 +24,44 @@ void cpu_policy_init(void)
     cpuid_policy_init(host_cpuid, fpu_features(), virt_ops->has_rdtscp(), (u32)tsc_khz);
 }
 
-static void answer(struct regs *r, const u32 out[CPUID_REGISTERS])
+/* Completes CPUID with the answer `out` in EAX, EBX, ECX and EDX. In 64-bit mode it clears the
+ * upper halves of RAX, RBX, RCX and RDX. "CPUID-CPU Identification". */
+static inline void answer(struct vcpu *v, const struct exit *e, const u32 out[CPUID_REGISTERS])
 {
-    r->rax = out[CPUID_EAX];
-    r->rbx = out[CPUID_EBX];
-    r->rcx = out[CPUID_ECX];
-    r->rdx = out[CPUID_EDX];
+    /* lab trap.2 */
+    v->regs.rax = out[CPUID_EAX];
+    v->regs.rbx = out[CPUID_EBX];
+    v->regs.rcx = out[CPUID_ECX];
+    v->regs.rdx = out[CPUID_EDX];
+    cpu_skip(v, e);
+    /* lab end trap.2 */
 }
 
-/* A leaf that depends on the vcpu or on the subleaf. */
+/*
+ * A leaf that depends on the vcpu or on the subleaf. The leaf is asked for in EAX, the subleaf in
+ * ECX (the upper halves do not count); cpuid_policy (cpuid_policy.h) has the answer, and wants to
+ * know of the vcpu: its number, which is its local APIC's, whether its CR4 has CR4_OSXSAVE
+ * (virt_get), and its XCR0 (fpu_xcr0).
+ */
 static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit *e)
 {
-    struct regs *r = &v->regs;
-    struct cpuid_vcpu now = {
-        .apic_id = v->id, .osxsave = virt_get(v, VREG_CR4) & CR4_OSXSAVE, .xcr0 = fpu_xcr0(v)};
     u32 out[CPUID_REGISTERS];
 
-    cpuid_policy((u32)r->rax, (u32)r->rcx, &now, out);
-    answer(r, out);
-    cpu_skip(v, e);
+    /* lab trap.2 */
+    struct cpuid_vcpu now = {
+        .apic_id = v->id, .osxsave = virt_get(v, VREG_CR4) & CR4_OSXSAVE, .xcr0 = fpu_xcr0(v)};
+
+    cpuid_policy((u32)v->regs.rax, (u32)v->regs.rcx, &now, out);
+    /* lab end trap.2 */
+    answer(v, e, out);
 }
 
 void cpu_exit_cpuid(struct vcpu *v, struct exit *e)
 {
     const u32 *constant = cpuid_policy_constant((u32)v->regs.rax);
 
-    if (unlikely(!constant)) {
+    if (unlikely(!constant))
         answer_varying(v, e);
-        return;
-    }
-    answer(&v->regs, constant);
-    cpu_skip(v, e);
+    else
+        answer(v, e, constant);
 }

@@ -106,17 +106,32 @@ static void on_nothing(struct vcpu *v, struct exit *e)
     (void)e;
 }
 
+/*
+ * HLT: the guest sleeps until an interrupt, which returns to the instruction behind the HLT. If
+ * RFLAGS.IF is 0 nothing can wake it: the domain ends as crashed (domain_end, END_CRASH, code 0)
+ * with a sentence that says so. If something is pending already (event_pending) it does not sleep
+ * at all; otherwise it leaves the processor (sched_block) until something is. "HLT-Halt".
+ */
 static void on_hlt(struct vcpu *v, struct exit *e)
 {
+    /* lab trap.9 */
     cpu_skip(v, e);
     if (!(virt_get(v, VREG_RFLAGS) & RFLAGS_IF))
         domain_end(v->domain, END_CRASH, 0, "it halted with interrupts off: nothing can wake it");
     else if (!event_pending(v))
         sched_block(v);
+    /* lab end trap.9 */
 }
 
+/*
+ * IN and OUT of e->size bytes, 1, 2 or 4, at e->port; e->in tells which. port.h's functions reach
+ * the device. IN of one or two bytes leaves the rest of RAX as it is, IN of four clears the upper
+ * half; OUT hands on e->size bytes of RAX and nothing above them. INS and OUTS (e->string) also
+ * touch memory: cpu_emulate does the whole of them, RIP included. "IN-Input from Port".
+ */
 static void on_io(struct vcpu *v, struct exit *e)
 {
+    /* lab trap.3 */
     u64 mask = ~0ULL >> (64 - 8 * e->size);
 
     if (e->string) {
@@ -125,16 +140,22 @@ static void on_io(struct vcpu *v, struct exit *e)
     }
     if (e->in) {
         u64 value = port_read(v->domain, e->port, e->size);
-        /* A 32-bit result clears the upper half of RAX. */
         v->regs.rax = e->size == 4 ? value : (v->regs.rax & ~mask) | value;
     } else {
         port_write(v->domain, e->port, e->size, (u32)(v->regs.rax & mask));
     }
     cpu_skip(v, e);
+    /* lab end trap.3 */
 }
 
+/*
+ * RDMSR: the MSR that ECX names, by cpu_rdmsr; its halves into EDX and EAX, the upper halves of RDX
+ * and RAX cleared. One that the guest does not have is #GP(0), and a fault leaves the guest where
+ * it was: at this instruction, its registers untouched. "RDMSR-Read From Model Specific Register".
+ */
 static void on_rdmsr(struct vcpu *v, struct exit *e)
 {
+    /* lab trap.5 */
     u64 value;
 
     if (!cpu_rdmsr(v, (u32)v->regs.rcx, &value)) {
@@ -144,14 +165,19 @@ static void on_rdmsr(struct vcpu *v, struct exit *e)
     v->regs.rax = (u32)value;
     v->regs.rdx = value >> 32;
     cpu_skip(v, e);
+    /* lab end trap.5 */
 }
 
+/* WRMSR: EDX:EAX into the MSR that ECX names, by cpu_wrmsr, which answers false if the MSR is not
+ * there or refuses the value: #GP(0), as above. The upper halves of all three do not count. */
 static void on_wrmsr(struct vcpu *v, struct exit *e)
 {
+    /* lab trap.5 */
     if (cpu_wrmsr(v, (u32)v->regs.rcx, (u32)v->regs.rax | v->regs.rdx << 32))
         cpu_skip(v, e);
     else
         virt_inject_fault(v, VEC_GP, 0);
+    /* lab end trap.5 */
 }
 
 static void on_invlpg(struct vcpu *v, struct exit *e)

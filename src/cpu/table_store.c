@@ -63,9 +63,11 @@ static inline s32 read_s32(const u8 *p)
     return value;
 }
 
-/* ModRM at p with a memory operand: *ea is its address, but for RIP. Returns what follows. */
+/* ModRM at p with a memory operand: *ea is its address, but for RIP. Returns what follows. NULL:
+ * left to the emulator. */
 static inline const u8 *memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 *ea)
 {
+    /* lab trap.10: return NULL; */
     unsigned mod = *p >> 6, base = *p & 7;
     u64 address = 0;
 
@@ -90,6 +92,7 @@ static inline const u8 *memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 
         return p + sizeof(s32);
     }
     return p;
+    /* lab end trap.10 */
 }
 
 /* A read-modify-write with a result of alu.h's, as one atomic access. */
@@ -188,7 +191,7 @@ static inline bool decode_store(struct vcpu *v, const u8 *p, u64 gva, struct sto
         return false;
     s->reg = (modrm >> 3 & 7) | (rex & REX_R) << 1;
     s->rest = memory_operand(v, p, rex, &address);
-    return address == gva;
+    return likely(s->rest) && address == gva;
 }
 
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry)

@@ -50,9 +50,11 @@ int port_register(struct domain *d, u16 first, unsigned count, const struct port
     return 0;
 }
 
-/* The range that holds the whole access, or NULL. */
+/* The claimed range (io_space.h) that holds the whole access, its first byte and its last; or NULL,
+ * and then LC_UNCLAIMED_ACCESS is counted in the domain's ledger. Any port may be asked for. */
 static const struct port_range *port_find(struct domain *d, u16 port, unsigned size)
 {
+    /* lab trap.4 */
     const struct io_space *io = d->io;
 
     for (u32 i = 0; i < io->ports; i++)
@@ -60,21 +62,28 @@ static const struct port_range *port_find(struct domain *d, u16 port, unsigned s
             return &io->port[i];
     ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
     return NULL;
+    /* lab end trap.4 */
 }
 
+/* What the device answers, and no more of it than `size` bytes; nobody's port reads all ones. */
 u32 port_read(struct domain *d, u16 port, unsigned size)
 {
     const struct port_range *r = port_find(d, port, size);
 
+    /* lab trap.4 */
     return r ? r->ops->read(r->device, port, size) & (u32)all_ones(size) : (u32)all_ones(size);
+    /* lab end trap.4 */
 }
 
+/* The device gets `size` bytes of value, zero-extended; a write to nobody's port does nothing. */
 void port_write(struct domain *d, u16 port, unsigned size, u32 value)
 {
     const struct port_range *r = port_find(d, port, size);
 
+    /* lab trap.4 */
     if (r)
         r->ops->write(r->device, port, size, value & (u32)all_ones(size));
+    /* lab end trap.4 */
 }
 
 int mmio_register(struct domain *d, u64 gpa, u64 len, const struct mmio_ops *ops, void *device)

@@ -125,10 +125,17 @@ INLINE void set_sizes(const struct decoder *d, struct insn *i)
     i->operand_size = i->src_size = size;
 }
 
-/* "16-Bit Addressing Forms with the ModR/M Byte" */
+/*
+ * The memory operand of an instruction with 16-bit addresses: i->base, i->index (REG_NONE as they
+ * come), i->disp and i->segment from mod, rm and the displacement at tail.at, which take_signed
+ * takes. There is no SIB byte and no scale; an address made with BP is in SS unless a prefix says
+ * otherwise. Returns what follows. "16-Bit Addressing Forms with the ModR/M Byte".
+ */
 static const u8 *memory_16(const u8 *at, struct insn *i, unsigned mod, unsigned rm)
 {
     struct decoder tail = {.at = at}, *d = &tail;
+
+    /* lab trap.8 */
     static const u8 base[8] = {REG_RBX, REG_RBX, REG_RBP, REG_RBP,
                                REG_RSI, REG_RDI, REG_RBP, REG_RBX};
     static const u8 index[4] = {REG_RSI, REG_RDI, REG_RSI, REG_RDI};
@@ -143,12 +150,20 @@ static const u8 *memory_16(const u8 *at, struct insn *i, unsigned mod, unsigned 
         i->disp = take_signed(d, 2);
     if (i->base == REG_RBP && !(i->prefixes & PREFIX_SEGMENT))
         i->segment = SEG_SS;
+    /* lab end trap.8 */
     return tail.at;
 }
 
-/* "32-Bit Addressing Forms with the ModR/M Byte" and the SIB byte; 64-bit ones too. */
+/*
+ * The same with 32- and 64-bit addresses: a SIB byte at d->at, if there is one, i->scale too, and
+ * the displacement (take_signed), d->at moved behind both. RIP as a base is REG_RIP, in 64-bit code
+ * only (d->size). An address whose base is encoded as RSP or RBP, not R12 or R13, is in SS unless a
+ * prefix says otherwise. "32-Bit Addressing Forms with the ModR/M Byte" and "... with the SIB
+ * Byte", "RIP-Relative Addressing", "Special Cases of REX Encodings".
+ */
 INLINE void memory_32(struct decoder *d, struct insn *i, unsigned mod, unsigned rm)
 {
+    /* lab trap.7 */
     unsigned base = rm;
 
     if (rm == RM_SIB) {
@@ -175,13 +190,21 @@ INLINE void memory_32(struct decoder *d, struct insn *i, unsigned mod, unsigned 
         !(i->prefixes & PREFIX_SEGMENT))
         i->segment = SEG_SS;
     i->base = base | (i->rex & REX_B) << 3;
+    /* lab end trap.7 */
 }
 
+/*
+ * The ModRM byte at d->at, which is moved behind it and all that belongs to it. i->modrm is the
+ * byte. i->reg is its middle field with REX.R as bit 3. If mod is MOD_REGISTER, or the opcode says
+ * so (OF_REGISTER), i->rm is its low field with REX.B as bit 3; else the operand is memory, which
+ * i->memory says. "ModR/M and SIB Bytes", "REX Prefixes".
+ */
 INLINE void take_modrm(struct decoder *d, struct insn *i)
 {
     u8 modrm = *d->at++;
     unsigned mod = modrm >> 6, rm = modrm & 7;
 
+    /* lab trap.6 */
     i->modrm = modrm;
     i->reg = (modrm >> 3 & 7) | (i->rex & REX_R) << 1;
     if (mod == MOD_REGISTER || unlikely(d->flags & OF_REGISTER)) {
@@ -189,6 +212,7 @@ INLINE void take_modrm(struct decoder *d, struct insn *i)
         return;
     }
     i->memory = true;
+    /* lab end trap.6 */
     if (unlikely(i->address_size == 2))
         d->at = memory_16(d->at, i, mod, rm);
     else
@@ -221,9 +245,12 @@ INLINE void take_immediate(struct decoder *d, struct insn *i)
     }
 }
 
-/* Byte registers 4 to 7 are AH, CH, DH, BH unless there is a REX prefix. */
+/* Byte registers 4 to 7 are AH, CH, DH, BH (REG_AH to REG_BH) unless there is a REX prefix, be it
+ * one with no bit set. With OF_BYTE among the flags i->reg and i->rm are byte registers; if only
+ * the source is a byte (i->src_size is 1: MOVZX, MOVSX) i->rm alone is one. */
 static void name_byte_registers(unsigned flags, struct insn *i)
 {
+    /* lab trap.6 */
     bool rm_is_byte = (flags & OF_BYTE) || i->src_size == 1;
 
     if (i->rex)
@@ -232,6 +259,7 @@ static void name_byte_registers(unsigned flags, struct insn *i)
         i->reg += REG_AH - 4;
     if (rm_is_byte && i->rm >= 4 && i->rm < 8)
         i->rm += REG_AH - 4;
+    /* lab end trap.6 */
 }
 
 /*

@@ -19,10 +19,13 @@ static inline s32 take_s32(const u8 **p)
     return value;
 }
 
-/* The effective address but for RIP; *p is moved from ModRM to behind the displacement. */
-static inline u64 short_address(const struct emulate_ctx *ctx, unsigned rex, const u8 **p,
-                                bool *rip_relative)
+/* The effective address of the memory operand whose ModRM byte is at *p, in 64-bit code; *p is
+ * moved behind it. If *rip_relative, the next instruction's address is still to be added. False:
+ * left to the decoder. */
+static inline bool short_address(const struct emulate_ctx *ctx, unsigned rex, const u8 **p,
+                                 u64 *out, bool *rip_relative)
 {
+    /* lab trap.10: return false; */
     unsigned mod = **p >> 6, base = **p & 7;
     u64 address = 0;
 
@@ -34,18 +37,23 @@ static inline u64 short_address(const struct emulate_ctx *ctx, unsigned rex, con
         if (index != REG_RSP)
             address = *gpr(ctx, index) << (sib >> 6);
         base = sib & 7;
-        if (mod == MOD_NONE && base == RM_DISP32)
-            return address + take_s32(p);
+        if (mod == MOD_NONE && base == RM_DISP32) {
+            *out = address + take_s32(p);
+            return true;
+        }
     } else if (mod == MOD_NONE && base == RM_DISP32) {
         *rip_relative = true;
-        return take_s32(p);
+        *out = take_s32(p);
+        return true;
     }
     address += *gpr(ctx, base | (rex & REX_B) << 3);
     if (mod == MOD_DISP8)
         address += (s8) * (*p)++;
     else if (mod == MOD_DISP32)
         address += take_s32(p);
-    return address;
+    *out = address;
+    return true;
+    /* lab end trap.10 */
 }
 
 enum emulate_result short_mov(struct emulate_ctx *ctx)
@@ -57,7 +65,8 @@ enum emulate_result short_mov(struct emulate_ctx *ctx)
     bool rip_relative;
     u64 la, value;
 
-    la = short_address(ctx, rex, &p, &rip_relative);
+    if (unlikely(!short_address(ctx, rex, &p, &la, &rip_relative)))
+        return SHORT_NOT;
     if (opcode == MOV_STORE_IMM) {
         if (modrm >> 3 & 7)
             return SHORT_NOT;
