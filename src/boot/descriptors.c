@@ -11,6 +11,8 @@
 #include "pcpu.h"
 #include "x86.h"
 
+#include <string.h>
+
 enum ist_index { IST_NONE, IST_DF, IST_NMI, IST_MC, IST_DB, IST_STACKS };
 enum { IST_STACK_SIZE = 4096 };
 
@@ -35,6 +37,19 @@ struct gate {
     u32 reserved;    /* 0 */
 } __attribute__((packed));
 _Static_assert(sizeof(struct gate) == 16, "64-bit gate");
+
+/* "System-Segment and Gate Descriptors", in 64-bit mode: two places of the table */
+struct system_descriptor {
+    u16 limit;     /* bits 0..15 */
+    u16 base_low;  /* bits 0..15 */
+    u8 base_mid;   /* bits 16..23 */
+    u8 type;       /* type, DPL, P */
+    u8 limit_high; /* bits 16..19; flags above */
+    u8 base_high;  /* bits 24..31 */
+    u32 base_top;  /* bits 32..63 */
+    u32 reserved;  /* 0 */
+} __attribute__((packed));
+_Static_assert(sizeof(struct system_descriptor) == 16, "two places");
 
 extern const u64 trap_stubs[256];
 
@@ -83,8 +98,16 @@ void gdt_set_system(u64 *gdt, u16 selector, u64 base, u32 limit, u8 type)
 {
     unsigned i = (selector - GDT_RESERVED_BYTES) / 8;
 
-    gdt[i] = (u64)limit | (base & 0xffffff) << 16 | (u64)type << 40 | (base & 0xff000000) << 32;
-    gdt[i + 1] = base >> 32;
+    struct system_descriptor descriptor = {
+        .limit = (u16)limit,
+        .base_low = (u16)base,
+        .base_mid = (u8)(base >> 16),
+        .type = type,
+        .limit_high = (u8)(limit >> 16),
+        .base_high = (u8)(base >> 24),
+        .base_top = (u32)(base >> 32),
+    };
+    memcpy(&gdt[i], &descriptor, sizeof(descriptor));
 }
 
 static void gdt_init(struct pcpu *cpu)

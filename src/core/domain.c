@@ -16,6 +16,7 @@
 #include "sched.h"
 #include "timer.h"
 #include "virt.h"
+#include "x86.h"
 
 #include "public/trivisor.h"
 
@@ -70,8 +71,8 @@ static int vcpu_create(struct domain *d)
     v->domain = d;
     v->id = d->vcpu_count;
     v->state = VCPU_DOWN;
-    v->dr6 = 0xffff0ff0;
-    v->dr7 = 0x400;
+    v->dr6 = DR6_RESET;
+    v->dr7 = DR7_RESET;
     d->vcpu[d->vcpu_count++] = v;
     int error = fpu_vcpu_init(v);
     return error ? error : virt_vcpu_init(v);

@@ -7,6 +7,7 @@
 #include "fpu.h"
 
 #include "errno.h"
+#include "cpuid_bits.h"
 #include "frame.h"
 #include "insn.h"
 #include "vcpu.h"
@@ -18,7 +19,6 @@ enum xcr0_bits { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 enum fpu_constants {
     CPUID_FEATURES = 1,
     CPUID_XSAVE = 0xd,
-    ECX_XSAVE = 1 << 26,
     FXSAVE_BYTES = 512,
     XSAVE_HEADER_BYTES = 64,
     FCW_RESET = 0x37f, /* FINIT */
@@ -38,7 +38,7 @@ void fpu_init(void)
 {
     write_cr0((read_cr0() | CR0_MP | CR0_NE) & ~(CR0_EM | CR0_TS));
     write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
-    if (!(cpuid(CPUID_FEATURES, 0).ecx & ECX_XSAVE))
+    if (!(cpuid(CPUID_FEATURES, 0).ecx & F1C_XSAVE))
         return;
     write_cr4(read_cr4() | CR4_OSXSAVE);
     features = cpuid(CPUID_XSAVE, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);

@@ -11,8 +11,6 @@
 #include "panic.h"
 #include "x86.h"
 
-enum { DR6_RESET = 0xffff0ff0 };
-
 static void (*nmi_handler)(void);
 
 void host_set_nmi_handler(void (*handler)(void))

@@ -22,14 +22,6 @@
      CR4_OSXMMEXCPT | CR4_FSGSBASE)
 #define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
-enum debug_bits {
-    DR6_WRITABLE = 0xe00f,
-    DR7_FIXED_1 = 1 << 10,
-    DR7_FIXED_0 = 0xd800,
-    DR7_GD = 1 << 13,
-    DR6_BD = 1 << 13,
-};
-#define DR6_FIXED_1 0xffff0ff0ULL
 enum { REGISTER_RSP = 4 };
 
 const u8 cpu_gpr_offset[16] = {
@@ -214,9 +206,9 @@ static bool write_dr(struct vcpu *v, unsigned dr, u64 value)
     if (dr < 4)
         v->dr[dr] = value;
     else if (dr == 6)
-        v->dr6 = (value & DR6_WRITABLE) | DR6_FIXED_1;
+        v->dr6 = (value & DR6_WRITABLE) | DR6_RESET;
     else
-        v->dr7 = (value & ~(u64)DR7_FIXED_0) | DR7_FIXED_1;
+        v->dr7 = (value & ~DR7_ZERO) | DR7_RESET;
     virt_mark(v, DIRTY_DEBUG);
     return true;
 }

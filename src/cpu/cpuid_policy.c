@@ -9,6 +9,8 @@
  */
 #include "cpuid_policy.h"
 
+#include "cpuid_bits.h"
+
 #include "public/trivisor.h"
 
 enum subleaves { CACHE_SUBLEAVES = 4, XSAVE_SUBLEAVES = 3 };
@@ -17,86 +19,21 @@ enum subleaves { CACHE_SUBLEAVES = 4, XSAVE_SUBLEAVES = 3 };
 /* What hypervisors agree upon: EAX the TSC's rate, EBX the local APIC timer's, both in kHz. */
 #define LEAF_TIMING 0x40000010u
 
-/* "Feature Information Returned in the ECX Register" (leaf 1) */
-enum features_ecx {
-    F1C_SSE3 = 1 << 0,
-    F1C_PCLMULQDQ = 1 << 1,
-    F1C_SSSE3 = 1 << 9,
-    F1C_FMA = 1 << 12,
-    F1C_CX16 = 1 << 13,
-    F1C_SSE41 = 1 << 19,
-    F1C_SSE42 = 1 << 20,
-    F1C_MOVBE = 1 << 22,
-    F1C_POPCNT = 1 << 23,
-    F1C_AES = 1 << 25,
-    F1C_XSAVE = 1 << 26,
-    F1C_OSXSAVE = 1 << 27,
-    F1C_AVX = 1 << 28,
-    F1C_F16C = 1 << 29,
-    F1C_RDRAND = 1 << 30,
+/* What a guest may see of each group of features. */
+enum allowed {
     F1C_ALLOWED = F1C_SSE3 | F1C_PCLMULQDQ | F1C_SSSE3 | F1C_FMA | F1C_CX16 | F1C_SSE41 |
                   F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_AVX | F1C_F16C |
                   F1C_RDRAND,
     F1C_NEEDS_XSAVE = F1C_XSAVE | F1C_AVX | F1C_FMA | F1C_F16C,
-};
-#define F1C_HYPERVISOR (1u << 31)
-
-/* "More on Feature Information Returned in the EDX Register" (leaf 1) */
-enum features_edx {
-    F1D_FPU = 1 << 0,
-    F1D_VME = 1 << 1,
-    F1D_DE = 1 << 2,
-    F1D_PSE = 1 << 3,
-    F1D_TSC = 1 << 4,
-    F1D_MSR = 1 << 5,
-    F1D_PAE = 1 << 6,
-    F1D_CX8 = 1 << 8,
-    F1D_APIC = 1 << 9,
-    F1D_SEP = 1 << 11,
-    F1D_PGE = 1 << 13,
-    F1D_CMOV = 1 << 15,
-    F1D_PAT = 1 << 16,
-    F1D_PSE36 = 1 << 17,
-    F1D_CLFSH = 1 << 19,
-    F1D_MMX = 1 << 23,
-    F1D_FXSR = 1 << 24,
-    F1D_SSE = 1 << 25,
-    F1D_SSE2 = 1 << 26,
     F1D_ALLOWED = F1D_FPU | F1D_VME | F1D_DE | F1D_PSE | F1D_TSC | F1D_MSR | F1D_PAE | F1D_CX8 |
                   F1D_APIC | F1D_SEP | F1D_PGE | F1D_CMOV | F1D_PAT | F1D_PSE36 | F1D_CLFSH |
                   F1D_MMX | F1D_FXSR | F1D_SSE | F1D_SSE2,
-};
-enum features_ebx { F1B_APIC_ID_SHIFT = 24, F1B_KEPT = 0xffff, F1B_ONE_CPU = 1 << 16 };
-
-/* "Structured Extended Feature Flags" (leaf 7, subleaf 0), EBX */
-enum extended_ebx {
-    F7B_FSGSBASE = 1 << 0,
-    F7B_BMI1 = 1 << 3,
-    F7B_AVX2 = 1 << 5,
-    F7B_BMI2 = 1 << 8,
-    F7B_ERMS = 1 << 9,
-    F7B_RDSEED = 1 << 18,
-    F7B_ADX = 1 << 19,
-    F7B_CLFLUSHOPT = 1 << 23,
-    F7B_CLWB = 1 << 24,
-    F7B_SHA = 1 << 29,
     F7B_ALLOWED = F7B_FSGSBASE | F7B_BMI1 | F7B_AVX2 | F7B_BMI2 | F7B_ERMS | F7B_RDSEED | F7B_ADX |
                   F7B_CLFLUSHOPT | F7B_CLWB | F7B_SHA,
-};
-
-/* Extended function 0x80000001 */
-enum extended_features {
-    FXC_LAHF = 1 << 0,
-    FXC_ABM = 1 << 5,
-    FXC_PREFETCHW = 1 << 8,
     FXC_ALLOWED = FXC_LAHF | FXC_ABM | FXC_PREFETCHW,
-    FXD_SYSCALL = 1 << 11,
-    FXD_NX = 1 << 20,
-    FXD_PAGE1GB = 1 << 26,
-    FXD_RDTSCP = 1 << 27,
-    FXD_LM = 1 << 29,
     FXD_ALLOWED = FXD_SYSCALL | FXD_NX | FXD_PAGE1GB | FXD_LM,
 };
+enum features_ebx { F1B_APIC_ID_SHIFT = 24, F1B_KEPT = 0xffff, F1B_ONE_CPU = 1 << 16 };
 
 /* "Processor Extended State Enumeration" (leaf 0xd) */
 enum xsave_leaf {

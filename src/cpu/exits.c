@@ -20,16 +20,13 @@
 
 typedef void (*exit_handler)(struct vcpu *v, struct exit *e);
 
-/* "DR6": the bits that come with a debug exception. */
-enum { DB_BITS = 0x600f };
-
 /* Only those in vmx/setup.c's bitmap arrive; all but the machine check are the guest's own. */
 static void on_exception(struct vcpu *v, struct exit *e)
 {
     if (e->vector == VEC_MC)
         panic("machine check in a guest");
     if (e->vector == VEC_DB) {
-        v->dr6 = (v->dr6 & ~(u64)DB_BITS) | (e->gva & DB_BITS);
+        v->dr6 = (v->dr6 & ~DR6_TRAPPED) | (e->gva & DR6_TRAPPED);
         virt_set(v, VREG_RIP, virt_get(v, VREG_RIP) + e->insn_len);
         virt_ops->completed(v, false);
     }

@@ -1,6 +1,6 @@
 /*
  * How anything tells a guest that something happened: event channels under pv, an interrupt vector
- * under full virtualization. src/pv/event.c and src/cpu/event_full.c implement it.
+ * under full virtualization. src/pv/event_channel.c and src/cpu/event_full.c implement it.
  */
 #ifndef EVENT_H
 #define EVENT_H

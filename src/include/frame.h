@@ -39,7 +39,6 @@ enum frame_flags {
     FRAME_PINNED = 1 << 1, /* pv: pinned by MMUEXT_PIN_Ln_TABLE */
     FRAME_VALIDATED =
         1 << 2, /* pv: the table's entries have been checked and hold their references */
-    FRAME_PARTIAL = 1 << 3,  /* pv: validation or invalidation was interrupted */
     FRAME_SHADOWED = 1 << 4, /* shadow: a guest table with at least one shadow, write-protected */
     FRAME_SHADOW = 1 << 5,   /* shadow: the hypervisor's, holds a shadow table */
     FRAME_XEN_HEAP = 1 << 6, /* pv: shared with the guest (shared_info), not given back by it */

@@ -28,7 +28,9 @@ size_t guest_fetch(struct vcpu *v, void *to, u64 gva, size_t len, struct access_
 bool guest_cmpxchg(struct vcpu *v, u64 gva, u64 *old, u64 new_value, size_t len,
                    struct access_fault *f);
 
-/* Guest-physical. */
+/* Guest-physical (under pv: machine addresses, a guest's own), with no regard to rights but those
+ * of the frame: the bytes done, fewer than len where there is no RAM or what lies there may not be
+ * written. */
 size_t guest_phys_read(struct domain *d, void *to, u64 gpa, size_t len);
 size_t guest_phys_write(struct domain *d, u64 gpa, const void *from, size_t len);
 

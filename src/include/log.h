@@ -17,6 +17,7 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Bounded formatting; returns the length that was needed, as snprintf does. */
 int format_text(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with its arguments in a list, which is left as it was. */
 int format_text_v(char *out, size_t size, const char *format, va_list ap);
 
 /* A bug in the hypervisor: prints what was being done, registers, a backtrace with names,

@@ -17,6 +17,8 @@ struct port_ops {
 /* Claims [first, first + count). 0, -EEXIST if part of it is claimed, -ENOSPC. */
 int port_register(struct domain *d, u16 first, unsigned count, const struct port_ops *ops,
                   void *device);
+/* What an IN or OUT of 1, 2 or 4 bytes at any port reads or does: the device's answer; all ones,
+ * and nothing, where no device claims the whole access. */
 u32 port_read(struct domain *d, u16 port, unsigned size);
 void port_write(struct domain *d, u16 port, unsigned size, u32 value);
 /* Frees the domain's table of ports and MMIO regions. */

@@ -56,7 +56,6 @@ struct vcpu {
     u64 slice_end;              /* TSC at which its slice ends */
     struct timer timer;         /* the guest's one-shot or periodic timer */
     u64 dr[4], dr6, dr7;        /* the guest's debug registers while not loaded */
-    bool dr_loaded;             /* they are in the processor */
     volatile u32 kicked;        /* somebody wants it out of the guest: see virt_kick */
 };
 _Static_assert(offsetof(struct vcpu, regs) == 0, "the stubs rely on it");

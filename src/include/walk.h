@@ -113,10 +113,10 @@ static inline void walk_set_root(struct walk_mode *m, u64 cr3)
         m->root = cr3 & PTE_ADDR & ((1ULL << m->maxphyaddr) - 1);
         break;
     case 3:
-        m->root = cr3 & 0xffffffe0ULL; /* the PDPT is 32-byte aligned */
+        m->root = cr3 & CR3_PDPT;
         break;
     default:
-        m->root = cr3 & 0xfffff000ULL;
+        m->root = cr3 & CR3_DIRECTORY;
     }
 }
 

@@ -20,6 +20,10 @@
 #define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
 
+/* CR3 outside long mode: "Use of CR3 with PAE Paging", "32-Bit Paging" */
+#define CR3_PDPT      0xffffffe0ULL
+#define CR3_DIRECTORY 0xfffff000ULL
+
 #define CR4_VME        (1ULL << 0)
 #define CR4_PVI        (1ULL << 1)
 #define CR4_TSD        (1ULL << 2)
@@ -67,6 +71,19 @@
 #define RFLAGS_VIF   (1ULL << 19)
 #define RFLAGS_VIP   (1ULL << 20)
 #define RFLAGS_ID    (1ULL << 21)
+
+/* "Debug Status Register (DR6)": what a guest may write, what stands there besides, what a debug
+ * exception sets */
+#define DR6_RESET    0xffff0ff0ULL
+#define DR6_WRITABLE 0x0000e00fULL
+#define DR6_TRAPPED  0x0000600fULL
+#define DR6_BD       (1ULL << 13) /* an access to the debug registers, with GD */
+#define DR6_BS       (1ULL << 14) /* single step */
+/* "Debug Control Register (DR7)" */
+#define DR7_RESET   0x400ULL  /* bit 10 is always 1 */
+#define DR7_ENABLES 0xffULL   /* of the four breakpoints, local and global */
+#define DR7_ZERO    0xd800ULL /* always 0 */
+#define DR7_GD      (1ULL << 13)
 
 /* "4-Level Paging": the bits of a page-table entry */
 #define PTE_P     (1ULL << 0)

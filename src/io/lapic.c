@@ -2,7 +2,8 @@
  * The local APIC's registers, priorities and timer.
  *
  * Invariant: `next` is the highest requested vector whose priority class is above the processor
- * priority, or 0; every change to IRR, ISR, TPR or SVR goes through update().
+ * priority, or 0; every change to IRR, ISR or TPR goes through update(). SVR is no part of it: a
+ * software-disabled APIC accepts nothing new, but keeps what it has requested.
  */
 #include "lapic.h"
 
@@ -39,9 +40,20 @@ enum lapic_register {
     LAPIC_PAGE = 0x1000,
 };
 
+#define ID_BITS  0xff000000u /* of ID, LDR and ICR */
+#define DFR_ONES 0x0fffffffu /* bits of DFR that read as 1 */
+
 enum lapic_bits {
     VERSION_VALUE = (LAPIC_LVTS - 1) << 16 | 0x14,
     ID_SHIFT = 24,
+    ID_ALL = 0xff,
+    PRIORITY_CLASS = 0xf0, /* of a vector, and of TPR: "Task and Processor Priorities" */
+    PRIORITY_MASK = 0xff,
+    CR8_SHIFT = 4, /* CR8 is the priority class alone */
+    CR8_MASK = 0xf,
+    DIVIDE_LOW = 3, /* "Divide Configuration Register": bits 1, 0 and 3 */
+    DIVIDE_HIGH = 1 << 3,
+    DIVIDE_BY_1 = 7,
     LVT_VECTOR = 0xff,
     LVT_MASKED = 1 << 16,
     LVT_PERIODIC = 1 << 17,
@@ -86,14 +98,16 @@ static u32 processor_priority(const struct lapic *l)
 {
     u32 isr = highest(l->isr);
 
-    return (l->tpr & 0xf0) >= (isr & 0xf0) ? l->tpr : isr & 0xf0;
+    return (l->tpr & PRIORITY_CLASS) >= (isr & PRIORITY_CLASS) ? l->tpr : isr & PRIORITY_CLASS;
 }
 
 static void update(struct lapic *l)
 {
     u8 vector = highest(l->irr);
 
-    l->next = vector && (vector & 0xf0) > (processor_priority(l) & 0xf0) ? vector : 0;
+    u32 busy = processor_priority(l) & PRIORITY_CLASS;
+
+    l->next = (vector & PRIORITY_CLASS) > busy ? vector : 0;
 }
 
 int lapic_init(struct vcpu *v)
@@ -147,21 +161,21 @@ void lapic_accept(struct lapic *l)
 
 u64 lapic_cr8(const struct lapic *l)
 {
-    return l->tpr >> 4;
+    return l->tpr >> CR8_SHIFT;
 }
 
 void lapic_set_cr8(struct lapic *l, u64 value)
 {
-    l->tpr = (u32)(value & 0xf) << 4;
+    l->tpr = (u32)(value & CR8_MASK) << CR8_SHIFT;
     update(l);
 }
 
 /* "Divide Configuration Register": log2 of the divisor. */
 static unsigned divide_shift(const struct lapic *l)
 {
-    unsigned code = (l->divide & 3) | (l->divide >> 1 & 4);
+    unsigned code = (l->divide & DIVIDE_LOW) | (l->divide & DIVIDE_HIGH) >> 1;
 
-    return code == 7 ? 0 : code + 1;
+    return code == DIVIDE_BY_1 ? 0 : code + 1;
 }
 
 static u64 period(const struct lapic *l)
@@ -240,7 +254,7 @@ static void send_ipi(struct lapic *l)
                                       (shorthand == TO_OTHERS && !self);
         if (shorthand == TO_DESTINATION)
             hit = l->icr_low & ICR_LOGICAL ? (other->ldr >> ID_SHIFT & to) != 0
-                                           : to == i || to == 0xff;
+                                           : to == i || to == ID_ALL;
         if (hit)
             lapic_request(other, vector);
     }
@@ -326,17 +340,17 @@ void lapic_write(struct lapic *l, u64 offset, u32 value)
     }
     switch (offset) {
     case REG_TPR:
-        l->tpr = value & 0xff;
+        l->tpr = value & PRIORITY_MASK;
         update(l);
         break;
     case REG_EOI:
         end_of_interrupt(l);
         break;
     case REG_LDR:
-        l->ldr = value & 0xff000000;
+        l->ldr = value & ID_BITS;
         break;
     case REG_DFR:
-        l->dfr = value | 0x0fffffff;
+        l->dfr = value | DFR_ONES;
         break;
     case REG_SVR:
         write_svr(l, value);
@@ -349,7 +363,7 @@ void lapic_write(struct lapic *l, u64 offset, u32 value)
         send_ipi(l);
         break;
     case REG_ICR_HIGH:
-        l->icr_high = value & 0xff000000;
+        l->icr_high = value & ID_BITS;
         break;
     case REG_INITIAL:
         l->initial = value;

@@ -3,6 +3,7 @@
  * guest cannot use in ring 3. A plain CPUID does not trap. Source: xen/arch-x86/cpuid.h; SDM,
  * "CPUID-CPU Identification".
  */
+#include "cpuid_bits.h"
 #include "fpu.h"
 #include "insn.h"
 #include "pv.h"
@@ -23,22 +24,19 @@ enum cpuid_leaves {
 };
 #define LEAF_EXTENDED_1 0x80000001u
 
-/* Leaf 1, ECX and EDX: MONITOR, VMX, PDCM, PCID, x2APIC, TSC deadline; VME, PSE, MCE, SEP, MTRR,
- * PGE, MCA, PSE36, ACPI, TM. */
-enum { F1C_HIDDEN = 1 << 3 | 1 << 5 | 1 << 15 | 1 << 17 | 1 << 21 | 1 << 24 };
-enum {
-    F1D_HIDDEN = 1 << 1 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 |
-                 1 << 22 | 1 << 29
+/* What a guest in ring 3 cannot use, or what is the machine's. */
+enum hidden {
+    F1C_HIDDEN = F1C_MONITOR | F1C_VMX | F1C_PDCM | F1C_PCID | F1C_X2APIC | F1C_TSC_DEADLINE,
+    F1D_HIDDEN = F1D_VME | F1D_PSE | F1D_MCE | F1D_SEP | F1D_MTRR | F1D_PGE | F1D_MCA | F1D_PSE36 |
+                 F1D_ACPI | F1D_TM,
+    FXC_HIDDEN = FXC_SVM | FXC_SKINIT | FXC_WDT,
+    FXD_HIDDEN =
+        FXD_PSE | FXD_MCE | FXD_MTRR | FXD_PGE | FXD_MCA | FXD_PSE36 | FXD_PAGE1GB | FXD_RDTSCP,
 };
-#define F1C_HYPERVISOR (1u << 31)
-/* Leaf 7, EBX: FSGSBASE, TSC_ADJUST, SGX, SMEP, INVPCID, RTM, PQM, AVX-512, SMAP, PT. */
 #define F7B_HIDDEN                                                                                 \
-    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 16 |           \
-     1u << 17 | 1u << 20 | 1u << 21 | 1u << 25 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 30 |       \
-     1u << 31)
-/* 0x80000001: SVM, SKINIT, WDT; PSE, MCE, PGE, MTRR, MCA, PSE36, 1 GiB pages, RDTSCP. */
-enum { FXC_HIDDEN = 1 << 2 | 1 << 12 | 1 << 13 };
-enum { FXD_HIDDEN = 1 << 3 | 1 << 7 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 26 | 1 << 27 };
+    (F7B_FSGSBASE | F7B_TSC_ADJUST | F7B_SGX | F7B_SMEP | F7B_INVPCID | F7B_RTM | F7B_PQM |        \
+     F7B_AVX512F | F7B_AVX512DQ | F7B_SMAP | F7B_AVX512_IFMA | F7B_PT | F7B_AVX512PF |             \
+     F7B_AVX512ER | F7B_AVX512CD | F7B_AVX512BW | F7B_AVX512VL)
 
 static void zero(u32 out[4])
 {

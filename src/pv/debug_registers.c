@@ -10,12 +10,7 @@
 #include "sched.h"
 #include "x86.h"
 
-#define DR6_FIXED   0xffff0ff0ULL
-#define DR6_WRITE   0xe00fULL
-#define DR7_FIXED   0x400ULL
-#define DR7_CLEARED 0xfc00ULL /* bits 11, 12, 14, 15 are 0, 13 (GD) is refused, 10 is 1 */
-enum dr7_bits {
-    DR7_ENABLES = 0xff,
+enum dr7_conditions {
     DR7_FIRST_CONDITION = 16, /* four bits a breakpoint: R/W, LEN */
     DR7_CONDITION_BITS = 4,
     DR7_RW_IO = 2,
@@ -70,13 +65,13 @@ int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value)
     case 6:
         if (value >> 32)
             return -EPERM;
-        v->dr6 = (value & DR6_WRITE) | DR6_FIXED;
+        v->dr6 = (value & DR6_WRITABLE) | DR6_RESET;
         return 0;
     case 5:
     case 7:
         if (value >> 32 || watches_io(value))
             return -EPERM;
-        v->dr7 = (value & ~DR7_CLEARED) | DR7_FIXED;
+        v->dr7 = (value & ~(DR7_ZERO | DR7_GD)) | DR7_RESET;
         load(v);
         return 0;
     default:

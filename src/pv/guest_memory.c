@@ -84,34 +84,31 @@ static void *own_memory(struct domain *d, u64 address, bool write)
     return mpa_to_va(mpa_of(address));
 }
 
-size_t guest_phys_read(struct domain *d, void *to, u64 gpa, size_t len)
+/* Page by page, as far as the domain's memory goes; bytes done. */
+static size_t copy_phys(struct domain *d, u64 gpa, void *ours, size_t len, bool write)
 {
     size_t done = 0;
 
     while (done < len) {
         size_t part = MIN(len - done, PAGE_SIZE - ((gpa + done) & PAGE_OFFSET_MASK));
-        const void *p = own_memory(d, gpa + done, false);
+        void *p = own_memory(d, gpa + done, write), *q = (char *)ours + done;
+
         if (!p)
             break;
-        memcpy((char *)to + done, p, part);
+        memcpy(write ? p : q, write ? q : p, part);
         done += part;
     }
     return done;
 }
 
+size_t guest_phys_read(struct domain *d, void *to, u64 gpa, size_t len)
+{
+    return copy_phys(d, gpa, to, len, false);
+}
+
 size_t guest_phys_write(struct domain *d, u64 gpa, const void *from, size_t len)
 {
-    size_t done = 0;
-
-    while (done < len) {
-        size_t part = MIN(len - done, PAGE_SIZE - ((gpa + done) & PAGE_OFFSET_MASK));
-        void *p = own_memory(d, gpa + done, true);
-        if (!p)
-            break;
-        memcpy(p, (const char *)from + done, part);
-        done += part;
-    }
-    return done;
+    return copy_phys(d, gpa, (void *)(uintptr_t)from, len, true);
 }
 
 enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)

@@ -18,8 +18,6 @@
 #include "sched.h"
 #include "tlb.h"
 
-#define DR6_BS (1ULL << 14) /* single step */
-
 /* Setting any other bit is #GP ("Control Registers"). */
 #define CR4_DEFINED                                                                                \
     (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |      \

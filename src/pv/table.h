@@ -7,10 +7,9 @@
 #include "page_type.h"
 
 /* Writes one entry of a table in use: p is its place in frame f. keep_ad: what the processor has
- * set of the accessed and dirty flags stays. *changed: a translation that a TLB may hold was
- * removed or weakened. 0, or, the entry being as before: -EINVAL: bits that may not be set, no such
- * frame, or the slot is the hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY: it
- * is in use as something else. */
+ * set of the accessed and dirty flags stays. 0, or, the entry being as before: -EINVAL: bits that
+ * may not be set, no such frame, or the slot is the hypervisor's; -EPERM: the frame is another's,
+ * or a device's; -EBUSY: it is in use as something else. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* The place of the L1 entry that maps va in the tables at this root, or NULL; *table is the frame
  * it lies in. */
@@ -22,7 +21,7 @@ static inline bool slot_is_hypervisors(unsigned slot)
 
     return slot - FIRST < COUNT;
 }
-/* Writes the hypervisor's slots of a guest's L4 (pv_l4.c; in host tests a stub), or clears them. */
+/* Writes the hypervisor's slots of a guest's L4 (roots.c; in host tests a stub), or clears them. */
 void l4_fill(const struct domain *d, u64 *l4);
 void l4_clear(u64 *l4);
 

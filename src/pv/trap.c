@@ -18,8 +18,6 @@ enum trap_constants {
     INT_N_BYTES = 2,
     OPCODE_INT_N = 0xcd,
     ERROR_SELECTOR_SHIFT = 3,
-    DR6_RESET = 0xffff0ff0,
-    DR6_BITS = 0x600f, /* those that come with a #DB */
 };
 
 /* The guest's kernel counts as level 1. A gate that is not there is as one that may not be used. */
@@ -89,7 +87,7 @@ static u32 device_not_available(struct vcpu *v)
 
 static u32 debug(struct vcpu *v)
 {
-    v->dr6 = (v->dr6 & ~(u64)DR6_BITS) | (read_dr6() & DR6_BITS);
+    v->dr6 = (v->dr6 & ~DR6_TRAPPED) | (read_dr6() & DR6_TRAPPED);
     write_dr6(DR6_RESET);
     pv_bounce_trap(v, VEC_DB, 0);
     return LC_EXIT_EXCEPTION;

@@ -10,6 +10,7 @@
 #include "virt.h"
 
 #include "boot_steps.h"
+#include "cpuid_bits.h"
 #include "descriptors.h"
 #include "errno.h"
 #include "event.h"
@@ -37,11 +38,8 @@ enum {
     STAR_SYSCALL_SHIFT = 32, /* CS, SS = + 8 */
     STAR_SYSRET_SHIFT = 48,  /* SS = + 8, 64-bit CS = + 16 */
     TRAP_TABLE_BYTES = 256 * sizeof(struct pv_gate),
-    DR7_ENABLES = 0xff,
-    DR7_RESET = 0x400,
     FIRST_SOFT_VECTOR = VEC_FIRST_EXTERNAL,
     CPUID_EXTENDED_FEATURES = 7,
-    CPUID_7_EBX_SMEP = 1 << 7,
 };
 
 static u64 armed; /* the deadline that the timer interrupt is armed for */
@@ -65,7 +63,7 @@ void virt_init(void)
     wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER is #GP in ring 3 */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
     if (cpuid(0, 0).eax >= CPUID_EXTENDED_FEATURES &&
-        cpuid(CPUID_EXTENDED_FEATURES, 0).ebx & CPUID_7_EBX_SMEP)
+        cpuid(CPUID_EXTENDED_FEATURES, 0).ebx & F7B_SMEP)
         write_cr4(read_cr4() | CR4_SMEP);
     write_cr4(read_cr4() & ~(CR4_PGE | CR4_PCIDE | CR4_TSD | CR4_SMAP | CR4_FSGSBASE));
     host_set_nmi_handler(on_nmi);

@@ -111,7 +111,7 @@ MUTANTS = [
     # src/io
     Mutant("an accepted interrupt stays requested", "src/io/lapic.c", "    clear_bit(l->irr, vector);\n", "",
            "unit/test_lapic"),
-    Mutant("divide by 1 divides by 256", "src/io/lapic.c", "return code == 7 ? 0 : code + 1;", "return code + 1;",
+    Mutant("divide by 1 divides by 256", "src/io/lapic.c", "return code == DIVIDE_BY_1 ? 0 : code + 1;", "return code + 1;",
            "unit/test_lapic"),
     Mutant("a periodic timer's lateness adds up", "src/io/lapic.c", "l->started += (now - l->started) / p * p;",
            "l->started = now;", "unit/test_lapic"),

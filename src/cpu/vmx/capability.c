@@ -99,13 +99,14 @@ static void check_basic(void)
 /* The primary, pin, exit and entry controls. */
 static void check_controls(void)
 {
+    enum { TIMER_QUICK = 0x7fffffff }; /* fits the timer whatever its rate */
     /* The TRUE MSRs tell which of the default-1 controls may be 0 after all. */
     bool fine = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE;
 
     vmx_cap.pin = negotiate(fine ? MSR_VMX_TRUE_PINBASED : MSR_VMX_PINBASED, pin_needed,
                             ARRAY_SIZE(pin_needed), PIN_PREEMPTION_TIMER);
     vmx_cap.timer = vmx_cap.pin & PIN_PREEMPTION_TIMER;
-    vmx_cap.timer_quick = vmx_cap.timer ? 0x7fffffff : 0;
+    vmx_cap.timer_quick = vmx_cap.timer ? TIMER_QUICK : 0;
     vmx_cap.timer_shift = VMX_MISC_TIMER_SHIFT(rdmsr(MSR_VMX_MISC));
     vmx_cap.proc = negotiate(fine ? MSR_VMX_TRUE_PROCBASED : MSR_VMX_PROCBASED, proc_needed,
                              ARRAY_SIZE(proc_needed), PROC_SECONDARY);

@@ -60,25 +60,33 @@ void vmx_write_dirty(struct vcpu *v, u32 dirty)
         vmx_apply_control_registers(v, dirty);
 }
 
+/* "Guest Register State", access rights: bits 0-7 and 12-16; struct segment closes the gap. */
+enum rights {
+    RIGHTS_LOW = 0xff,
+    RIGHTS_GAP = 4,
+    ATTR_HIGH = 0x1f00,
+    RIGHTS_L = 1 << 13,
+};
+
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out)
 {
     vmx_make_current(v);
     out->selector = (u16)vmread(VMCS_GUEST_ES_SELECTOR + s * SEGMENT_STEP);
     out->base = vmread(VMCS_GUEST_ES_BASE + s * SEGMENT_STEP);
     out->limit = (u32)vmread(VMCS_GUEST_ES_LIMIT + s * SEGMENT_STEP);
-    /* "Guest Register State", access rights: bits 0-7 and 12-16; struct segment closes the gap. */
     u32 rights = (u32)vmread(VMCS_GUEST_ES_RIGHTS + s * SEGMENT_STEP);
-    out->attr = (u16)((rights & 0xff) | (rights >> 4 & 0x1f00));
+    out->attr = (u16)((rights & RIGHTS_LOW) | (rights >> RIGHTS_GAP & ATTR_HIGH));
 }
 
 void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
 {
+    u32 rights = (in->attr & RIGHTS_LOW) | (u32)(in->attr & ATTR_HIGH) << RIGHTS_GAP;
+
     vmx_make_current(v);
     vmwrite(VMCS_GUEST_ES_SELECTOR + s * SEGMENT_STEP, in->selector);
     vmwrite(VMCS_GUEST_ES_BASE + s * SEGMENT_STEP, in->base);
     vmwrite(VMCS_GUEST_ES_LIMIT + s * SEGMENT_STEP, in->limit);
-    vmwrite(VMCS_GUEST_ES_RIGHTS + s * SEGMENT_STEP, (in->attr & 0xffu) | (u32)(in->attr & 0x1f00)
-                                                                              << 4);
+    vmwrite(VMCS_GUEST_ES_RIGHTS + s * SEGMENT_STEP, rights);
 }
 
 /* "Guest Register State": the DPL of SS is the current privilege level. */
@@ -90,7 +98,6 @@ unsigned vmx_cpl(struct vcpu *v)
 
 u64 vmx_plain_64bit(struct vcpu *v)
 {
-    enum { RIGHTS_L = 1 << 13 }; /* "Guest Register State", access rights */
 
     vmx_make_current(v);
     u64 rflags = vmread(VMCS_GUEST_RFLAGS);

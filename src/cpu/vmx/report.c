@@ -38,8 +38,8 @@ void vmx_report(struct vcpu *v, const struct exit *e)
 {
     log_line("vcpu %u of %s:", v->id, v->domain->config.name);
     if (e)
-        log_line("  exit %u (%s)  gpa %lx  gva %lx  error %x", e->raw & 0xffff,
-                 vmx_exit_name(e->raw & 0xffff), e->gpa, e->gva, e->error);
+        log_line("  exit %u (%s)  gpa %lx  gva %lx  error %x", e->raw & EXIT_BASIC_REASON,
+                 vmx_exit_name(e->raw & EXIT_BASIC_REASON), e->gpa, e->gva, e->error);
     report_registers(v);
     report_segments(v);
 }
@@ -49,7 +49,7 @@ void vmx_report_failed_entry(struct vcpu *v, u32 raw)
 {
     if (raw)
         log_line("The processor refused to enter the guest: %s, qualification %lu.",
-                 vmx_exit_name(raw & 0xffff), vmread(VMCS_EXIT_QUALIFICATION));
+                 vmx_exit_name(raw & EXIT_BASIC_REASON), vmread(VMCS_EXIT_QUALIFICATION));
     else
         log_line("The processor refused to enter the guest: %s.",
                  vmx_instruction_error((u32)vmread(VMCS_INSTRUCTION_ERROR)));

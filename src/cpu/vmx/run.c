@@ -46,8 +46,6 @@ static void write_window(struct vmx_vcpu *x)
  * #DB exits and its bits come with the exit. */
 static void load_debug_registers(struct vcpu *v)
 {
-    enum { DR7_ENABLES = 0xff };
-
     if (v->dr7 & DR7_ENABLES) {
         write_dr0(v->dr[0]);
         write_dr1(v->dr[1]);

@@ -17,7 +17,7 @@
  * without an instruction boundary at which the hypervisor would get the processor back. #MC is the
  * machine's. */
 enum { EXCEPTIONS = 1 << VEC_DB | 1 << VEC_AC | 1 << VEC_MC };
-enum { DR7_RESET = 0x400, TSS_LIMIT = 0x67 };
+enum { TSS_LIMIT = 0x67 };
 
 void vmwrite_failed(u64 field, u64 value)
 {

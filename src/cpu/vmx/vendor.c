@@ -1,6 +1,7 @@
 /*
  * VT-x as a vendor behind virt_ops.h.
  */
+#include "cpuid_bits.h"
 #include "insn.h"
 #include "vmx.h"
 #include "x86.h"
@@ -8,9 +9,7 @@
 /* "Discovering Support for VMX" */
 static bool vmx_present(void)
 {
-    enum { CPUID_VMX = 1 << 5 };
-
-    return cpuid(1, 0).ecx & CPUID_VMX;
+    return cpuid(1, 0).ecx & F1C_VMX;
 }
 
 static void vmx_init(void)

@@ -262,7 +262,7 @@ enum vmx_exit_reason {
     VMX_VMFUNC = 59,
     VMX_EXIT_REASONS = 128, /* more than there are: a power of two */
 };
-enum { VMX_ENTRY_FAILED_BIT = 31 };
+enum { EXIT_BASIC_REASON = 0xffff, VMX_ENTRY_FAILED_BIT = 31 };
 #define VMX_ENTRY_FAILED (1u << VMX_ENTRY_FAILED_BIT)
 
 /* "Extended-Page-Table Pointer (EPTP)" */
