@@ -33,7 +33,7 @@ hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
 .PHONY: help run test check boot debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
-    clean build-run build-debug
+    tour clean build-run build-debug
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
@@ -91,6 +91,9 @@ FORCE:
 
 check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy, cppcheck, sizes, package lists
 	@$(PYTHON) tests/check/check.py
+
+tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
+	@$(PYTHON) tools/tour.py
 
 bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed
 	@$(MAKE) build-run

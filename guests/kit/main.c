@@ -34,6 +34,11 @@ static const struct platform *find_pvh(void)
     return &platform_native;
 }
 
+/*
+ * Tour 18: the guest finds out where it is. From the magic number and one CPUID leaf. A bare
+ * machine, a full virtualizer and a paravirtualizer are all the guest's `platform` from here on.
+ * That the same bytes run on all of them is what makes their costs comparable.
+ */
 void kit_main(u64 information, u64 magic)
 {
     if (magic == MULTIBOOT2_LOADER) {

@@ -22,6 +22,12 @@ struct entry_change {
     u64 value;  /* as platform.entry made it, or 0 */
 };
 
+/*
+ * Tour 19: where virtualization shows. Read this table as a definition: everything that a kernel
+ * must do differently when it is paravirtualized is in it, and nothing else. Descriptor tables,
+ * page-table entries, roots, flushes, interrupts, time. Under full virtualization each operation is
+ * the plain instruction, and the hypervisor has to notice it by itself.
+ */
 struct platform {
     const char *name; /* as in the @guest line */
     bool pv;          /* the kernel is in ring 3, its page tables hold machine frames */

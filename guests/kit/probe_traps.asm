@@ -30,6 +30,10 @@ global probe_nothing, probe_read, probe_write, probe_breakpoint, probe_divide, p
 %endmacro
 
 section .text
+; Tour 20: one instruction. The rest of the tour follows this one: `mov al, [rdi]`, where rdi is the
+; address of a page that is not mapped, executed by the guest `fault` (guests/fault/main.c). On a
+; bare machine the processor pushes a frame and jumps to the guest's handler; that is all. In the
+; three modes the same instruction has the same result, and three very different histories.
 probe_read:
     PROBE mov al, [rdi]
 probe_write:

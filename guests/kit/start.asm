@@ -1,3 +1,5 @@
+; Tour 17 [The guest's side]: one program, three entries.
+;
 ; A guest's three entries, and how each comes to the first line of C, kit_main(information, magic):
 ;   multiboot2_entry  GRUB on a bare machine: 32-bit, paging off
 ;   pvh_entry         PVH (full virtualization, or QEMU's -kernel): 32-bit, paging off

@@ -2,7 +2,7 @@
 ; physical address that makes the first page tables and enters long mode.
 ;
 ; The first tables map the lowest 4 GiB three times, with 2 MiB pages: at 0 (this code runs there), at
-; IMAGE_BASE (slot 261) and at the direct map (slot 262). src/boot/paging.c makes the lasting ones.
+; IMAGE_BASE (slot 261) and at the direct map (slot 262). src/boot/memory.c makes the lasting ones.
 default rel
 
 extern boot_main, boot_stack_top
@@ -17,6 +17,11 @@ MSR_EFER          equ 0xc0000080
 EFER_LME_NXE_BITS equ 0x900
 
 section .boot.header
+; Tour 1 [From power-on to C]: what the loader looks for. The firmware has loaded GRUB, and GRUB
+; searches the first 32 KiB of our file for this header. Its tags are wishes: a text console,
+; modules at page boundaries. The note below it says the same to QEMU's -kernel, in Xen's language
+; (PVH): two loaders, two entries, one program. What either hands over is an address and a magic
+; number, and the processor in 32-bit protected mode with paging off.
 align 8
 header:
     dd MULTIBOOT2_MAGIC, 0, header_end - header
@@ -48,6 +53,11 @@ pvh_entry:
     mov esi, 0x336ec578                    ; XEN_HVM_START_MAGIC_VALUE
     mov edi, ebx
 
+; Tour 2: the first page tables. Long mode needs paging, so the first thing that a 64-bit program
+; needs is page tables, made by 32-bit code. The same four tables appear in L4 three times: where
+; this code runs now, where the image is linked to run, and where all machine memory will be seen.
+; The order at the end is the manual's: CR4.PAE, CR3, EFER.LME, and only then CR0.PG. The far jump
+; loads a 64-bit code segment, and from `long_mode` on the addresses are the ones that C knows.
 enter_long_mode:
     cld
     mov esp, boot_stack32_top

@@ -125,6 +125,12 @@ static void gdt_init(struct pcpu *cpu)
     ltr(SEL_TSS);
 }
 
+/*
+ * Tour 4: a net before the first step. GDT, TSS, and an IDT of 256 gates. Look at `ist_of`: four
+ * vectors get stacks of their own. Ask of each of them: can it come while the stack pointer still
+ * belongs to a guest? Selectors begin at 0xe000, because the Xen ABI leaves the lower ones to a
+ * paravirtualized guest; so one GDT serves every mode.
+ */
 void descriptors_init(void)
 {
     struct pcpu *cpu = (struct pcpu *)boot_stack;

@@ -11,6 +11,11 @@ struct boot_info boot_info;
 /* From boot.asm: the loader's information (a machine address) and its magic number. */
 void boot_main(u64 information, u64 magic) __attribute__((noreturn));
 
+/*
+ * Tour 3: the first C. Everything here has to happen in this order: first descriptor tables, so
+ * that a mistake ends in a report instead of a reset; then the console, to have somewhere to report
+ * to; then what the loader said; then memory. The function never returns.
+ */
 void boot_main(u64 information, u64 magic)
 {
     descriptors_init();

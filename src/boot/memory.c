@@ -191,6 +191,13 @@ static void frames_init(u64 top)
                                 boot_info.range[i].end >> PAGE_SHIFT);
 }
 
+/*
+ * Tour 7: the lasting tables, and who owns memory. Replaces the tables of boot.asm: text that
+ * cannot be written, data that cannot be executed, and all of machine memory at one fixed distance,
+ * so that `mfn_to_va` is an addition. Before there is an allocator its memory comes from a pool
+ * that is found by hand, between what the loader already uses. At the end whatever is left goes to
+ * the frame table.
+ */
 void memory_init(void)
 {
     u64 top = MIN(top_of_memory(), DIRECT_MAP_SIZE);

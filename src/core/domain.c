@@ -107,6 +107,13 @@ static int build(struct domain *d, char *why, size_t whysize)
     return domain_build(d, why, whysize);
 }
 
+/*
+ * Tour 12: a module becomes a domain. A domain is a guest's virtual machine: memory, vcpus, devices
+ * and an account. Its command line is parsed, its vcpus made, and `domain_build` loads its image in
+ * the way of the mode. Note how failure is handled: with a sentence for a person (`why`), and
+ * `free_domain` copes with whatever had been built so far.
+ */
+
 /* One life of a domain; *born is its number. */
 static struct domain *create(const struct module *image, u32 life, char *why, size_t whysize)
 {
@@ -192,6 +199,13 @@ static void report_end(const struct domain *d, bool well)
         d->config.name, d->life, reason[d->end], d->end_code, d->end_detail,
         well ? "true" : "false", ticks, ledger_hypervisor_ticks(&d->ledger), d->overhead_bytes);
 }
+
+/*
+ * Tour 59 [The end]: a domain ends. Whoever ended it (itself, a triple fault, a rule that it broke)
+ * only marked it; it is buried from the run loop, when nothing of it is loaded on the processor.
+ * Its reason and its ledger are printed: these lines are what the tests, the tables and the graders
+ * of the labs read. Then every frame goes back, and `free_domain` asserts that none is missing.
+ */
 
 /* Prints its end, gives everything back, and makes its next life if it has one. */
 static void bury(struct domain *d)

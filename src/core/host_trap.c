@@ -27,6 +27,13 @@ void host_interrupt(u8 vector)
         log_line("interrupt %u that nobody asked for", vector);
 }
 
+/*
+ * Tour 16: when the hypervisor itself faults. A fault in ring 0 is a bug, with one exception: an
+ * instruction that was given a guest's value (a pointer to copy from, an MSR to write) may fault on
+ * the guest's account. Each such instruction stands in a table with the place to go on;
+ * extable_ops.asm shows how short they are. A fault anywhere else is `panic`, and no guest can
+ * cause one.
+ */
 void host_trap(struct regs *r)
 {
     u64 fixup;

@@ -34,6 +34,12 @@ void machine_violation(const char *format, ...)
     log_line("@violation {\"what\":\"%s\"}", what);
 }
 
+/*
+ * Tour 60: the machine stops. When nobody is left the machine says whether all went well and
+ * switches itself off with that code. A run needs no time-out to be known to have ended, and no
+ * person to look whether it was right. What to read next: docs/architecture.md for the whole,
+ * src/cpu/emulate/ for the largest room that this tour only passed, and the labs.
+ */
 void machine_end(void)
 {
     bool ok = domain_all_well() && violations == 0 && lives_started() > 0;
@@ -60,6 +66,11 @@ static u64 slice_option(void)
     return us;
 }
 
+/*
+ * Tour 9: the core starts. The machine is ours. `virt_init` is the first call of many that has
+ * several implementations, of which the linker took one: VT-x and friends in src/cpu/, or src/pv/.
+ * What follows is the same in all modes; read on as if there were only one.
+ */
 void core_main(void)
 {
     log_line("Trivisor, mode " MODE_NAME ", " BUILD_NAME " build, commit %s", build_commit);

@@ -81,6 +81,13 @@ static bool time_is_up(struct vcpu *v, u64 now)
     return this_pcpu()->queue_head == v;
 }
 
+/*
+ * Tour 14: enter, exit, handle, charge. The heart, six lines. Deliver what is pending, let the
+ * guest run until `until` at the latest, handle the exit, charge the ticks to the counter that the
+ * exit names. Whatever a guest does, it is one of these exits; whatever it costs, it is in its
+ * ledger. All that follows in this tour happens inside `virt_vcpu_run` and `virt_handle_exit`.
+ */
+
 /* Runs v until something else than v is due. A vcpu that is not runnable is not at the head. */
 static void run(struct vcpu *v)
 {
@@ -101,6 +108,12 @@ static void run(struct vcpu *v)
     }
 }
 
+/*
+ * Tour 13: the only loop. The hypervisor has no threads. This loop runs from the end of the boot
+ * until the last domain has ended: bury who has ended, sleep if nobody can run, else load the vcpu
+ * at the head of the queue and run it. Interrupts are off here, always; they arrive while a guest
+ * runs, or in `idle`.
+ */
 void sched_run(void)
 {
     for (;;) {

@@ -92,6 +92,12 @@ bool walk_load_pdptes(struct walk_mode *m, const struct walk_memory *mem, void *
     return true;
 }
 
+/*
+ * Tour 33: accessed and dirty. The processor sets A and D in the guest's entries while it walks,
+ * and kernels rely on it. Software that walks in its place must do the same, and atomically:
+ * another processor may change the entry in between, and then the whole walk begins anew.
+ */
+
 /* "Accessed and Dirty Flags". A PDPTE register has none. */
 enum walk_cmpxchg walk_set_flags(const struct walk_mode *m, bool write,
                                  const struct walk_memory *mem, void *ctx, struct walk_result *r)

@@ -56,6 +56,12 @@ static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit
     answer(v, e, out);
 }
 
+/*
+ * Tour 29: trap and emulate, in four lines. CPUID always exits. The answer is put into the guest's
+ * registers, the instruction is skipped, the guest goes on. It is the pattern of every trapped
+ * instruction; what differs is the answer. cpuid_policy.c decides it: a feature that is not named
+ * there is hidden.
+ */
 void cpu_exit_cpuid(struct vcpu *v, struct exit *e)
 {
     const u32 *constant = cpuid_policy_constant((u32)v->regs.rax);

@@ -150,6 +150,13 @@ static int ready_vcpus(struct domain *d)
     return error;
 }
 
+/*
+ * Tour 23: building a machine. A fully virtualized domain is made like a real machine: RAM that
+ * begins at 0, a serial port, a local APIC, and a processor in the state that its loader would
+ * leave. `set_registers` is that loader: 32-bit protected mode, paging off, EBX pointing to
+ * start_info. The guest's own start code then makes page tables and enters long mode, as our own
+ * did in boot.asm.
+ */
 int domain_build(struct domain *d, char *why, size_t whysize)
 {
     const struct module *m = d->image;

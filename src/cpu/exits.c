@@ -230,6 +230,12 @@ static void on_failed_entry(struct vcpu *v, struct exit *e)
     domain_end(v->domain, END_KILLED, 0, "the processor refused to enter it");
 }
 
+/*
+ * Tour 28: who handles what. From here on nothing knows of VT-x. A handler leaves the vcpu in one
+ * of three states: ready to be entered again, blocked, or its domain ended. Read three: `on_hlt`,
+ * which is how a guest gives up the processor; `on_io`, which is how it reaches a device;
+ * `on_memory`, which is where the two ways of virtualizing memory part.
+ */
 static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_EXCEPTION] = on_exception,
     [EXIT_PAGE_FAULT] = on_memory,

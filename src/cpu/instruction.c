@@ -222,6 +222,13 @@ static void take_registers(struct vcpu *v, const struct regs *before)
         virt_set(v, VREG_RSP, v->regs.rsp);
 }
 
+/*
+ * Tour 30: an instruction done by hand. Some exits say where the guest touched memory, but not what
+ * it wanted there. Then the instruction's bytes are fetched, decoded and executed in software, its
+ * accesses going through `hooks` to RAM or to a device. The executor is in src/cpu/emulate/ and
+ * contains no privileged instruction: a test runs it beside another emulator, on random
+ * instructions, and compares.
+ */
 void cpu_emulate(struct vcpu *v, const struct exit *e)
 {
     struct instruction i = {.vcpu = v};

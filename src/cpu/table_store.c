@@ -194,6 +194,12 @@ static inline bool decode_store(struct vcpu *v, const u8 *p, u64 gva, struct sto
     return likely(s->rest) && address == gva;
 }
 
+/*
+ * Tour 47: a store to a page table. Now the guest's handler maps the page: one store to its page
+ * table, which is write-protected, so it faults. The fault says where but not what, so the
+ * instruction must be executed for the guest. Kernels write entries with a handful of instructions,
+ * and these are done here; anything else goes the long way (cpu_emulate).
+ */
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry)
 {
     struct virt_vcpu *x = v->virt;

@@ -46,6 +46,13 @@ enum frame_flags {
     FRAME_NOT_RAM = 1 << 8,  /* a hole of the memory map: frame_of gives NULL */
 };
 
+/*
+ * Tour 8: one record for each frame. The most important data structure of the hypervisor: 32 bytes
+ * for each 4 KiB of the machine, in every mode. `owner` says whose memory it is, `refs` how many
+ * rely on its existence, `type_count` how many rely on its being of `type`. Shadow paging, the
+ * second stage and paravirtualization use the same fields for different proofs of one sentence: a
+ * guest reaches only its own frames.
+ */
 struct frame {
     u32 refs;       /* holders */
     u32 type_count; /* holders that rely on type */

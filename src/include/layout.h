@@ -1,4 +1,6 @@
 /*
+ * Tour 6: where the hypervisor lives.
+ *
  * Where things lie in the hypervisor's virtual address space: L4 slots 256..271, which the
  * Xen x86-64 ABI reserves ("Virtual memory layout", xen/arch-x86/xen-x86_64.h). The same
  * in every mode, so that one set of pointers works in all.

@@ -1,4 +1,6 @@
 /*
+ * Tour 15: what is counted.
+ *
  * The ledger: every exit, hypercall, delivered fault, emulated instruction and paging
  * operation of a domain, with the number of times and the TSC ticks spent on it in the
  * hypervisor. One line a counter below; storage, printing and documentation follow.

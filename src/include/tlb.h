@@ -1,4 +1,10 @@
 /*
+ * Tour 34: what the processor still remembers.
+ *
+ * A processor keeps translations that it has found, and nobody tells it that a table has changed:
+ * one that was taken away or weakened works on until it is flushed. One that was added or
+ * strengthened needs no flush, since what is absent is not kept, and a fault looks anew.
+ *
  * The one place that flushes. A root is the CR3 value's frame (pv, shadow) or the EPT root's.
  *
  * In debug builds (and host tests) it keeps the ledger of stale translations: the (root, gva,

@@ -21,6 +21,13 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
+/*
+ * Tour 5: five kinds of address. A guest virtual address is translated by the guest's tables to a
+ * guest-physical one, and that by us to a machine address. All of them are 64-bit numbers, and to
+ * mistake one for another is the classic bug of a hypervisor. So each has a type of its own, and
+ * the compiler refuses the mistake. From here on read `gva`, `gpa`, `gfn`, `mpa` and `mfn` as
+ * words.
+ */
 #define ADDRESS_TYPE(name, what)                                                                   \
     typedef struct {                                                                               \
         u64 v; /* what */                                                                          \

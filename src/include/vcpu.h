@@ -43,6 +43,11 @@ struct timer {
     struct timer *next;                    /* list of this processor, sorted by deadline */
 };
 
+/*
+ * Tour 11: a virtual processor. What a processor is when it does not run: registers, and pointers
+ * to what each room of the hypervisor keeps about it. `regs` is first and its order is fixed,
+ * because assembly stores into it; under pv the real processor itself pushes its trap frame there.
+ */
 struct vcpu {
     struct regs regs;           /* must be first: see above */
     struct domain *domain;      /* the domain it belongs to */

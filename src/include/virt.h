@@ -39,6 +39,13 @@ enum exit_reason {
 
 enum cr_operation { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
+/*
+ * Tour 10 [One loop and its contracts]: an exit, whoever made it. A guest runs until it does
+ * something that the hypervisor has to see to: that is an exit. Processors describe it in their own
+ * numbers; this structure is what the rest of the hypervisor reads instead. `reason` and `counter`
+ * are always filled; of the rest only what the reason names. `insn_len` is not 0 if an instruction
+ * asked for the exit and will be skipped when it has been done for the guest.
+ */
 struct exit {
     u8 reason;                 /* enum exit_reason */
     u8 counter;                /* enum ledger_counter that this exit is charged to */

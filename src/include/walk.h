@@ -1,4 +1,6 @@
 /*
+ * Tour 31 [Page tables, walked by software]: what the processor would do.
+ *
  * The software page walker: what the processor would make of a guest linear address, in every
  * guest paging mode. Shadow paging, the emulator, guest access and the debugger's `walk` command
  * share it. Nothing here is privileged.

@@ -56,6 +56,13 @@ struct walk_shape {
     unsigned index_bits; /* address bits that a level takes */
 };
 
+/*
+ * Tour 32: one descent. From the root to the page: read an entry, look whether it is present and
+ * well formed, remember its rights, go on. The rights of all levels are combined and judged once,
+ * at the end, because that is how the processor does it; the level at which the walk failed and the
+ * error code are part of the answer. No flag is set on the way.
+ */
+
 /* One descent from the table at `table`; flags_missing: some accessed or dirty flag is to be set.
  */
 static inline __attribute__((always_inline)) enum walk_status

@@ -27,6 +27,13 @@ void paging_vcpu_destroy(struct vcpu *v)
     (void)v;
 }
 
+/*
+ * Tour 35 [MODE=ept: a second stage]: almost nothing to do. With extended page tables the processor
+ * translates twice: the guest's tables give a guest-physical address, ours a machine address. So
+ * nothing of the guest's paging is intercepted: not CR3, not INVLPG, not page faults. The read of
+ * the missing page faults in the guest and arrives in its handler without a single exit. Compare
+ * with the same function in src/mmu-shadow/paging_shadow.c.
+ */
 void paging_get_controls(struct vcpu *v, struct paging_controls *out)
 {
     *out = (struct paging_controls){.use_ept = true, .stage2_root = physmap_root(v->domain)};
@@ -57,6 +64,12 @@ void paging_flush(struct vcpu *v)
 {
     (void)v;
 }
+
+/*
+ * Tour 36: a violation of the second stage. What does exit is an access to guest-physical memory
+ * that our tables do not map: RAM that nobody has touched yet, a page that is write-protected so
+ * that its first write is noticed, or no RAM at all. The guest knows nothing of any of them.
+ */
 
 /* A new or more generous entry needs no flush: the processor caches neither absent entries nor
  * the violation ("Operations that Invalidate Cached Mappings"). */

@@ -148,6 +148,13 @@ static int populate_small(struct domain *d, u64 gfn, u64 *entry)
     return 0;
 }
 
+/*
+ * Tour 37: memory on first touch. A domain with 64 MiB of RAM starts with next to none; a frame is
+ * found when its first byte is touched. Large where it can be: one entry for 512 frames saves
+ * memory, walks and exits. `physmap_populate` below is the quick way for the case that the table is
+ * the one used last.
+ */
+
 /* Where the level-1 table of gfn is not the one found last. */
 static int __attribute__((noinline)) populate_anywhere(struct domain *d, u64 gfn, mfn_t *mfn)
 {
@@ -220,6 +227,12 @@ static int split_all(struct physmap *p)
     return 0;
 }
 
+/*
+ * Tour 38: who wrote where. To move a running domain to another machine one has to know which pages
+ * it has written since they were copied. All pages are made read-only; the first write to each is a
+ * violation, which is noted and then permitted. The flush at the end is the part that is easily
+ * forgotten: without it the processor goes on with the rights that it remembers.
+ */
 int physmap_dirty_start(struct domain *d)
 {
     struct physmap *p = d->physmap;

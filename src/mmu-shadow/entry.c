@@ -125,6 +125,12 @@ static void protect_by_search(struct domain *d, u64 mfn)
     }
 }
 
+/*
+ * Tour 46: a page becomes a table. When a guest frame gets its first shadow no leaf may map it
+ * writable any more, or the guest could change its table behind our back. The leaves that do are
+ * found through two remembered places in the frame's record, or, rarely, by a search through all of
+ * them.
+ */
 void shadow_protect_frame(struct domain *d, struct frame *f)
 {
     if (f->next)

@@ -136,6 +136,13 @@ static inline enum paging_result table_write(struct vcpu *v, const struct exit *
     return PAGING_EMULATE;
 }
 
+/*
+ * Tour 44: ours: the shadow is filled. The guest permits the access, and only the shadow was
+ * behind. The leaf gets the machine frame in place of the guest's frame number, and the guest's
+ * rights; the guest notices nothing but time. One case is neither: a write, permitted, to a page
+ * that is itself a page table (`table_write`).
+ */
+
 /* The guest permits the access, and s is the level 1 shadow for it; entry: the guest's, or
  * DIRECT_ENTRY. */
 static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e, struct shadow *s,
@@ -164,6 +171,12 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
     return PAGING_FIXED;
 }
 
+/*
+ * Tour 43: the guest's own. The guest's tables have no such page, so the guest shall have its
+ * fault: with the error code that its tables give, which is not always the one that the processor
+ * gave for ours. The fault is injected at the next entry, and the guest's handler runs. One exit
+ * for a page fault that the bare machine, and ept, deliver without.
+ */
 static enum paging_result reflect(struct vcpu *v, const struct exit *e, u32 why,
                                   struct paging_fault *out)
 {
@@ -250,6 +263,13 @@ static inline bool set_flags(struct domain *d, struct shadow *s, unsigned index,
     return __atomic_compare_exchange_n(&s->guest[index], &old, want, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST);
 }
+
+/*
+ * Tour 42: whose page fault is it? The question of shadow paging, asked at every fault: did the
+ * guest's own tables forbid the access, or is only the shadow not filled yet? The read of the
+ * missing page comes here. As far as the shadow goes, the guest's tables are known to go; from
+ * there on they have to be read.
+ */
 
 /*
  * The quick way, in 4-level paging with WP = 1: as far as the shadow leads, the guest's tables lead

@@ -54,6 +54,11 @@ void paging_vcpu_destroy(struct vcpu *v)
     v->paging = NULL;
 }
 
+/*
+ * Tour 40: everything of paging exits. Without a second stage the processor walks one set of
+ * tables, and they must be ours. So every load of CR3, every INVLPG and every page fault exits. The
+ * guest reads back what it wrote, because the register's shadow and its own tables still hold it.
+ */
 void paging_get_controls(struct vcpu *v, struct paging_controls *out)
 {
     const struct paging_vcpu *p = v->paging;
@@ -106,6 +111,13 @@ static struct shadow *__attribute__((noinline)) make_root(struct vcpu *v, u64 gf
         return NULL;
     return error ? shadow_get(d, NOWHERE, ROLE_NOWHERE) : shadow_get(d, gfn, role);
 }
+
+/*
+ * Tour 41: MOV to CR3. A process switch. If the root that the guest loads was used before, its
+ * shadow is still there, with all that hangs below it, and is found by its frame number: a look-up
+ * in a hash. That tables are kept, and kept true, is the difference between shadow paging that
+ * crawls and shadow paging that was good enough for a decade of products.
+ */
 
 /* A root that is the old one all the same means that the guest wants a flush; a new one is
  * followed by a flush wherever CR3 is loaded. */

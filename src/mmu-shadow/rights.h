@@ -91,6 +91,12 @@ static inline bool frame_may_be_written(const struct physmap *p, const struct fr
  * rights alone do not permit.
  */
 #define DIRECT_ENTRY (PTE_P | PTE_A | PTE_D | PTE_W | PTE_U)
+/*
+ * Tour 45: rights, and a trick with D. A shadow's leaf never permits more than the guest's entry.
+ * And it is writable only once the guest's entry is dirty: until then the first write faults, the
+ * hypervisor sets D in the guest's entry, as the processor would have done, and only then lets
+ * writes pass.
+ */
 static inline u64 leaf_value(const struct physmap *p, u16 role, u64 entry, const struct frame *f,
                              bool kernel_write)
 {

@@ -1,4 +1,6 @@
 /*
+ * Tour 39 [MODE=shadow: tables that the guest never sees]: what a shadow is.
+ *
  * Shadow paging's own structures: a domain's physical map and its pool of shadow tables.
  *
  * A shadow is a table that the processor walks, made from one guest table (entry n from entry n),

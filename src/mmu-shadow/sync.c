@@ -104,6 +104,13 @@ static void __attribute__((noinline)) give_up(struct domain *d, struct shadow *s
     tlb_flush_all();
 }
 
+/*
+ * Tour 48: the shadow follows. The guest's entry has changed, and the entries of its shadows follow
+ * at once, these and no others. So no shadow is ever behind, and INVLPG has nothing left to do but
+ * flush. `given_up` is the other half: a page that was a table and now takes many writes is
+ * probably data again, and its shadow is dropped so that the writes stop trapping.
+ */
+
 /* One entry of the table in f. */
 static inline void entry_written(struct domain *d, const struct frame *f, unsigned index)
 {

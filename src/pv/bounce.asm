@@ -19,6 +19,11 @@ extern pv_no_handler, pv_no_stack
 %endmacro
 
 section .text
+; Tour 53: bouncing. Does in software what the processor does on a trap in ring 0: switches to the
+; kernel's stack (and, coming from user mode, to the kernel's page table), pushes a frame, jumps to
+; the handler that the guest has registered. Each store may fault, if the guest's stack is bad; each
+; is in the exception table, and then the domain ends, not the hypervisor.
+
 ; void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error)
 align 16
 global pv_bounce

@@ -287,6 +287,12 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     return error ? fail(why, whysize, error, "its first page tables are not valid") : 0;
 }
 
+/*
+ * Tour 49 [MODE=pv: the guest knows]: page tables from the first instruction. No VT-x from here on.
+ * The guest's kernel starts in ring 3, in 64-bit mode, on page tables that the builder made for it,
+ * full of machine frame numbers. `make_tables` maps the tables themselves read-only. The guest
+ * learns its machine frames from a list (`write_p2m`), and who it is from start_info.
+ */
 int domain_build(struct domain *d, char *why, size_t whysize)
 {
     const struct module *m = d->image;

@@ -87,6 +87,11 @@ pv_enter:
     mov rbx, rdi
     jmp go_on
 
+; Tour 54: a hypercall. The handler wants to map the page, and its page table is mapped read-only;
+; so it asks. `syscall` from the kernel is a hypercall: rax is an index into a table that the linker
+; collected from the HYPERCALL lines beside each handler. `syscall` from user mode is the guest's
+; own affair and is bounced to its kernel. No stack comes with `syscall`: see how one is found.
+
 ; `syscall` in the guest: a hypercall of its kernel's, or a system call of a user program's.
 align 16
 global pv_syscall_entry
@@ -169,6 +174,10 @@ done:
     sub rax, r12
     add [r14 + 8], rax
     inc qword [r14]
+; Tour 51: into ring 3. The way back to the guest, after everything. Two instructions can do it:
+; `sysret`, which is quick and has a trap (on Intel, a return address that is not canonical faults
+; in ring 0, on the guest's stack), and `iretq`. So the address is checked first, and whatever is
+; unusual takes `careful`, whose iretq may fault and is in the exception table.
 go_on:                                         ; rbx = vcpu
     mov rax, [rbx + REGS_rip]
     sar rax, 47

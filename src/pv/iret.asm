@@ -17,6 +17,12 @@ extern pv_iret_unreadable, pv_iret_no_table
 %endmacro
 
 section .text
+; Tour 58: the way back to user mode. The handler is done. IRET works in ring 3, but it cannot
+; change the page table or the guest's virtual interrupt flag with it, so the way back is a
+; hypercall as well. Privilege level 3 is forced into the selectors, IOPL out of the flags. Count
+; now for the three modes: exits, loads of CR3, entries to ring 0, for one page fault that the
+; guest's handler repairs.
+
 ; s64 pv_iret(void)
 align 16
 global pv_iret

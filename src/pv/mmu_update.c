@@ -83,6 +83,12 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
 }
 HYPERCALL(__HYPERVISOR_mmu_update, do_mmu_update, LC_HC_MMU_UPDATE);
 
+/*
+ * Tour 55: change one entry, please. The request for the commonest case: this address, this entry,
+ * this flush. Finding the entry is a walk through tables that are known to be good, so it needs no
+ * checks on the way. The list form, `do_mmu_update`, copies each request in before it looks at it,
+ * and stops when the time is up.
+ */
 static s64 do_update_va_mapping(u64 va, u64 entry, u64 flags)
 {
     struct vcpu *v = pv_current();

@@ -1,4 +1,6 @@
 /*
+ * Tour 50: the proof.
+ *
  * Page types and their counts.
  *
  * A paravirtualized guest sees its own page tables and speaks of machine frames; the processor

@@ -115,6 +115,13 @@ static void put_entries(struct domain *d, const u64 *table, enum frame_type type
             put_entry(d, table[i], type);
 }
 
+/*
+ * Tour 57: a frame becomes a page table. The guest may fill a page with whatever it likes; when it
+ * is first used as a table every entry is checked, and each takes its references, which may make
+ * further frames into tables. If one entry is bad, those before it give back what they took.
+ * Compare with shadow_protect_frame: shadow paging notices that a frame became a table; here the
+ * guest has to say so.
+ */
 int table_validate(struct domain *d, struct frame *f, enum frame_type type)
 {
     u64 *table = mfn_to_va(frame_mfn(f));
@@ -152,6 +159,12 @@ void table_invalidate(struct domain *d, struct frame *f)
     ledger_count(&d->ledger, LC_PV_TABLE_INVALIDATED);
 }
 
+/*
+ * Tour 56: take, store, drop. Three steps whose order is the proof: the references that the new
+ * entry needs are taken while nothing has changed yet, so failure costs nothing; the entry is
+ * stored in one atomic exchange; then the old entry's references are dropped. At no moment does an
+ * entry exist that nobody has counted.
+ */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad)
 {
     enum frame_type type = f->type;

@@ -132,6 +132,11 @@ static u32 other(struct vcpu *v, u8 vector)
     }
 }
 
+/*
+ * Tour 52: a page fault in ring 3. The read of the missing page, for the third time. The IDT is the
+ * hypervisor's, so the fault arrives here; but the tables are the guest's own, and the processor
+ * walked exactly these. There is no question whose fault it is. It is passed on.
+ */
 u32 pv_trap(struct vcpu *v)
 {
     u8 vector = (u8)v->regs.vector;

@@ -12,6 +12,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 
 from planted import MUTANTS  # noqa: E402
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "tools"))
+
+import tour as tour_of_code  # noqa: E402
+
 MOST_LINES = 500  # past this, look for the second concept
 MOST_TEST_LINES = 700  # a test has long tables of cases
 HEADER_FLAGS = ["-fsyntax-only", "-x", "c", "-Wno-unused-function", "-Wno-missing-prototypes"]
@@ -140,7 +144,12 @@ def planted():
     return found
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, cppcheck, tidy]
+def tour():
+    """The tour's stops are numbered without gaps, and docs/tour.md is made from them."""
+    return tour_of_code.check()
+
+
+PARTS = [layout, headers, sizes, python, packages, planted, tour, cppcheck, tidy]
 
 
 def main():

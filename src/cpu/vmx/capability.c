@@ -192,6 +192,13 @@ static void check_fixed_bits(void)
         vmx_cap.cr0_required &= ~(CR0_PE | CR0_PG);
 }
 
+/*
+ * Tour 21 [Full virtualization with VT-x]: may we at all? VT-x is a family of features, and MSRs
+ * say which ones this processor has. A control can be required to be 0, required to be 1, or free;
+ * `negotiate` asks for what we need and what we would like. Each thing that is missing ends in a
+ * sentence that names it. From here on nothing else in src/cpu/vmx/ asks the processor what it can
+ * do.
+ */
 void vmx_capability_init(void)
 {
     check_firmware();

@@ -139,6 +139,12 @@ static void apply_execution_controls(struct vmx_vcpu *x, const struct paging_con
         vmwrite(VMCS_EPT_POINTER, vmx_ept_pointer(c->stage2_root));
 }
 
+/*
+ * Tour 24: two values for one register. A guest believes that it has paging off; shadow paging
+ * needs it on. So a control register has a value that the processor runs with, a mask of bits that
+ * the hypervisor owns, and a shadow that the guest reads in their place. `paging_get_controls` is
+ * how a mode of paging says which bits it needs: two implementations, the same VMCS.
+ */
 void vmx_apply_control_registers(struct vcpu *v, u32 dirty)
 {
     struct vmx_vcpu *x = vmx_of(v);

@@ -1,3 +1,5 @@
+; Tour 25: the door.
+;
 ; vmx_resume, vmx_launch: rdi = struct regs *
 ;
 ; Loads the guest's general registers, enters it, and comes back at vmx_exit_point when it exits.

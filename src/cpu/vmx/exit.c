@@ -117,6 +117,12 @@ static void decode_violation(struct exit *e)
     (EXIT_##reason | (u32)LC_EXIT_##counter << KIND_COUNTER_SHIFT | (flags) |                      \
      ((u32)(flags) == KIND_INSTRUCTION ? KIND_PLAIN : 0))
 enum { I = KIND_INSTRUCTION, M = KIND_MORE, S = KIND_SHORT };
+/*
+ * Tour 27: from the processor's reasons to ours. A row for each of VT-x's exit reasons that can
+ * occur here: what we call it, which counter pays, whether an instruction caused it, what more must
+ * be read. Every VMREAD costs time (and, under another hypervisor, an exit of its own), so only
+ * what a reason has is read.
+ */
 const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_EXCEPTION_NMI] = KIND(EXCEPTION, EXCEPTION, M | S),
     [VMX_EXTERNAL_INTERRUPT] = KIND(INTERRUPT, INTERRUPT, M),

@@ -246,6 +246,12 @@ run_on(struct vcpu *v, struct exit *e, u32 raw, u32 kind, u64 until)
     }
 }
 
+/*
+ * Tour 26: one entry, one exit. `enter` writes what changed since the last exit and arms the
+ * preemption timer; then the guest runs, perhaps for ten instructions, perhaps for a whole slice.
+ * What comes back is a number. Most exits go up to the scheduler; those that concern memory alone
+ * are handled right here (`run_on`), which is what makes shadow paging's page faults affordable.
+ */
 void vmx_run(struct vcpu *v, u64 until, struct exit *e)
 {
     ASSERT(this_pcpu()->vmcs_of == v);

@@ -67,6 +67,13 @@ static u16 vpid_of(const struct vcpu *v)
     return (u16)(1 + v->domain->id * DOMAIN_MAX_VCPUS + v->id);
 }
 
+/*
+ * Tour 22: where an exit arrives. The VMCS is a page in which the processor keeps two worlds: the
+ * guest's state, loaded at an entry and stored at an exit, and the host's, loaded at an exit. This
+ * is the host's. Note what is not in it: general registers (entry.asm moves those), and the host's
+ * RSP, which entry.asm writes each time.
+ */
+
 /* "Host-State Area": where an exit arrives. */
 static void write_host_state(void)
 {
