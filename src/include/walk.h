@@ -7,8 +7,7 @@
  *
  * A walk needs three things: the paging mode (struct walk_mode, computed once whenever CR0, CR4 or
  * EFER change; CR3 is cheap to change), the way to read and change entries (struct walk_memory),
- * and the access. walk() reaches the memory by two function pointers; code that is hot includes
- * walk_inline.h and gives walk_inline() a constant struct walk_memory, which the compiler resolves.
+ * and the access.
  */
 #ifndef WALK_H
 #define WALK_H
@@ -137,27 +136,26 @@ enum walk_status walk(const struct walk_mode *m, u64 la, unsigned access,
                       const struct walk_memory *mem, void *ctx, struct walk_result *r);
 
 /*
- * Whether a page with these combined rights permits the access ("Access Rights").
+ * The steps of a walk, for code that goes down a guest's tables in its own way, and for tests.
  */
-static inline bool walk_permits(const struct walk_mode *m, unsigned access, bool user, bool write,
-                                bool nx)
-{
-    if (access & WALK_USER) {
-        if (!user || ((access & WALK_WRITE) && !write))
-            return false;
-        return !((access & WALK_FETCH) && nx);
-    }
-    if (access & WALK_FETCH)
-        return !(nx || (user && m->smep));
-    if ((access & WALK_WRITE) && m->wp && !write)
-        return false;
-    return !(user && m->smap && (!(access & WALK_AC) || (access & WALK_IMPLICIT)));
-}
 
-/* The error code of a fault on this access; why is PF_P, PF_P | PF_RSVD, or 0 if not present. */
-static inline u32 walk_error(const struct walk_mode *m, unsigned access, u32 why)
-{
-    return (access & (PF_W | PF_U | (m->error_i ? PF_I : 0))) | why;
-}
+/* Whether a page with these combined rights permits the access ("Access Rights"): user and write
+ * are U/S and R/W, 1 at every level; nx is XD, 1 at some level. PF_P and PF_RSVD in access are
+ * ignored. */
+bool walk_permits(const struct walk_mode *m, unsigned access, bool user, bool write, bool nx);
+
+/* The error code of a fault on this access ("Page-Fault Exceptions"); why is 0 if an entry is not
+ * present, PF_P if the rights do not permit it, PF_P | PF_RSVD if a reserved bit is 1. */
+u32 walk_error(const struct walk_mode *m, unsigned access, u32 why);
+
+enum { WALK_TRIES = 8 }; /* walks begun anew because an entry changed under us */
+
+/*
+ * Sets the accessed flags, and on a write the leaf's dirty flag, in the entries of r that lack
+ * them, from the top, in memory and in r. r is of a walk that ended with WALK_OK. WALK_CHANGED, or
+ * WALK_NO_MEMORY: an entry is not what it was, or nowhere; r->level says which.
+ */
+enum walk_cmpxchg walk_set_flags(const struct walk_mode *m, bool write,
+                                 const struct walk_memory *mem, void *ctx, struct walk_result *r);
 
 #endif

@@ -10,7 +10,6 @@
 #include "paging.h"
 #include "rights.h"
 #include "shadow.h"
-#include "walk_inline.h"
 
 static char *map_slowly(struct domain *d, u64 gpa)
 {
@@ -204,8 +203,8 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
     struct domain *d = v->domain;
     struct walk_result r;
 
-    switch (walk_inline(&v->paging->mode, e->gva, e->error & (PF_W | PF_U | PF_I),
-                        &shadow_walk_memory, d, &r)) {
+    switch (walk(&v->paging->mode, e->gva, e->error & (PF_W | PF_U | PF_I), &shadow_walk_memory, d,
+                 &r)) {
     case WALK_OK:
         break;
     case WALK_FAULT:
@@ -220,6 +219,16 @@ walk_and_fill(struct vcpu *v, const struct exit *e, struct paging_fault *out)
     if (!s)
         return no_memory(out);
     return fill_leaf(v, e, s, s->role & ROLE_DIRECT ? DIRECT_ENTRY : r.entry[1].value, r.gpa, out);
+}
+
+/* walk_permits for rights in `all` (XD inverted). With R/W and execution allowed, a user's page is
+ * open to the user and the kernel's own to the kernel, in every mode: the usual case. */
+static inline bool permits(const struct walk_mode *m, u64 access, u64 all)
+{
+    _Static_assert(PTE_U == PF_U, "the page's U/S and the access's are compared as they are");
+    if (likely((all & PTE_W) && (all & PTE_NX) && !((all ^ access) & PTE_U)))
+        return true;
+    return walk_permits(m, access, all & PTE_U, all & PTE_W, !(all & PTE_NX));
 }
 
 /*
@@ -244,7 +253,7 @@ missing(struct vcpu *v, const struct exit *e, const u64 *place, unsigned level, 
         if ((entry & usual) != PTE_P)
             break;
         if (shift == PAGE_SHIFT) {
-            if (walk_permits(&v->paging->mode, e->error, all & PTE_U, all & PTE_W, !(all & PTE_NX)))
+            if (permits(&v->paging->mode, e->error, all))
                 break;
             return reflect(v, e, PF_P, out);
         }
@@ -301,7 +310,7 @@ enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct pag
         all &= entry ^ PTE_NX;
         gfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
     }
-    if (unlikely(!walk_permits(m, e->error, all & PTE_U, all & PTE_W, !(all & PTE_NX))))
+    if (unlikely(!permits(m, e->error, all)))
         /* Without W, a large page may only want its D set. */
         return s->guest ? reflect(v, e, PF_P, out) : walk_and_fill(v, e, out);
     u64 want = entry | PTE_A | (e->error & PF_W ? PTE_D : 0);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include "walk.h"
-#include "walk_inline.h"
 
 enum { MEM_SIZE = 64 * PAGE_SIZE, CR3 = 0x1000 };
 
