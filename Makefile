@@ -33,7 +33,7 @@ hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
 .PHONY: help run test check boot debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
-    tour clean build-run build-debug
+    setup-docs tour labs-pdf clean build-run build-debug
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
@@ -46,6 +46,8 @@ setup-run:
 	@tools/install run
 setup-test:
 	@tools/install run test
+setup-docs:
+	@tools/install docs
 
 build-run:
 	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,release) guests
@@ -94,6 +96,9 @@ check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy
 
 tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
 	@$(PYTHON) tools/tour.py
+
+labs-pdf: setup-docs ## the handouts as HTML and PDF, in build/labs/ [LAB="walk ept"]
+	@$(PYTHON) tools/labs_pdf.py --lab "$(LAB)"
 
 bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed
 	@$(MAKE) build-run

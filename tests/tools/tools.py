@@ -4,7 +4,7 @@ import contextlib
 import io
 import unittest
 
-from lib import columns, console, guests, record, runs, table
+from lib import columns, console, figure, guests, record, runs, table
 from lib.boot import Boot
 from result import Result
 
@@ -111,10 +111,28 @@ class Guests(unittest.TestCase):
         self.assertEqual(record.summary(result), "not finished after 100000000 ticks")
 
 
+class Figures(unittest.TestCase):
+    """Drawings of characters."""
+
+    BOX = "+-------+\n| a<b-c |-->\n+-------+\n"
+
+    def test_box(self):
+        """Lines and heads of arrows are drawn; hyphens and angles between letters are text."""
+        svg = figure.svg(self.BOX)
+        self.assertIn(">a&lt;b-c</text>", svg)
+        self.assertEqual(svg.count('class="head"'), 1)
+        self.assertEqual(svg.count("<text"), 1)
+
+    def test_which(self):
+        """Not each block is a drawing."""
+        self.assertTrue(figure.is_figure(self.BOX))
+        self.assertFalse(figure.is_figure("[  FAILED  ] walk\n  expected 3 | got 4 --\n"))
+
+
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests))
+                               for case in (Verdict, Table, Guests, Figures))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
