@@ -41,6 +41,10 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
             return -EINVAL;
         d->expect = (u32)argument;
         return 0;
+    case TRIVISOR_DIRTY_START:
+    case TRIVISOR_DIRTY_STOP:
+    case TRIVISOR_DIRTY_READ:
+        return physmap_dirty_command(d, command, argument);
     default:
         return -ENOSYS;
     }

@@ -45,6 +45,7 @@
     /* memory in general */                                                                        \
     C(POPULATED_4K, "4 KiB frames filled on first touch")                                          \
     C(POPULATED_2M, "2 MiB runs of frames filled on first touch")                                  \
+    C(DIRTY_FRAME, "frames that the dirty log found written for the first time")                   \
     C(TLB_FLUSH_PAGE, "single translations flushed")                                               \
     C(TLB_FLUSH_ALL, "whole TLB contexts flushed")                                                 \
     /* shadow paging */                                                                            \

@@ -31,11 +31,27 @@ int physmap_populate(struct domain *d, gfn_t gfn, mfn_t *mfn);
 /* A pointer to the guest's frame for the hypervisor's own access, populating it; NULL for a hole.
  */
 void *physmap_map(struct domain *d, gfn_t gfn);
-/* Dirty log: off, on; moves the set of frames written since the last call into bits
- * (one a gfn, from 0), and write-protects them again. Returns frames that were dirty, or -E. */
+
+/*
+ * The dirty log: which frames of its RAM a domain has written, for whoever copies memory that is in
+ * use (live migration, a debugger). A frame is dirty from the first write to it after it was last
+ * read, by the guest or by the hypervisor on its behalf, or because it was filled since; no write
+ * is ever missed, whatever a TLB still holds. How a mode notices the first write is its own affair:
+ * write protection, or the processor's log. While the log is on no mapping is larger than 4 KiB,
+ * for a larger one could not tell which of its frames was written.
+ */
+/* Switches it on, with every frame clean. Takes time in proportion to the domain's RAM. 0; -EBUSY:
+ * it is on; -ENOMEM: it stays off. */
 int physmap_dirty_start(struct domain *d);
+/* Switches it off, if it is on, and forgets what was noted. Mappings stay as small as they are. */
 void physmap_dirty_stop(struct domain *d);
-s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns);
+/* Moves the frames of first .. first + gfns - 1 that are dirty into bits, bit i % 8 of byte i / 8
+ * for first + i, and makes them clean; what lies behind the end of RAM never is dirty. Returns how
+ * many there were, or -EINVAL: it is off. */
+s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits);
+/* A guest's call for its own log (public/trivisor.h, TRIVISOR_DIRTY_*): what it finds in rax. */
+s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument);
+
 /* Debug builds: recounts everything (full virtualization: paging_check too); violations found, each
  * printed. */
 unsigned physmap_check(struct domain *d);

@@ -5,8 +5,7 @@
  * Invariants
  *  - Each leaf's frames belong to the domain, hold one reference each and name their gfn; no frame
  *    is in two leaves.
- *  - While the dirty log is on there are no 2 MiB leaves, and a leaf is writable exactly if its
- *    frame is marked FRAME_DIRTY.
+ *  - The dirty log's, in dirty_log.c.
  *  - The frames in reserve belong to the domain too and hold one reference, but no gfn.
  *  - A frame leaves the domain only after its root has been flushed.
  */
@@ -197,118 +196,4 @@ void *physmap_map(struct domain *d, gfn_t gfn)
     mfn_t mfn;
 
     return physmap_populate(d, gfn, &mfn) == 0 ? mfn_to_va(mfn) : NULL;
-}
-
-/* Makes a 4 KiB leaf read-only and its frame clean. */
-static void protect_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
-{
-    struct physmap *p = context;
-
-    (void)gfn;
-    (void)level;
-    if (!(*entry & stage2_format->write))
-        return;
-    *entry &= ~stage2_format->write;
-    frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
-    tlb_note_stale(root_mfn(p), TLB_ANY_GVA, stage2_mfn(*entry));
-}
-
-static int split_all(struct physmap *p)
-{
-    for (u64 gfn = 0; gfn < p->ram_frames; gfn += STAGE2_2M_FRAMES) {
-        unsigned level;
-        u64 *entry = stage2_find(p, gfn, &level);
-        if (level != 2 || !stage2_present(*entry))
-            continue;
-        int error = stage2_split(p, entry);
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
-/*
- * Tour 38: who wrote where. To move a running domain to another machine one has to know which pages
- * it has written since they were copied. All pages are made read-only; the first write to each is a
- * violation, which is noted and then permitted. The flush at the end is the part that is easily
- * forgotten: without it the processor goes on with the rights that it remembers.
- */
-int physmap_dirty_start(struct domain *d)
-{
-    struct physmap *p = d->physmap;
-    int error = split_all(p);
-
-    if (error)
-        return error;
-    p->dirty_log = true;
-    stage2_each_leaf(p, protect_leaf, p);
-    tlb_flush_root(root_mfn(p));
-    return 0;
-}
-
-static void unprotect_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
-{
-    (void)context;
-    (void)gfn;
-    (void)level;
-    *entry |= stage2_format->write;
-    frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
-}
-
-void physmap_dirty_stop(struct domain *d)
-{
-    struct physmap *p = d->physmap;
-
-    if (!p->dirty_log)
-        return;
-    p->dirty_log = false;
-    stage2_each_leaf(p, unprotect_leaf, p);
-}
-
-bool physmap_allow_write(struct domain *d, gfn_t gfn)
-{
-    struct physmap *p = d->physmap;
-    unsigned level;
-
-    if (gfn.v >= p->ram_frames)
-        return false;
-    u64 *entry = stage2_find(p, gfn.v, &level);
-    if (!stage2_present(*entry))
-        return false;
-    if (!(*entry & stage2_format->write)) {
-        *entry |= stage2_format->write;
-        frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
-    }
-    return true;
-}
-
-struct dirty_read {
-    struct physmap *map; /* being read */
-    u8 *bits;            /* out: one a gfn */
-    u64 gfns;            /* bits there is room for */
-    s64 found;           /* dirty ones */
-};
-
-static void read_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
-{
-    struct dirty_read *r = context;
-
-    if (!(frame_of(stage2_mfn(*entry))->flags & FRAME_DIRTY) || gfn >= r->gfns)
-        return;
-    r->bits[gfn / 8] |= (u8)(1u << gfn % 8);
-    r->found++;
-    protect_leaf(r->map, gfn, level, entry);
-}
-
-s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns)
-{
-    struct dirty_read r = {.map = d->physmap, .bits = bits, .gfns = gfns};
-
-    if (!d->physmap->dirty_log)
-        return -EINVAL;
-    for (u64 i = 0; i < (gfns + 7) / 8; i++)
-        bits[i] = 0;
-    stage2_each_leaf(d->physmap, read_leaf, &r);
-    tlb_flush_root(root_mfn(d->physmap));
-    return r.found;
 }

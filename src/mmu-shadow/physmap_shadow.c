@@ -142,19 +142,22 @@ void *physmap_map(struct domain *d, gfn_t gfn)
     return physmap_populate(d, gfn, &mfn) == 0 ? mfn_to_va(mfn) : NULL;
 }
 
-/* Every frame that is marked, unmarked; those below `gfns` are noted in bits (if not NULL). */
-static s64 collect(struct physmap *p, u8 *bits, u64 gfns)
+/* Every frame of first .. first + gfns - 1 that is marked, unmarked and noted in bits (if not
+ * NULL).
+ */
+static s64 collect(struct physmap *p, u64 first, u64 gfns, u8 *bits)
 {
+    u64 count = first < p->ram_frames ? MIN(gfns, p->ram_frames - first) : 0;
     s64 found = 0;
 
-    for (u64 gfn = 0; gfn < p->ram_frames && gfn < gfns; gfn++) {
-        struct frame *f = &frame_table[physmap_mfn(p, gfn)];
-        if (!physmap_mfn(p, gfn) || !(f->flags & FRAME_DIRTY))
+    for (u64 i = 0; i < count; i++) {
+        struct frame *f = &frame_table[physmap_mfn(p, first + i)];
+        if (!physmap_mfn(p, first + i) || !(f->flags & FRAME_DIRTY))
             continue;
         f->flags &= (u16)~FRAME_DIRTY;
         found++;
         if (bits)
-            bits[gfn / 8] |= (u8)(1u << gfn % 8);
+            bits[i / 8] |= (u8)(1u << i % 8);
     }
     return found;
 }
@@ -163,7 +166,9 @@ int physmap_dirty_start(struct domain *d)
 {
     struct physmap *p = d->physmap;
 
-    collect(p, NULL, p->ram_frames);
+    if (p->dirty_log)
+        return -EBUSY;
+    collect(p, 0, p->ram_frames, NULL);
     p->dirty_log = true;
     shadow_protect_all(d);
     tlb_flush_all();
@@ -174,10 +179,10 @@ int physmap_dirty_start(struct domain *d)
 void physmap_dirty_stop(struct domain *d)
 {
     d->physmap->dirty_log = false;
-    collect(d->physmap, NULL, d->physmap->ram_frames);
+    collect(d->physmap, 0, d->physmap->ram_frames, NULL);
 }
 
-s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns)
+s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
 {
     struct physmap *p = d->physmap;
 
@@ -185,8 +190,17 @@ s64 physmap_dirty_read(struct domain *d, u8 *bits, u64 gfns)
         return -EINVAL;
     for (u64 i = 0; i < (gfns + 7) / 8; i++)
         bits[i] = 0;
-    s64 found = collect(p, bits, gfns);
+    s64 found = collect(p, first.v, gfns, bits);
     shadow_protect_all(d);
     tlb_flush_all();
     return found;
+}
+
+/* No guest asks for it here yet. */
+s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
+{
+    (void)d;
+    (void)command;
+    (void)argument;
+    return -ENOSYS;
 }

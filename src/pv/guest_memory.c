@@ -119,6 +119,15 @@ enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
     return PHYSMAP_RAM;
 }
 
+/* Under pv there is no dirty log yet. */
+s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
+{
+    (void)d;
+    (void)command;
+    (void)argument;
+    return -ENOSYS;
+}
+
 unsigned physmap_check(struct domain *d)
 {
     return page_check(d);

@@ -1,4 +1,4 @@
-// sources: src/mmu-ept/ept.c src/mmu-ept/stage2.c src/mmu-ept/physmap_ept.c
+// sources: src/mmu-ept/ept.c src/mmu-ept/stage2.c src/mmu-ept/physmap_ept.c src/mmu-ept/dirty_log.c
 // sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/core/tlb.c
 // sources: src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
@@ -23,6 +23,8 @@
 #include "stub_machine.h"
 #include "tlb.h"
 #include "x86.h"
+
+#include "public/trivisor.h"
 
 enum { FRAMES = 8192, RAM_FRAMES = 2048 + 100 };
 enum { READ = 1, WRITE = 2, EXECUTE = 4, RIGHTS = 7, LARGE = 0x80, WB_IGNORE_PAT = 0x70 };
@@ -202,13 +204,13 @@ static void dirty_log(void **state)
     (void)state;
     assert_int_equal(physmap_populate(&domain, gfn_of(10), &mfn), 0); /* 2 MiB */
     assert_int_equal(physmap_populate(&domain, gfn_of(2050), &mfn), 0);
-    assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), -EINVAL);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(0), RAM_FRAMES, bits), -EINVAL);
     unsigned flushes = root_flushes;
     assert_int_equal(physmap_dirty_start(&domain), 0);
     assert_true(root_flushes > flushes);
     assert_int_equal(hardware(10 << 12, &mpa, &level), READ | EXECUTE);
     assert_int_equal(level, 1);
-    assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), 0);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(0), RAM_FRAMES, bits), 0);
     assert_int_equal(violate(10 << 12, PF_P | PF_W), PAGING_FIXED);
     assert_int_equal(hardware(10 << 12, &mpa, &level), RIGHTS);
     assert_int_equal(hardware(11 << 12, &mpa, &level), READ | EXECUTE);
@@ -216,15 +218,69 @@ static void dirty_log(void **state)
     assert_int_equal(violate(600 << 12, PF_W), PAGING_FIXED); /* new frames are dirty */
     assert_int_equal(physmap_check(&domain), 0);
     flushes = root_flushes;
-    assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), 3);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(0), RAM_FRAMES, bits), 3);
     assert_true(root_flushes > flushes);
     assert_true(bits[10 / 8] & 1 << 10 % 8 && bits[2050 / 8] & 1 << 2050 % 8 &&
                 bits[600 / 8] & 1 << 600 % 8);
     assert_int_equal(hardware(10 << 12, &mpa, &level), READ | EXECUTE);
-    assert_int_equal(physmap_dirty_read(&domain, bits, RAM_FRAMES), 0);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(0), RAM_FRAMES, bits), 0);
     physmap_dirty_stop(&domain);
     assert_int_equal(hardware(10 << 12, &mpa, &level), RIGHTS);
     assert_int_equal(hardware(11 << 12, &mpa, &level), RIGHTS);
+}
+
+/* A part of the log: nothing outside of it is read, written to or made clean. */
+static void dirty_range(void **state)
+{
+    u8 bits[4] = {0xff, 0xff, 0xff, 0xff};
+    u64 wild[] = {RAM_FRAMES, ~0ULL, ~0ULL - 31, 1ULL << 36};
+    mfn_t mfn;
+
+    (void)state;
+    assert_int_equal(physmap_dirty_start(&domain), 0);
+    assert_int_equal(physmap_dirty_start(&domain), -EBUSY);
+    for (u64 gfn = 500; gfn < 530; gfn += 2)
+        assert_int_equal(physmap_populate(&domain, gfn_of(gfn), &mfn), 0);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(505), 12, bits), 6);
+    assert_int_equal(bits[0], 0xaa);
+    assert_int_equal(bits[1], 0x0a);
+    assert_int_equal(bits[2], 0xff);
+    assert_int_equal(physmap_dirty_read(&domain, gfn_of(505), 12, bits), 0);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, 500),
+                     0x15 | 1 << 18 | 1 << 20 | 1 << 22 | 1 << 24 | 1 << 26 | 1 << 28);
+    assert_int_equal(physmap_populate(&domain, gfn_of(RAM_FRAMES - 1), &mfn), 0);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, RAM_FRAMES - 2), 2);
+    assert_int_equal(physmap_populate(&domain, gfn_of(0), &mfn), 0); /* 2^36 has its indices */
+    for (unsigned i = 0; i < sizeof(wild) / sizeof(wild[0]); i++)
+        assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, wild[i]), 0);
+    assert_int_equal(physmap_check(&domain), 0);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_STOP, 0), 0);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, 0), -EINVAL);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_START, 0), 0);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, 500), 0);
+}
+
+/* No memory for a split: the log stays off, and every frame is where it was. */
+static void dirty_no_memory(void **state)
+{
+    static struct frame *taken[FRAMES];
+    u64 mpa, before;
+    unsigned n = 0, level;
+
+    (void)state;
+    assert_int_equal(violate(0x1000, PF_W), PAGING_FIXED);
+    assert_int_equal(violate(0x200000, PF_W), PAGING_FIXED);
+    hardware(0x201234, &before, &level);
+    while ((taken[n] = frame_alloc(DOMID_HYPERVISOR)))
+        n++;
+    frame_put(taken[--n]); /* one table: the first split has it, the second not */
+    assert_int_equal(physmap_dirty_start(&domain), -ENOMEM);
+    assert_int_equal(hardware(0x1000, &mpa, &level), RIGHTS);
+    assert_int_equal(hardware(0x201234, &mpa, &level), RIGHTS);
+    assert_int_equal(mpa, before);
+    assert_int_equal(physmap_dirty_command(&domain, TRIVISOR_DIRTY_READ, 0), -EINVAL);
+    while (n)
+        frame_put(taken[--n]);
 }
 
 /* Memory runs out in the middle: an error, nothing lost. */
@@ -273,6 +329,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_where_it_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(lookup_and_map, setup, teardown),
         cmocka_unit_test_setup_teardown(dirty_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(dirty_range, setup, teardown),
+        cmocka_unit_test_setup_teardown(dirty_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(recount_finds_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(small_on_request, setup, teardown),

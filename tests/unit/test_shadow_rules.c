@@ -67,30 +67,30 @@ static void dirty_log(void **state)
 
     (void)state;
     start(64);
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), -EINVAL);
+    assert_int_equal(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits), -EINVAL);
     root = make_process(0);
     long_mode(root);
     use_process(0);
     assert_int_equal(physmap_dirty_start(d), 0);
     touch(USER_BASE, PF_U);
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 0);
+    assert_int_equal(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits), 0);
     touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
     touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
     guest((DATA + 8) * PAGE_SIZE);
     guest((DATA + 9) * PAGE_SIZE);
     paging_guest_written(d, (DATA + 9) * PAGE_SIZE - 4, 8); /* two frames */
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 3);
+    assert_int_equal(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits), 3);
     assert_int_equal(bits[DATA / 8], 1 << 1);
     assert_int_equal(bits[(DATA + 8) / 8], 3);
     check();
     touch(USER_BASE + PAGE_SIZE, PF_U | PF_W);
-    assert_int_equal(physmap_dirty_read(d, bits, RAM_FRAMES), 1);
+    assert_int_equal(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits), 1);
     /* Read first, though the guest's entry says that it was written once: a write still shows. */
     map(root, 0x800000, (DATA + 70) << PAGE_SHIFT | RIGHTS | PTE_A | PTE_D);
-    assert_true(physmap_dirty_read(d, bits, RAM_FRAMES) > 0);
+    assert_true(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits) > 0);
     touch(0x800000, 0);
     touch(0x800000, PF_W);
-    assert_true(physmap_dirty_read(d, bits, RAM_FRAMES) > 0);
+    assert_true(physmap_dirty_read(d, gfn_of(0), RAM_FRAMES, bits) > 0);
     assert_int_equal(bits[(DATA + 70) / 8], 1 << (DATA + 70) % 8);
     physmap_dirty_stop(d);
     use_process(0);

@@ -36,7 +36,18 @@ enum trivisor_command {
     /* Declare how this life will end: rsi = enum trivisor_expect. The `@domain` line says
      * whether it did. */
     TRIVISOR_EXPECT = 5,
+    /*
+     * The domain's dirty log: which page frames it has written. ept only; -ENOSYS elsewhere.
+     * On, with every frame clean: 0, -EBUSY (it is on) or -ENOMEM.
+     */
+    TRIVISOR_DIRTY_START = 6,
+    /* Off: 0. */
+    TRIVISOR_DIRTY_STOP = 7,
+    /* Which of the TRIVISOR_DIRTY_FRAMES frames from gfn rsi on were written since they were last
+     * read (bit 0: frame rsi); they count as clean from now on. Or -EINVAL: it is off. */
+    TRIVISOR_DIRTY_READ = 8,
 };
+#define TRIVISOR_DIRTY_FRAMES 32
 
 /* How the present life expects to end (TRIVISOR_EXPECT). */
 enum trivisor_expect {

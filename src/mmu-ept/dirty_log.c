@@ -1,0 +1,156 @@
+/*
+ * The dirty log of physmap.h, by write protection: a leaf that may not be written makes the first
+ * write to its frame a violation, and the violation's handler notes the frame and gives the right
+ * back. All later writes to it cost nothing, until the log is read.
+ *
+ * Invariants
+ *  - While the log is on there are no 2 MiB leaves, and a leaf is writable exactly if its frame is
+ *    marked FRAME_DIRTY. While it is off every leaf is writable, and no frame is marked.
+ *  - A function that has taken the right to write from a leaf flushes before it returns: a
+ * processor with the old translation would write on unseen.
+ */
+#include "domain.h"
+#include "errno.h"
+#include "frame.h"
+#include "physmap_ept.h"
+#include "stage2.h"
+#include "tlb.h"
+
+#include "public/trivisor.h"
+
+/* Takes the right to write from a 4 KiB leaf and the mark from its frame. The caller flushes. */
+static void make_clean(struct domain *d, u64 *entry)
+{
+    mfn_t mfn = stage2_mfn(*entry);
+
+    *entry &= ~stage2_format->write;
+    frame_of(mfn)->flags &= (u16)~FRAME_DIRTY;
+    tlb_note_stale(physmap_root(d), TLB_ANY_GVA, mfn);
+}
+
+static void clean_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    (void)gfn;
+    (void)level;
+    make_clean(context, entry);
+}
+
+/* Cuts every 2 MiB leaf into 4 KiB ones. 0 or -ENOMEM, some being cut. */
+static int split_all(struct physmap *p)
+{
+    for (u64 gfn = 0; gfn < p->ram_frames; gfn += STAGE2_2M_FRAMES) {
+        unsigned level;
+        u64 *entry = stage2_find(p, gfn, &level);
+        if (level != 2 || !stage2_present(*entry))
+            continue;
+        int error = stage2_split(p, entry);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/*
+ * Tour 38: who wrote where. To move a running domain to another machine one has to know which pages
+ * it has written since they were copied. All pages are made read-only; the first write to each is a
+ * violation, which is noted and then permitted. The flush at the end is the part that is easily
+ * forgotten: without it the processor goes on with the rights that it remembers.
+ */
+int physmap_dirty_start(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+
+    if (p->dirty_log)
+        return -EBUSY;
+    int error = split_all(p);
+    if (error)
+        return error;
+    p->dirty_log = true;
+    stage2_each_leaf(p, clean_leaf, d);
+    tlb_flush_root(physmap_root(d));
+    return 0;
+}
+
+static void free_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+{
+    (void)context;
+    (void)gfn;
+    (void)level;
+    *entry |= stage2_format->write;
+    frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
+}
+
+/* No flush: a translation that lacks a right is dropped by the violation that it causes. */
+void physmap_dirty_stop(struct domain *d)
+{
+    struct physmap *p = d->physmap;
+
+    if (!p->dirty_log)
+        return;
+    p->dirty_log = false;
+    stage2_each_leaf(p, free_leaf, NULL);
+}
+
+bool physmap_allow_write(struct domain *d, gfn_t gfn)
+{
+    struct physmap *p = d->physmap;
+    unsigned level;
+
+    if (gfn.v >= p->ram_frames)
+        return false;
+    u64 *entry = stage2_find(p, gfn.v, &level);
+    if (!stage2_present(*entry))
+        return false;
+    if (!(*entry & stage2_format->write)) {
+        *entry |= stage2_format->write;
+        frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
+        ledger_count(&d->ledger, LC_DIRTY_FRAME);
+    }
+    return true;
+}
+
+s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
+{
+    struct physmap *p = d->physmap;
+    s64 found = 0;
+
+    if (!p->dirty_log)
+        return -EINVAL;
+    for (u64 i = 0; i < (gfns + 7) / 8; i++)
+        bits[i] = 0;
+    u64 count = first.v < p->ram_frames ? MIN(gfns, p->ram_frames - first.v) : 0;
+    for (u64 i = 0; i < count; i++) {
+        unsigned level;
+        u64 *entry = stage2_find(p, first.v + i, &level);
+        if (!(*entry & stage2_format->write))
+            continue;
+        make_clean(d, entry);
+        bits[i / 8] |= (u8)(1u << i % 8);
+        found++;
+    }
+    if (found)
+        tlb_flush_root(physmap_root(d));
+    return found;
+}
+
+s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
+{
+    u8 bits[TRIVISOR_DIRTY_FRAMES / 8];
+    u64 word = 0;
+    s64 found;
+
+    switch (command) {
+    case TRIVISOR_DIRTY_START:
+        return physmap_dirty_start(d);
+    case TRIVISOR_DIRTY_STOP:
+        physmap_dirty_stop(d);
+        return 0;
+    case TRIVISOR_DIRTY_READ:
+        found = physmap_dirty_read(d, gfn_of(argument), TRIVISOR_DIRTY_FRAMES, bits);
+        for (unsigned i = 0; i < sizeof(bits); i++)
+            word |= (u64)bits[i] << 8 * i;
+        return found < 0 ? found : (s64)word;
+    default:
+        return -ENOSYS;
+    }
+}
