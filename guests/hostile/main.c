@@ -105,6 +105,17 @@ static void each(bool lethal, void (*visit)(unsigned id, const struct attack *a)
     }
 }
 
+/* The attacks of this platform, of all lives. */
+static u64 attacks(void)
+{
+    const struct attack_list *const *list = platform->pv ? pv_lists : full_lists;
+    u64 count = 0;
+
+    for (; *list; list++)
+        count += (*list)->count;
+    return count;
+}
+
 void guest_main(void)
 {
     u64 life;
@@ -124,5 +135,6 @@ void guest_main(void)
     } else {
         each(true, die, (unsigned)life - 1);
     }
+    figure_value("attacks", attacks(), "count");
     figure_value("lives", life, "count");
 }

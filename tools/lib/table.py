@@ -2,6 +2,8 @@
 
 NO_MEANING = "-"
 NOTES = {
+    "hello": "boot: from power-on, firmware and GRUB included; under xen-pvh from the domain's creation, where its TSC begins.",
+    "hostile": "attacks: those listed; 100,000 random calls or instructions come on top. Each must end as it says.",
     "walk": "walk: a TLB miss costs no emulated instruction, so no column can differ here. On real hardware a miss "
             "under ept walks two tables at once (up to 24 loads for 4), under shadow and pv one.",
 }
