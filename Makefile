@@ -7,6 +7,7 @@ SHELL := /bin/sh
 include src/src.mk
 include guests/guests.mk
 include tests/tests.mk
+include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
 ifneq ($(filter run test check boot debug iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
@@ -37,7 +38,7 @@ all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
-	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }'
+	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile labs/labs.mk | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }'
 	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
 	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest."
 

@@ -1,5 +1,6 @@
 # The hypervisor: build/MODE/BUILD/trivisor.elf for MODE in shadow, ept, pv and BUILD in debug,
-# release. Each mode is a list of folders; every .c and .asm in them belongs to it.
+# release. Each mode is a list of folders; every .c, .asm and .S in them belongs to it (a student's
+# tree has what belongs to a later lab as .S).
 
 HV_MODES  := shadow ept pv
 HV_BUILDS := debug release
@@ -24,7 +25,7 @@ HV_LDFLAGS := -nostdlib -static -T src/hypervisor.ld -z max-page-size=4096 -z no
 # hv_build MODE BUILD
 define hv_build
 HV_OUT_$(1)_$(2)  := build/$(1)/$(2)
-HV_SRC_$(1)       := $$(filter-out $$(HV_SKIP),$$(foreach d,$$(HV_DIRS_$(1)),$$(wildcard $$(d)/*.c $$(d)/*.asm)))
+HV_SRC_$(1)       := $$(filter-out $$(HV_SKIP),$$(foreach d,$$(HV_DIRS_$(1)),$$(wildcard $$(d)/*.c $$(d)/*.asm $$(d)/*.S)))
 HV_OBJ_$(1)_$(2)  := $$(HV_SRC_$(1):%=build/$(1)/$(2)/%.o)
 
 build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
@@ -35,6 +36,10 @@ build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
 build/$(1)/$(2)/%.c.o: %.c src/src.mk
 	@mkdir -p $$(@D)
 	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
+
+build/$(1)/$(2)/%.S.o: %.S src/src.mk
+	@mkdir -p $$(@D)
+	@$$(HV_CC) $$(HV_CFLAGS_$(2)) -c -o $$@ $$<
 
 build/$(1)/$(2)/%.asm.o: %.asm build/$(1)/$(2)/asm_offsets.inc src/src.mk
 	@mkdir -p $$(@D)

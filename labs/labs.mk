@@ -1,0 +1,58 @@
+# The labs: their verbs and their own guests: build/labs/NAME/GUEST.elf from labs/NAME/GUEST/ (a folder whose name begins
+# with `guest` and that has a main.c), the guests' kit, and labs/kit/grade_guest.c with this run's
+# key, build/labs/secret/grade_secret.h, which the grader writes. Needs guests/guests.mk.
+
+LAB_OUT    := build/labs
+LAB_GUESTS := $(patsubst labs/%/main.c,%,$(wildcard labs/*/guest*/main.c))
+LAB_KEY    := $(LAB_OUT)/secret/grade_secret.h
+LAB_FLAGS  = $(call guest_flags,$<) -iquote $(<D) -iquote labs/kit -iquote $(LAB_OUT)/secret
+
+# Without a grader any key does.
+$(LAB_KEY):
+	@mkdir -p $(@D)
+	@printf '#define GRADE_SECRET_0 0\n#define GRADE_SECRET_1 0\n' > $@
+
+$(LAB_OUT)/obj/%.c.o: labs/%.c guests/guests.mk labs/labs.mk | $(LAB_KEY)
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(LAB_FLAGS) -MMD -MP -c -o $@ $<
+
+$(LAB_OUT)/obj/%.asm.o: labs/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk labs/labs.mk
+	@mkdir -p $(@D)
+	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -I$(<D)/ -MD $(@:.o=.d) -o $@ $<
+
+# lab_guest LAB/GUEST
+define lab_guest
+LAB_OBJ_$(1) := $$(patsubst labs/%,$(LAB_OUT)/obj/%.o,$$(wildcard labs/$(1)/*.c labs/$(1)/*.asm) labs/kit/grade_guest.c)
+
+$(LAB_OUT)/$(1).elf: $$(LAB_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
+	@mkdir -p $$(@D)
+	@ld $(GUEST_LDFLAGS) -o $$@ $(GUEST_KIT_OBJ) $$(LAB_OBJ_$(1))
+	@echo "built $$@"
+
+-include $$(LAB_OBJ_$(1):.o=.d)
+endef
+
+.PHONY: lab-guests
+lab-guests: $(LAB_GUESTS:%=$(LAB_OUT)/%.elf)
+$(foreach g,$(LAB_GUESTS),$(eval $(call lab_guest,$(g))))
+
+# A header that is checked alone needs the key's, too.
+$(LAB_OUT)/obj/kit/grade_guest.c.o: $(LAB_KEY)
+
+# The verbs. A student's tree has them, too.
+LAB     ?=
+DIR     ?=
+EARLIER ?=
+LABS_TOOL = $(PYTHON) tools/labs.py
+
+.PHONY: handout handout-all
+handout: setup-run ## a student's tree of a lab: LAB= DIR= [EARLIER=holes: earlier labs are not solved in it]
+	@$(LABS_TOOL) handout --lab "$(LAB)" --dir "$(DIR)" --earlier "$(EARLIER)"
+
+handout-all: setup-run ## a student's tree of every lab, DIR/NAME: DIR= [EARLIER=holes]
+	@$(LABS_TOOL) handout-all --dir "$(DIR)" --earlier "$(EARLIER)"
+
+# For tools/labs.py: how a file of the hypervisor is compiled.
+.PHONY: lab-flags-debug lab-flags-release
+lab-flags-debug lab-flags-release: lab-flags-%:
+	@echo '$(HV_CFLAGS) $(HV_CFLAGS_$*)'
