@@ -98,7 +98,7 @@ check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy
 tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
 	@$(PYTHON) tools/tour.py
 
-labs-pdf: setup-docs ## the handouts as HTML and PDF, in build/labs/ [LAB="walk ept"]
+labs-pdf: setup-docs ## the handouts as HTML and PDF, in build/labs-pdf/ [LAB="walk ept"]
 	@$(PYTHON) tools/labs_pdf.py --lab "$(LAB)"
 
 bench-core: setup-run ## each measured operation beside its ceiling; fails if one is missed

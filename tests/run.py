@@ -10,17 +10,19 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), os.path.join(HERE, os.pardir, "tools")]
+sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), os.path.join(HERE, "labs"),
+                os.path.join(HERE, os.pardir, "tools")]
 
 import bad_input  # noqa: E402
 import host  # noqa: E402
 import refusals  # noqa: E402
+import strangers  # noqa: E402
 import suite  # noqa: E402
 import tools  # noqa: E402
 import together  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
-         "together": together.run, "bad-input": bad_input.run}
+         "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run}
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`make labs-pdf`: the handouts (labs/README.md, labs/NAME/README.md, and labs/INSTRUCTOR.md where it is) as HTML and
-PDF in build/labs/. pandoc makes HTML of the Markdown, weasyprint paper of the HTML; drawings in a block without a
+PDF in build/labs-pdf/. pandoc makes HTML of the Markdown, weasyprint paper of the HTML; drawings in a block without a
 language become SVG (lib/figure.py), and so does labs/NAME/FIGURE.dot where a handout shows FIGURE.svg."""
 import argparse
 import html
@@ -11,7 +11,7 @@ import sys
 
 from lib import figure
 
-OUTPUT = "build/labs"
+OUTPUT = "build/labs-pdf"
 KIT = "labs/kit"
 LONG = 40  # lines: such a block may be broken between pages
 
@@ -52,7 +52,7 @@ def title_of(text):
 
 
 def moved(source, target):
-    """A link of a handout's as one of build/labs/: another handout's page, or the file in the tree."""
+    """A link of a handout's as one of build/labs-pdf/: another handout's page, or the file in the tree."""
     if re.match(r"[a-z]+:|#", target):
         return target
     path, _, part = target.partition("#")
