@@ -28,13 +28,13 @@ void cpu_policy_init(void)
  * upper halves of RAX, RBX, RCX and RDX. "CPUID-CPU Identification". */
 static inline void answer(struct vcpu *v, const struct exit *e, const u32 out[CPUID_REGISTERS])
 {
-    /* lab trap.2 */
+    /* lab trap.3 */
     v->regs.rax = out[CPUID_EAX];
     v->regs.rbx = out[CPUID_EBX];
     v->regs.rcx = out[CPUID_ECX];
     v->regs.rdx = out[CPUID_EDX];
     cpu_skip(v, e);
-    /* lab end trap.2 */
+    /* lab end trap.3 */
 }
 
 /*
@@ -47,12 +47,12 @@ static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit
 {
     u32 out[CPUID_REGISTERS];
 
-    /* lab trap.2 */
+    /* lab trap.3 */
     struct cpuid_vcpu now = {
         .apic_id = v->id, .osxsave = virt_get(v, VREG_CR4) & CR4_OSXSAVE, .xcr0 = fpu_xcr0(v)};
 
     cpuid_policy((u32)v->regs.rax, (u32)v->regs.rcx, &now, out);
-    /* lab end trap.2 */
+    /* lab end trap.3 */
     answer(v, e, out);
 }
 

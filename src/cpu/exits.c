@@ -128,7 +128,7 @@ static void on_hlt(struct vcpu *v, struct exit *e)
  */
 static void on_io(struct vcpu *v, struct exit *e)
 {
-    /* lab trap.3 */
+    /* lab trap.5 */
     u64 mask = ~0ULL >> (64 - 8 * e->size);
 
     if (e->string) {
@@ -142,7 +142,7 @@ static void on_io(struct vcpu *v, struct exit *e)
         port_write(v->domain, e->port, e->size, (u32)(v->regs.rax & mask));
     }
     cpu_skip(v, e);
-    /* lab end trap.3 */
+    /* lab end trap.5 */
 }
 
 /*
@@ -152,7 +152,7 @@ static void on_io(struct vcpu *v, struct exit *e)
  */
 static void on_rdmsr(struct vcpu *v, struct exit *e)
 {
-    /* lab trap.5 */
+    /* lab trap.2 */
     u64 value;
 
     if (!cpu_rdmsr(v, (u32)v->regs.rcx, &value)) {
@@ -162,19 +162,19 @@ static void on_rdmsr(struct vcpu *v, struct exit *e)
     v->regs.rax = (u32)value;
     v->regs.rdx = value >> 32;
     cpu_skip(v, e);
-    /* lab end trap.5 */
+    /* lab end trap.2 */
 }
 
 /* WRMSR: EDX:EAX into the MSR that ECX names, by cpu_wrmsr, which answers false if the MSR is not
  * there or refuses the value: #GP(0), as above. The upper halves of all three do not count. */
 static void on_wrmsr(struct vcpu *v, struct exit *e)
 {
-    /* lab trap.5 */
+    /* lab trap.2 */
     if (cpu_wrmsr(v, (u32)v->regs.rcx, (u32)v->regs.rax | v->regs.rdx << 32))
         cpu_skip(v, e);
     else
         virt_inject_fault(v, VEC_GP, 0);
-    /* lab end trap.5 */
+    /* lab end trap.2 */
 }
 
 static void on_invlpg(struct vcpu *v, struct exit *e)

@@ -14,6 +14,9 @@
 #include "virt_ops.h"
 #include "x86.h"
 
+/* "Memory Type That Can Be Encoded in the PAT": WB, WT, UC-, UC, twice. */
+#define PAT_AT_RESET 0x0007040600070406ULL
+
 const struct virt_ops *virt_ops;
 
 void virt_init(void)
@@ -37,7 +40,10 @@ const char *virt_vendor(void)
 int virt_vcpu_init(struct vcpu *v)
 {
     v->virt = virt_ops->create(v);
-    return v->virt ? 0 : -ENOMEM;
+    if (!v->virt)
+        return -ENOMEM;
+    v->virt->pat = PAT_AT_RESET;
+    return 0;
 }
 
 void virt_vcpu_destroy(struct vcpu *v)
