@@ -55,6 +55,9 @@ build-run:
 build-debug:
 	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,debug) guests
 
+# GUEST=labs/LAB/GUEST is a guest of a lab's own.
+build-lab-guests = $(if $(filter labs/%,$(GUEST)),$(MAKE) -s $(BUILD_JOBS) lab-guests,:)
+
 run: setup-run ## boot every guest in every column and compare [GUESTS="a b"] [MODES="native ept"] [XEN=1]
 	@$(PYTHON) tools/run.py $(run_arguments) --check
 	@$(MAKE) build-run
@@ -69,12 +72,14 @@ test: setup-test ## everything that can be tested; ends with `N passed, N failed
 boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]
 	@$(PYTHON) tools/boot.py $(boot_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(build-lab-guests)
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
 debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) or qemu (gdb, native and pv)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --check
 	@$(MAKE) build-debug
+	@$(build-lab-guests)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)"
 debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
 

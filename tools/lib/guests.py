@@ -35,7 +35,9 @@ def names():
 
 
 def load(name):
-    """Reads guests/NAME/guest.cfg."""
+    """Reads guests/NAME/guest.cfg; labs/LAB/GUEST is a guest of a lab's own."""
+    if name.startswith("labs/"):
+        return lab_guest(name)
     choose("GUEST", name, names())
     path = f"guests/{name}/guest.cfg"
     values = dict(KEYS)
@@ -50,6 +52,14 @@ def load(name):
             values[key] = value.strip().strip('"')
     return Guest(name, values["MEM"], int(values["BUDGET"]), values["CONFIG"], values["ARGS"], values["BESIDE"],
                  values["XEN"] != "no", values["QEMU"] != "no")
+
+
+def lab_guest(path):
+    """The guest in a lab's folder."""
+    from lib import lab_catalog  # which needs this module
+    if not os.path.exists(os.path.join(path, "main.c")):
+        raise Mistake(f"GUEST={path} is not there: a lab's guest is a folder labs/LAB/guest...")
+    return lab_catalog.lab_guest(".", {"guest": path.rstrip("/")})
 
 
 def chosen(words):

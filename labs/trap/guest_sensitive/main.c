@@ -14,7 +14,7 @@
 
 #include "public/trivisor.h"
 
-const char guest_name[] = "trap-sensitive";
+const char guest_name[] = "trap-guest_sensitive";
 
 enum cr0 { CR0_TS = 1 << 3 };
 enum regions { REGION_RING0 = 1 };
