@@ -71,9 +71,9 @@ static void map_image(void)
 
     for (u64 va = start & ~PAGE_OFFSET_MASK; va < end; va += PAGE_SIZE) {
         u64 flags = PTE_W | PTE_NX;
-        if (va < (u64)(uintptr_t)text_end)
+        if (va >= (u64)(uintptr_t)text_start && va < (u64)(uintptr_t)text_end)
             flags = 0;
-        else if (va < (u64)(uintptr_t)rodata_end)
+        else if (va >= (u64)(uintptr_t)text_end && va < (u64)(uintptr_t)rodata_end)
             flags = PTE_NX;
         map_4k(va, va - IMAGE_BASE, flags);
     }

@@ -12,6 +12,7 @@
 #include "domain.h"
 #include "insn.h"
 #include "log.h"
+#include "trace.h"
 #include "vga.h"
 
 #include <string.h>
@@ -137,6 +138,7 @@ void console_guest_putc(struct domain *d, char c)
 
 void machine_stop(bool ok)
 {
+    trace_drain();
     console_drain();
     outb(PORT_QEMU_EXIT, !ok);
     if (!ok)

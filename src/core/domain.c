@@ -15,6 +15,7 @@
 #include "lives.h"
 #include "sched.h"
 #include "timer.h"
+#include "trace.h"
 #include "virt.h"
 #include "x86.h"
 
@@ -95,6 +96,7 @@ static int build(struct domain *d, char *why, size_t whysize)
                     d->config.mem_bytes >> 10, frame_free_count() << 2);
         return -ENOMEM;
     }
+    trace_life_begin(d);
     d->frames_max = d->config.mem_bytes >> PAGE_SHIFT;
     frame_scrub(d->frames_max + DOMAIN_SPARE_FRAMES);
     for (u32 i = 0; i < d->config.vcpus; i++) {
@@ -127,7 +129,6 @@ static struct domain *create(const struct module *image, u32 life, char *why, si
     }
     d->id = (u16)id;
     d->image = image;
-    d->initrd = lives_initrd(image);
     d->life = life;
     d->overhead_bytes = PAGE_SIZE << DOMAIN_PAGES_ORDER;
     domains[id] = d;
@@ -218,6 +219,7 @@ static void bury(struct domain *d)
     char why[160];
 
     console_guest_flush(d);
+    TRACE(d, LIFE_END, d->end, d->end_code);
     report_end(d, well);
     ledger_print(d);
     if (!well)

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "sched.h"
 #include "timer.h"
+#include "trace.h"
 #include "virt.h"
 
 #include <string.h>
@@ -84,6 +85,7 @@ void core_main(void)
              build_commit, virt_vendor(), tsc_khz, frame_free_count() << 2, image);
     if (!boot_info.modules)
         refuse("There is no domain to run: give at least one module.");
+    trace_init();
     lives_init();
     sched_run();
 }

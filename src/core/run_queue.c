@@ -9,6 +9,7 @@
 
 #include "domain.h"
 #include "pcpu.h"
+#include "trace.h"
 
 static void enqueue(struct vcpu *v)
 {
@@ -53,6 +54,7 @@ void sched_block(struct vcpu *v)
         return;
     v->state = VCPU_BLOCKED;
     ledger_count(&v->domain->ledger, LC_BLOCKED);
+    TRACE(v->domain, BLOCKED);
     dequeue(v);
 }
 

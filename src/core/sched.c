@@ -16,6 +16,7 @@
 #include "machine.h"
 #include "pcpu.h"
 #include "timer.h"
+#include "trace.h"
 #include "virt.h"
 
 u64 sched_slice;
@@ -35,13 +36,16 @@ static void switch_to(struct vcpu *next)
 {
     struct pcpu *cpu = this_pcpu();
 
-    if (cpu->current)
+    if (cpu->current) {
+        TRACE(cpu->current->domain, DESCHEDULED);
         virt_vcpu_put(cpu->current);
+    }
     cpu->current = next;
     if (!next)
         return;
     virt_vcpu_load(next);
     ledger_count(&next->domain->ledger, LC_SCHEDULED);
+    TRACE(next->domain, SCHEDULED);
     next->slice_end = rdtsc() + sched_slice;
     if (!next->domain->ledger.first_entry)
         next->domain->ledger.first_entry = rdtsc();
@@ -105,6 +109,8 @@ static void run(struct vcpu *v)
         virt_handle_exit(v, &e);
         now = rdtsc();
         ledger_add(ledger, e.counter, now - e.tsc);
+        if (trace_wants(TRACE_ALL))
+            virt_trace_exit(v, &e, now - e.tsc);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "errno.h"
 #include "frame.h"
 #include "physmap.h"
+#include "trace.h"
 
 #include "public/trivisor.h"
 
@@ -21,6 +22,24 @@ static s64 check(struct domain *d)
 #endif
 }
 
+static s64 mark_begin(struct domain *d, u64 region, enum ledger_counter own)
+{
+    int error = ledger_mark_begin(&d->ledger, d, region, own);
+
+    if (!error)
+        TRACE(d, MARK_BEGIN, region);
+    return error;
+}
+
+static s64 mark_end(struct domain *d, u64 region)
+{
+    int error = ledger_mark_end(&d->ledger, region);
+
+    if (!error)
+        TRACE(d, MARK_END, region);
+    return error;
+}
+
 s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter own)
 {
     struct domain *d = v->domain;
@@ -29,9 +48,9 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
     case TRIVISOR_NULL:
         return 0;
     case TRIVISOR_MARK_BEGIN:
-        return ledger_mark_begin(&d->ledger, d, argument, own);
+        return mark_begin(d, argument, own);
     case TRIVISOR_MARK_END:
-        return ledger_mark_end(&d->ledger, argument);
+        return mark_end(d, argument);
     case TRIVISOR_CHECK:
         return check(d);
     case TRIVISOR_LIFE:
@@ -45,6 +64,8 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
     case TRIVISOR_DIRTY_STOP:
     case TRIVISOR_DIRTY_READ:
         return physmap_dirty_command(d, command, argument);
+    case TRIVISOR_TRACE:
+        return trace_switch(d, argument);
     default:
         return -ENOSYS;
     }

@@ -64,8 +64,10 @@ static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit
  */
 void cpu_exit_cpuid(struct vcpu *v, struct exit *e)
 {
-    const u32 *constant = cpuid_policy_constant((u32)v->regs.rax);
+    u32 leaf = (u32)v->regs.rax;
+    const u32 *constant = cpuid_policy_constant(leaf);
 
+    e->error = leaf; /* for the trace: the answer overwrites it */
     if (unlikely(!constant))
         answer_varying(v, e);
     else

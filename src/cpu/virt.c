@@ -11,6 +11,7 @@
 #include "lapic.h"
 #include "log.h"
 #include "paging.h"
+#include "trace.h"
 #include "virt_ops.h"
 #include "x86.h"
 
@@ -149,6 +150,18 @@ static bool combines(enum exception_class first, enum exception_class second)
     return first != CONTRIBUTORY || second != PAGE_FAULT;
 }
 
+static void count_delivered(struct vcpu *v, const struct virt_event *ev)
+{
+    if (ev->type == VIRT_EXCEPTION) {
+        ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+        TRACE(v->domain, DELIVERED_FAULT, ev->vector, ev->error, ev->vector == VEC_PF ? ev->cr2 : 0,
+              virt_get(v, VREG_RIP));
+    } else {
+        ledger_count(&v->domain->ledger, LC_DELIVERED_INTERRUPT);
+        TRACE(v->domain, DELIVERED_INTERRUPT, ev->vector);
+    }
+}
+
 void virt_inject(struct vcpu *v, const struct virt_event *ev)
 {
     struct virt_vcpu *x = v->virt;
@@ -168,8 +181,7 @@ void virt_inject(struct vcpu *v, const struct virt_event *ev)
     }
     x->has_event = true;
     virt_mark(v, DIRTY_EVENT);
-    ledger_count(&v->domain->ledger,
-                 ev->type == VIRT_EXCEPTION ? LC_DELIVERED_FAULT : LC_DELIVERED_INTERRUPT);
+    count_delivered(v, &x->event);
 }
 
 void virt_inject_fault(struct vcpu *v, u8 vector, u32 error)
@@ -198,6 +210,7 @@ void virt_inject_page_fault(struct vcpu *v, u64 gva, u32 error)
     v->virt->valid |= 1u << VREG_CR2;
     v->virt->dirty |= 1u << VREG_CR2 | DIRTY_EVENT;
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    TRACE(v->domain, DELIVERED_FAULT, VEC_PF, error, gva, virt_get(v, VREG_RIP));
 }
 
 bool virt_can_inject(struct vcpu *v, enum virt_event_type type)

@@ -32,8 +32,7 @@ struct domain {
     u16 vcpu_count;                      /* vcpus made */
     struct vcpu *vcpu[DOMAIN_MAX_VCPUS]; /* its virtual processors */
     struct domain_config config;         /* from the command line */
-    const struct module *image;          /* the kernel it was built from; kept for restart */
-    const struct module *initrd;         /* the RAM disk that goes with it, or NULL */
+    const struct module *image;          /* the ELF it was built from; kept for restart */
     struct physmap *physmap;             /* what its frame numbers mean */
     struct pv_domain *pv;                /* pv only: start of day, shared_info, callbacks */
     struct io_space *io;                 /* its ports and MMIO regions */
@@ -43,6 +42,8 @@ struct domain {
     u64 frames_max;                      /* and may own */
     u32 life;                            /* 1, 2, ...: on_crash=restart */
     u32 expect;                          /* enum trivisor_expect of this life */
+    u16 trace_life;                      /* number of this life in the trace, or 0 */
+    u8 trace_switch;                     /* enum trace_switched */
     bool started;                        /* has been handed to the scheduler */
     bool doomed;                         /* end is set: no vcpu of it may run again */
     enum end_reason end;                 /* why it ended */

@@ -60,7 +60,7 @@ struct exit {
     u8 cr_op;                  /* enum cr_operation */
     u8 gpr;                    /* EXIT_CR, EXIT_DR: register number in instruction encoding */
     u16 port;                  /* EXIT_IO; LMSW: the source operand */
-    u32 error;                 /* error code */
+    u32 error;                 /* error code; EXIT_CPUID, once handled: the leaf */
     u32 event_being_delivered; /* insn_len 0: 0, or the VT-x style word of the event whose delivery
                                   was interrupted */
     u32 event_error;           /* its error code */
@@ -110,6 +110,8 @@ void virt_vcpu_run(struct vcpu *v, u64 until, struct exit *e);
 /* Handles an exit (the mode's dispatcher); returns when the vcpu may be entered again, or has been
  * blocked or its domain ended. */
 void virt_handle_exit(struct vcpu *v, struct exit *e);
+/* The trace is on: records the exit that has just been handled and charged, `ticks` of it. */
+void virt_trace_exit(struct vcpu *v, const struct exit *e, u64 ticks) __attribute__((cold));
 /* Called before each entry: turns what is pending for v (event.h) into an injection, or asks for a
  * window. */
 void virt_deliver_pending(struct vcpu *v);

@@ -76,6 +76,8 @@ struct virt_ops {
     /* The guest's CR3 is now `cr3`, and the processor runs on `root` instead, at once: flushes. The
      * vcpu is loaded. */
     void (*load_root)(struct vcpu *v, u64 cr3, u64 root);
+    /* RIP at the last exit, whatever has been done since. */
+    u64 (*exit_rip)(struct vcpu *v);
     void (*report)(struct vcpu *v, const struct exit *e);
     /* Flushes of tlb.h. */
     void (*flush_page)(mfn_t root, u64 gva);

@@ -9,6 +9,7 @@
 #include "domain.h"
 #include "errno.h"
 #include "frame.h"
+#include "trace.h"
 
 /* All ones in an access of this size. */
 static u64 all_ones(unsigned size)
@@ -61,6 +62,7 @@ static const struct port_range *port_find(struct domain *d, u16 port, unsigned s
         if (port >= io->port[i].first && port + size - 1 <= io->port[i].last)
             return &io->port[i];
     ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
+    TRACE(d, UNCLAIMED_ACCESS, port);
     return NULL;
     /* lab end trap.4 */
 }
@@ -107,10 +109,12 @@ static const struct mmio_range *mmio_find(struct vcpu *v, u64 gpa, unsigned size
     const struct io_space *io = v->domain->io;
 
     ledger_count(&v->domain->ledger, LC_MMIO_ACCESS);
+    TRACE(v->domain, MMIO_ACCESS, gpa, size);
     for (u32 i = 0; i < io->mmios; i++)
         if (gpa >= io->mmio[i].start && gpa < io->mmio[i].end && size <= io->mmio[i].end - gpa)
             return &io->mmio[i];
     ledger_count(&v->domain->ledger, LC_UNCLAIMED_ACCESS);
+    TRACE(v->domain, UNCLAIMED_ACCESS, gpa);
     return NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "mmio.h"
 #include "sched.h"
+#include "trace.h"
 #include "virt.h"
 
 /* "Local APIC Register Address Map" */
@@ -217,6 +218,7 @@ void lapic_timer_expired(struct lapic *l)
     if (lvt & LVT_MASKED)
         return;
     ledger_count(&l->vcpu->domain->ledger, LC_DELIVERED_TIMER);
+    TRACE(l->vcpu->domain, DELIVERED_TIMER);
     lapic_request(l, lvt & LVT_VECTOR);
 }
 

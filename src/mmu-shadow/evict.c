@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "shadow.h"
 #include "tlb.h"
+#include "trace.h"
 
 static bool on_path(const struct shadow_pool *pool, u16 slot)
 {
@@ -58,8 +59,9 @@ bool shadow_evict(struct domain *d)
 
     if (!victim && !(victim = clock_victim(d)))
         return false;
-    shadow_drop(d, victim);
     ledger_count(&d->ledger, LC_SHADOW_RECLAIM_TABLE);
+    TRACE(d, SHADOW_RECLAIM_TABLE, victim->gfn, victim->role);
+    shadow_drop(d, victim);
     tlb_flush_all();
     return true;
 }

@@ -10,6 +10,7 @@
 #include "paging.h"
 #include "rights.h"
 #include "shadow.h"
+#include "trace.h"
 
 static char *map_slowly(struct domain *d, u64 gpa)
 {
@@ -142,6 +143,24 @@ static inline enum paging_result table_write(struct vcpu *v, const struct exit *
  * that is itself a page table (`table_write`).
  */
 
+/* While the trace is on: the last step of filling a leaf and of reflecting. They return what these
+ * do, so that the usual way has nothing to keep across a call. */
+static enum paging_result __attribute__((noinline, cold))
+trace_fill(const struct vcpu *v, const struct exit *e, const struct shadow *s)
+{
+    u64 mfn = (s->table[pt_index(e->gva, 1)] & PTE_ADDR) >> PAGE_SHIFT;
+
+    TRACE(v->domain, SHADOW_FILL, e->gva, frame_table[mfn].gfn, mfn);
+    return PAGING_FIXED;
+}
+
+static enum paging_result __attribute__((noinline, cold))
+trace_reflect(const struct vcpu *v, const struct paging_fault *out)
+{
+    TRACE(v->domain, SHADOW_REFLECT, out->cr2, out->error);
+    return PAGING_INJECT;
+}
+
 /* The guest permits the access, and s is the level 1 shadow for it; entry: the guest's, or
  * DIRECT_ENTRY. */
 static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e, struct shadow *s,
@@ -167,7 +186,7 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
     s->writes = 0;
     shadow_set_leaf(d, s, pt_index(e->gva, 1), leaf_value(p, s->role, entry, f, kernel_write));
     ledger_count(&d->ledger, LC_SHADOW_FILL);
-    return PAGING_FIXED;
+    return trace_wants(TRACE_ALL) ? trace_fill(v, e, s) : PAGING_FIXED;
 }
 
 /*
@@ -182,7 +201,7 @@ static enum paging_result reflect(struct vcpu *v, const struct exit *e, u32 why,
     out->cr2 = e->gva;
     out->error = walk_error(&v->paging->mode, e->error, why);
     ledger_count(&v->domain->ledger, LC_SHADOW_REFLECT);
-    return PAGING_INJECT;
+    return trace_wants(TRACE_ALL) ? trace_reflect(v, out) : PAGING_INJECT;
 }
 
 /* A fault found in a table of level 1, where the next one is likely: makes the shadows on the way,

@@ -12,6 +12,7 @@
 #include "errno.h"
 #include "shadow.h"
 #include "tlb.h"
+#include "trace.h"
 
 const bool paging_needs_second_stage = false;
 
@@ -133,6 +134,7 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     struct shadow *root = shadow_find(pool, gfn, p->root_role);
     if (likely(root)) {
         ledger_count(&v->domain->ledger, LC_SHADOW_ROOT_SWITCH);
+        TRACE(v->domain, SHADOW_ROOT_SWITCH, virt_get(v, VREG_CR3));
     } else if (!(root = make_root(v, gfn))) {
         out->why = "there is no memory left for its shadow page tables";
         return PAGING_KILL;
@@ -162,6 +164,7 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3)
         root->used = true;
         root->writes = 0;
         ledger_count(&v->domain->ledger, LC_SHADOW_ROOT_SWITCH);
+        TRACE(v->domain, SHADOW_ROOT_SWITCH, cr3);
         return va_to_mpa(root->table).v;
     }
     return 0;

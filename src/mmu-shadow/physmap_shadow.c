@@ -14,6 +14,7 @@
 #include "errno.h"
 #include "shadow.h"
 #include "tlb.h"
+#include "trace.h"
 
 enum { RESERVE_ORDER = 4, MAX_ORDER = 9 };
 
@@ -132,6 +133,7 @@ int physmap_populate(struct domain *d, gfn_t gfn, mfn_t *mfn)
     p->leaf[gfn.v >> PHYSMAP_LEAF_BITS][gfn.v & ((1u << PHYSMAP_LEAF_BITS) - 1)] = (u32)mfn->v;
     p->filled++;
     ledger_count(&d->ledger, LC_POPULATED_4K);
+    TRACE(d, POPULATED_4K, gfn.v, mfn->v);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "errno.h"
 #include "shadow.h"
 #include "tlb.h"
+#include "trace.h"
 
 enum { MAX_ORDER = 9 };
 
@@ -210,8 +211,10 @@ bool shadow_drop_frame(struct domain *d, struct frame *f)
         if (shadow_runs(d, &pool->shadow[slot]))
             return false;
     while (f->extra) {
-        shadow_drop(d, &pool->shadow[f->extra]);
+        struct shadow *s = &pool->shadow[f->extra];
         ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
+        TRACE(d, SHADOW_DROP_TABLE, s->gfn, s->role);
+        shadow_drop(d, s);
     }
     tlb_flush_all();
     return true;
@@ -266,6 +269,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
 
     if (s) {
         ledger_count(&d->ledger, LC_SHADOW_HIT_TABLE);
+        TRACE(d, SHADOW_HIT_TABLE, gfn, role);
         return s;
     }
     s = take_free(d);
@@ -289,6 +293,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     if (!(role & ROLE_DIRECT))
         join_frame(d, s, &frame_table[physmap_mfn(d->physmap, gfn)]);
     ledger_count(&d->ledger, LC_SHADOW_NEW_TABLE);
+    TRACE(d, SHADOW_NEW_TABLE, gfn, role);
     return s;
 }
 

@@ -11,6 +11,7 @@
 #include "rights.h"
 #include "shadow.h"
 #include "tlb.h"
+#include "trace.h"
 
 enum { FIRST_DOUBT = 4, LATER_DOUBTS = 32 };
 
@@ -51,6 +52,7 @@ static inline void sync_leaf(struct domain *d, struct shadow *s, unsigned index,
         frame_table[(value & PTE_ADDR) >> PAGE_SHIFT].flags |= FRAME_DIRTY;
     shadow_set_leaf(d, s, index, value);
     ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
+    TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
 }
 
 /* An entry that names the same table as before keeps its child; any other is filled when used. */
@@ -76,6 +78,7 @@ sync_table_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
     /* An INVLPG that follows may name any address below, and reaches one page only. */
     tlb_flush_all();
     ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
+    TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
 }
 
 static inline void sync_entry(struct domain *d, struct shadow *s, unsigned index)
@@ -99,8 +102,9 @@ static inline bool given_up(const struct domain *d, struct shadow *s)
 
 static void __attribute__((noinline)) give_up(struct domain *d, struct shadow *s)
 {
-    shadow_drop(d, s);
     ledger_count(&d->ledger, LC_SHADOW_DROP_TABLE);
+    TRACE(d, SHADOW_DROP_TABLE, s->gfn, s->role);
+    shadow_drop(d, s);
     tlb_flush_all();
 }
 

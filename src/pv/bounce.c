@@ -5,6 +5,7 @@
 #include "log.h"
 #include "pv.h"
 #include "sched.h"
+#include "trace.h"
 #include "virt.h"
 #include "x86.h"
 
@@ -26,10 +27,22 @@ void pv_no_stack(struct vcpu *v)
     crash(v, "its kernel stack cannot be written");
 }
 
+/* The same while the trace is on; apart, so that the usual way has nothing to keep across a call.
+ */
+static void __attribute__((noinline, cold)) bounce_traced(struct vcpu *v, u8 vector, u32 error)
+{
+    TRACE(v->domain, DELIVERED_FAULT, vector, error, vector == VEC_PF ? v->virt->info->arch.cr2 : 0,
+          v->regs.rip);
+    pv_bounce(v, &v->virt->gate[vector], error);
+}
+
 void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
 {
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
-    pv_bounce(v, &v->virt->gate[vector], error);
+    if (trace_wants(TRACE_ALL))
+        bounce_traced(v, vector, error);
+    else
+        pv_bounce(v, &v->virt->gate[vector], error);
 }
 
 void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
@@ -49,6 +62,7 @@ void pv_deliver_events(struct vcpu *v)
     if (unlikely(!v->virt->event.address))
         return;
     ledger_count(&v->domain->ledger, LC_DELIVERED_INTERRUPT);
+    TRACE(v->domain, DELIVERED_INTERRUPT);
     pv_bounce(v, &v->virt->event, 0);
 }
 

@@ -18,6 +18,7 @@ default rel
 %include "extable.inc"
 
 extern boot_stack, hypercall_slot, pv_trap, pv_bounce, pv_deliver_events, pv_iret_failed
+extern trace_groups, pv_trace_exit
 
 
 %define THIS_CPU(field) boot_stack + PCPU_ %+ field
@@ -174,6 +175,8 @@ done:
     sub rax, r12
     add [r14 + 8], rax
     inc qword [r14]
+    cmp dword [trace_groups], 0
+    jne .traced
 ; Tour 51: into ring 3. The way back to the guest, after everything. Two instructions can do it:
 ; `sysret`, which is quick and has a trap (on Intel, a return address that is not canonical faults
 ; in ring 0, on the guest's stack), and `iretq`. So the address is checked first, and whatever is
@@ -200,6 +203,13 @@ go_on:                                         ; rbx = vcpu
     mov r11, [rsp + REGS_rflags - REGS_vector]
     mov rsp, [rsp + REGS_rsp - REGS_vector]
     o64 sysret
+done.traced:
+    mov rdi, rbx
+    mov rsi, r14
+    mov rdx, r12
+    mov rcx, rax
+    call pv_trace_exit
+    jmp go_on
 done.event:
     mov rdi, rbx
     call pv_deliver_events

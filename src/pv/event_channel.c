@@ -10,6 +10,7 @@
 #include "hypercall.h"
 #include "sched.h"
 #include "timer.h"
+#include "trace.h"
 
 enum { WORD_BITS = 64 };
 
@@ -63,6 +64,7 @@ void event_raise(struct vcpu *v, enum event_source source)
     switch (source) {
     case EVENT_TIMER:
         ledger_count(&v->domain->ledger, LC_DELIVERED_TIMER);
+        TRACE(v->domain, DELIVERED_TIMER);
         pv_virq(v, VIRQ_TIMER);
         break;
     case EVENT_CONSOLE:

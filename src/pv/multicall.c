@@ -8,6 +8,7 @@
 
 #include "errno.h"
 #include "sched.h"
+#include "trace.h"
 
 static bool allowed(u64 op)
 {
@@ -22,6 +23,7 @@ static s64 __attribute__((noinline)) refused(u64 op)
 static s64 make_call(struct vcpu *v, const struct multicall_entry *call)
 {
     ledger_count(&v->domain->ledger, LC_PV_MULTICALL_ITEM);
+    TRACE(v->domain, PV_MULTICALL_ITEM, call->op, call->args[0], call->args[1], call->args[2]);
     if (unlikely(!allowed(call->op)))
         return refused(call->op);
     return hypercall_slot[call->op].handler(call->args[0], call->args[1], call->args[2],

@@ -87,6 +87,14 @@ struct virt_vcpu {
     u64 entry_tsc;                 /* when the guest left for the run loop */
     struct ledger_cell *exit_cell; /* what that is charged to */
 
+    /* The trap that is being handled, as it arrived; kept while the trace is on. */
+    struct {
+        u64 rip;    /* of the guest */
+        u64 cr2;    /* #PF: the address */
+        u32 vector; /* of the trap */
+        u32 error;  /* its error code, or 0 */
+    } arrived;
+
     struct vcpu *owner; /* the vcpu */
 };
 
@@ -161,6 +169,12 @@ enum { SYSCALL_BYTES = 2 }; /* length of the instruction */
 /* trap.c: called by entry.asm with the guest's registers stored; returns the ledger counter. */
 u32 pv_trap(struct vcpu *v);
 u32 pv_iret_failed(struct vcpu *v);
+
+/* trace_pv.c: while the trace is on: keeps what the handling of a trap changes; and, called by
+ * entry.asm, records an exit or hypercall that was charged to `cell`. */
+void pv_trace_arrival(struct vcpu *v) __attribute__((cold));
+void pv_trace_exit(struct vcpu *v, const struct ledger_cell *cell, u64 tsc, u64 ticks)
+    __attribute__((cold));
 
 /* bounce.asm: the guest kernel's handler gets a frame on its stack and runs next. */
 void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error);

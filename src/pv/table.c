@@ -11,6 +11,7 @@
 #include "log.h"
 #include "segment.h"
 #include "tlb.h"
+#include "trace.h"
 
 /* What a guest may set; the processor ignores the AVAIL bits. Whether the frame exists says
  * whether address bits are too high. */
@@ -144,6 +145,7 @@ int table_validate(struct domain *d, struct frame *f, enum frame_type type)
     if (type == FT_L4)
         l4_fill(d, table);
     ledger_count(&d->ledger, LC_PV_TABLE_VALIDATED);
+    TRACE(d, PV_TABLE_VALIDATED, frame_mfn(f).v, type - FT_L1 + 1);
     return 0;
 }
 
@@ -157,6 +159,7 @@ void table_invalidate(struct domain *d, struct frame *f)
     if (f->type == FT_L4)
         l4_clear(table);
     ledger_count(&d->ledger, LC_PV_TABLE_INVALIDATED);
+    TRACE(d, PV_TABLE_INVALIDATED, frame_mfn(f).v, f->type - FT_L1 + 1);
 }
 
 /*
@@ -185,6 +188,7 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     if (old & PTE_P)
         put_entry(d, old, type);
     ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
+    TRACE(d, PV_PTE_UPDATE, frame_mfn(f).v, (uintptr_t)p % PAGE_SIZE / sizeof(*p), old, entry);
     return 0;
 }
 

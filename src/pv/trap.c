@@ -10,6 +10,7 @@
 #include "local_apic.h"
 #include "log.h"
 #include "sched.h"
+#include "trace.h"
 #include "virt.h"
 #include "x86.h"
 
@@ -137,7 +138,7 @@ static u32 other(struct vcpu *v, u8 vector)
  * hypervisor's, so the fault arrives here; but the tables are the guest's own, and the processor
  * walked exactly these. There is no question whose fault it is. It is passed on.
  */
-u32 pv_trap(struct vcpu *v)
+static inline u32 trap(struct vcpu *v)
 {
     u8 vector = (u8)v->regs.vector;
 
@@ -148,10 +149,24 @@ u32 pv_trap(struct vcpu *v)
     return other(v, vector);
 }
 
+/* The same while the trace is on; apart, so that the usual way has nothing to keep across a call.
+ */
+static u32 __attribute__((noinline, cold)) trap_traced(struct vcpu *v)
+{
+    pv_trace_arrival(v);
+    return trap(v);
+}
+
+u32 pv_trap(struct vcpu *v)
+{
+    return trace_wants(TRACE_ALL) ? trap_traced(v) : trap(v);
+}
+
 /* The frame that the guest wanted could not be loaded. */
 u32 pv_iret_failed(struct vcpu *v)
 {
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    TRACE(v->domain, DELIVERED_FAULT, VEC_GP, 0, 0, v->regs.rip);
     pv_bounce(v, &v->virt->failsafe, 0);
     return LC_EXIT_OTHER;
 }

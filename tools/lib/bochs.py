@@ -49,6 +49,11 @@ def configure(boot, image, display=HEADLESS):
         file.write(text)
 
 
+def debug_output(boot):
+    """Where a run leaves what was written to the debug port, among the debugger's own lines."""
+    return os.path.join(boot.folder, "bochs.out")
+
+
 def complaints(folder):
     """What Bochs says of failed VM entries and triple faults."""
     try:

@@ -15,6 +15,7 @@ class Boot:
     model: str = "corei7_skylake_x"  # the CPU that Bochs plays
     config: str = ""  # more words for the domain's command line
     args: str = ""  # more arguments for the guest
+    hypervisor: str = ""  # more words for the hypervisor's command line
     tag: str = ""  # tells apart boots that differ only in the emulator's settings
 
     @property
@@ -28,6 +29,10 @@ class Boot:
     def folder(self):
         """Where the image, the emulator's files and the log lie."""
         return os.path.join("build", "boots", self.label)
+
+    def hypervisor_line(self):
+        """The command line of the hypervisor."""
+        return " ".join(word for word in ("domains=serial", self.hypervisor) if word)
 
     def domain_line(self):
         """The command line of the guest's module, or natively its own."""

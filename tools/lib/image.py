@@ -38,7 +38,7 @@ def commands(boot):
         extra = f" dom0_mem={boot.guest.mem} " + ("dom0=pvh dom0-iommu=none" if boot.column.vtx else "")
         return [f"multiboot /boot/xen {XEN_LINE}{extra}", f"module /boot/{name} {line}"], ["multiboot"], files
     files["trivisor.elf"] = kernel
-    lines = ["multiboot2 /boot/trivisor.elf domains=serial", f"module2 /boot/{name} {line}"]
+    lines = [f"multiboot2 /boot/trivisor.elf {boot.hypervisor_line()}", f"module2 /boot/{name} {line}"]
     lines += [f"module2 /boot/{os.path.basename(elf)} {text}" for elf, text in others]
     return lines, ["multiboot2"], files
 

@@ -64,17 +64,23 @@ def archive(boot, path):
         file.write(out + cpio_entry("TRAILER!!!", b"", 0))
 
 
+def debug_output(boot):
+    """Where a run leaves what was written to the debug port."""
+    return os.path.join(boot.folder, "debug.txt")
+
+
 def command(boot, accelerator="tcg"):
     """QEMU's command line for a boot; makes the files that it needs in the boot's folder."""
     kernel = os.path.join(boot.folder, "kernel.elf")
     strip(boot.column.kernel(boot.build) or boot.guest.elf, kernel)
     words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
              "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
+    words += ["-debugcon", f"file:{debug_output(boot)}"]
     words += ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else ["-accel", "tcg", "-cpu", CPU]
     if boot.column.under == "trivisor":
         modules = os.path.join(boot.folder, "domains.cpio")
         archive(boot, modules)
-        return words + ["-initrd", modules, "-append", "domains=serial"]
+        return words + ["-initrd", modules, "-append", boot.hypervisor_line()]
     return words + ["-append", boot.domain_line()]
 
 

@@ -131,3 +131,10 @@ void vmx_completed(struct vcpu *v, bool single_step)
     if (single_step)
         vmwrite(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
 }
+
+/* The field keeps it until the next entry is prepared (run.c). */
+u64 vmx_exit_rip(struct vcpu *v)
+{
+    (void)v;
+    return vmread(VMCS_GUEST_RIP);
+}

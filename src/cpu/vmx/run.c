@@ -15,6 +15,7 @@
 #include "log.h"
 #include "paging.h"
 #include "pcpu.h"
+#include "trace.h"
 #include "vmx.h"
 #include "x86.h"
 
@@ -214,7 +215,18 @@ static inline bool handle_page_fault(struct vcpu *v, struct exit *e)
     vmwrite(VMCS_ENTRY_EVENT_ERROR, f.error);
     vmwrite(VMCS_ENTRY_EVENT, EVENT_VALID | PAGE_FAULT);
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    TRACE(v->domain, DELIVERED_FAULT, VEC_PF, f.error, f.cr2, v->virt->reg[VREG_RIP]);
     return true;
+}
+
+/* As the run loop does. */
+static inline void charge(struct vcpu *v, const struct exit *e)
+{
+    u64 ticks = rdtsc() - e->tsc;
+
+    ledger_add(&v->domain->ledger, e->counter, ticks);
+    if (trace_wants(TRACE_ALL))
+        virt_trace_exit(v, e, ticks);
 }
 
 /*
@@ -237,7 +249,7 @@ run_on(struct vcpu *v, struct exit *e, u32 raw, u32 kind, u64 until)
             if (!(kind & KIND_SHORT) || !cpu_handle_shortly(v, e))
                 return;
         }
-        ledger_add(&v->domain->ledger, e->counter, rdtsc() - e->tsc);
+        charge(v, e);
         struct vmx_entered after = enter(v, until);
         e->tsc = rdtsc();
         raw = (u32)after.raw;

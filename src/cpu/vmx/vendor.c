@@ -44,6 +44,7 @@ const struct virt_ops vmx_ops = {
     .load_root = vmx_set_root,
     .blocking = vmx_blocking,
     .completed = vmx_completed,
+    .exit_rip = vmx_exit_rip,
     .report = vmx_report,
     .flush_page = vmx_flush_page,
     .flush_root = vmx_flush_root,

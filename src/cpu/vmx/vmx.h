@@ -112,6 +112,7 @@ void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);
 void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
+u64 vmx_exit_rip(struct vcpu *v);
 /* control_regs.c: CR0, CR3, CR4 and EFER from their cached values and paging_get_controls. */
 void vmx_set_root(struct vcpu *v, u64 cr3, u64 root);
 void vmx_apply_control_registers(struct vcpu *v, u32 dirty);

@@ -46,7 +46,12 @@ enum trivisor_command {
     /* Which of the TRIVISOR_DIRTY_FRAMES frames from gfn rsi on were written since they were last
      * read (bit 0: frame rsi); they count as clean from now on. Or -EINVAL: it is off. */
     TRIVISOR_DIRTY_READ = 8,
+
+    /* The trace of this domain: rsi = 1 on, 0 off. 0, -EINVAL, or -ENODEV if the machine was not
+     * booted with `trace=` (docs/formats.md). */
+    TRIVISOR_TRACE = 9,
 };
+
 #define TRIVISOR_DIRTY_FRAMES 32
 
 /* How the present life expects to end (TRIVISOR_EXPECT). */
