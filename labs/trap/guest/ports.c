@@ -73,7 +73,7 @@ static void owners(void)
 {
     u64 byte = random_u64() & 0x7f;
 
-    judge_begin("port_owner", "src/io/io_space.c: port_find, port_read, port_write");
+    judge_begin("port_edges", "src/io/io_space.c: port_find, port_read, port_write");
     out_al(UART_SCRATCH, byte);
     out_ax(UART_SCRATCH, ~byte & 0xffff);
     judge_equal("the scratch register behind an OUT AX that reaches beyond the device", byte,
