@@ -39,20 +39,38 @@ $(foreach g,$(LAB_GUESTS),$(eval $(call lab_guest,$(g))))
 # A header that is checked alone needs the key's, too.
 $(LAB_OUT)/obj/kit/grade_guest.c.o: $(LAB_KEY)
 
+# A lab's vectors: what the model of tests/model/NAME_vectors.c says. A student's tree has them ready.
+.PRECIOUS: build/labs/%/make_vectors
+build/labs/%/make_vectors: tests/model/%_vectors.c $(wildcard tests/model/*.[ch])
+	@mkdir -p $(@D)
+	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $< $(call test_head,$<,sources)
+
+build/labs/%/vectors: build/labs/%/make_vectors
+	@$< 1 > $@
+
 # The verbs. A student's tree has them, too.
 LAB     ?=
 DIR     ?=
 EARLIER ?=
+SUBMISSION ?=
+JSON    ?=
+JUNIT   ?=
+SEED    ?=
 LABS_TOOL = $(PYTHON) tools/labs.py
 
-.PHONY: handout handout-all
+.PHONY: handout handout-all grade
 handout: setup-run ## a student's tree of a lab: LAB= DIR= [EARLIER=holes: earlier labs are not solved in it]
 	@$(LABS_TOOL) handout --lab "$(LAB)" --dir "$(DIR)" --earlier "$(EARLIER)"
 
 handout-all: setup-run ## a student's tree of every lab, DIR/NAME: DIR= [EARLIER=holes]
 	@$(LABS_TOOL) handout-all --dir "$(DIR)" --earlier "$(EARLIER)"
 
+grade: setup-test ## what a lab's solution scores: LAB= [SUBMISSION=folder|archive] [JSON=file] [JUNIT=file] [SEED=]
+	@$(LABS_TOOL) grade --lab "$(LAB)" --submission "$(SUBMISSION)" --json "$(JSON)" --junit "$(JUNIT)" --seed "$(SEED)"
+
 # For tools/labs.py: how a file of the hypervisor is compiled.
-.PHONY: lab-flags-debug lab-flags-release
+.PHONY: lab-flags-debug lab-flags-release lab-flags-host
+lab-flags-host:
+	@echo '$(TEST_CFLAGS)'
 lab-flags-debug lab-flags-release: lab-flags-%:
 	@echo '$(HV_CFLAGS) $(HV_CFLAGS_$*)'

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from lib import lab_catalog, lab_handout
+from lib import lab_catalog, lab_grade, lab_handout
 from lib.usage import Mistake, main
 
 
@@ -25,6 +25,15 @@ def handout_all(args):
     return 0
 
 
+def grade(args):
+    """What a submission scores."""
+    try:
+        seed = int(args.seed, 16) if args.seed else None
+    except ValueError as error:
+        raise Mistake(f"SEED={args.seed} is not a hexadecimal number.") from error
+    return lab_grade.grade(args.lab, args.submission, args.json, args.junit, seed)
+
+
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,6 +46,7 @@ def parse():
             sub.add_argument(f"--{option}", default="")
     verb(handout, "handout", "lab", "dir", "earlier")
     verb(handout_all, "handout-all", "dir", "earlier")
+    verb(grade, "grade", "lab", "submission", "json", "junit", "seed")
     args = parser.parse_args()
     args.earlier = getattr(args, "earlier", "") or "solved"
     return args

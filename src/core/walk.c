@@ -133,10 +133,10 @@ void walk_mode_init(struct walk_mode *m, u64 cr0, u64 cr3, u64 cr4, u64 efer,
         .smep = cr4 & CR4_SMEP,
         .smap = cr4 & CR4_SMAP,
         .pge = cr4 & CR4_PGE,
+        .error_i = error_has_fetch(cr4, efer),
     };
     if (!(cr0 & CR0_PG))
         return;
-    m->error_i = error_has_fetch(cr4, efer);
     if (cr4 & CR4_PAE)
         init_64bit_entries(m, efer & EFER_LMA, efer & EFER_NXE, cpu->page1gb);
     else

@@ -180,6 +180,7 @@ def make(name, folder, earlier="solved", source=".", with_git=True):
         holes = transform(lab, source, folder, earlier)
         check_holes(lab, holes)
         install_kit(folder)
+        lab_regions.write(folder, "labs/handout", name + "\n")
         if lab.data.get("host", {}).get("vectors"):
             run(["make", "-s", f"build/labs/{name}/vectors"], source)
             shutil.copyfile(os.path.join(source, f"build/labs/{name}/vectors"), os.path.join(folder, lab.folder, "vectors"))

@@ -1,0 +1,167 @@
+"""The host part: the grader's cmocka program with the student's objects in it, one process a test."""
+import concurrent.futures
+import hashlib
+import os
+import re
+import resource
+import shlex
+import subprocess
+
+from lib import lab_handout, lab_objects, lab_seal, lab_verdict
+
+CPU_SECONDS = 10  # a test; all of them together take a second
+WALL_SECONDS = 60
+OUTPUT_BYTES = 1 << 20
+STATUS_ERROR = 99  # labs/kit/grade.c: the grader cannot go on
+CACHE = os.path.abspath("build/grade/objects")
+
+
+class Broken(Exception):
+    """The grader itself does not work: not the student's fault."""
+
+
+class Refused(Exception):
+    """The student's files do not build, or have what they may not have."""
+
+
+def flags(top):
+    """How host tests are compiled, as the tree's makefiles say."""
+    words = shlex.split(lab_handout.run(["make", "-s", "--no-print-directory", "lab-flags-host"], top))
+    return words + ["-iquote", "labs/kit"]
+
+
+def head(top, path, key):
+    """The words after `// key:` at the head of a C file."""
+    with open(os.path.join(top, path), encoding="utf-8") as file:
+        return " ".join(re.findall(rf"^// {key}: *(.*)$", file.read(), re.M)).split()
+
+
+class Builder:
+    """Compiles files of one tree; objects are kept by what went into them."""
+
+    def __init__(self, top):
+        self.top, self.flags = top, flags(top)
+        self.headers = self._headers()
+
+    def _headers(self):
+        """A digest of all that a file may include."""
+        digest = hashlib.sha256(repr(self.flags).encode())
+        for folder in ("src", "labs", "tests"):
+            for here, _, names in sorted(os.walk(os.path.join(self.top, folder))):
+                for name in sorted(names):
+                    if name.endswith(".h"):
+                        with open(os.path.join(here, name), "rb") as file:
+                            digest.update(name.encode() + file.read())
+        return digest.digest()
+
+    def compile(self, path, checked=False):
+        """The object of a file; checked: a student's, which is looked at. Raises Refused with the compiler's words."""
+        with open(os.path.join(self.top, path), "rb") as file:
+            content = file.read()
+        name = hashlib.sha256(self.headers + path.encode() + b"\0" + content).hexdigest()
+        out = os.path.join(CACHE, name + ".o")
+        if os.path.exists(out):
+            return out
+        os.makedirs(CACHE, exist_ok=True)
+        temporary = f"{out}.{os.getpid()}.{id(self)}"
+        done = self._gcc("-MD", "-MF", temporary + ".d", "-MT", "x", "-c", "-o", temporary, path)
+        if done.returncode:
+            raise Refused(first_errors(done.stdout))
+        if checked:
+            with open(temporary + ".d", encoding="utf-8", errors="replace") as file:
+                wrong = lab_objects.taken_in(file.read(), self._gcc("-g0", "-S", "-o", "-", path).stdout, self.top)
+            if wrong:
+                raise Refused(f"{path} has {wrong[0]}")
+        os.remove(temporary + ".d")
+        os.replace(temporary, out)
+        return out
+
+    def _gcc(self, *words):
+        return subprocess.run(["gcc", *self.flags, "-iquote", os.path.dirname(words[-1]), *words], cwd=self.top,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+                              errors="replace", timeout=WALL_SECONDS, check=False)
+
+
+def first_errors(text, most=3):
+    """The compiler's first few errors."""
+    lines = [line for line in text.splitlines() if re.search(r"\b(error|undefined reference|multiple definition)\b", line)]
+    return "\n".join(lines[:most]) or "\n".join(text.splitlines()[:most])
+
+
+def build(lab, builder, originals):
+    """Links the grader's program; originals: {student's file: its object in the untouched tree}. Returns its path."""
+    program = f"{lab.folder}/{lab.data['host']['program']}"
+    sources = head(builder.top, program, "sources")
+    mine = [path for path in sources if path in lab.files]
+    try:
+        objects = {path: builder.compile(path) for path in ["labs/kit/grade.c", program, *sources] if path not in mine}
+    except Refused as error:
+        raise Broken(str(error)) from error
+    for path in mine:
+        objects[path] = builder.compile(path, checked=True)
+    known = set()
+    for path, name in objects.items():
+        known |= lab_objects.symbols(name)[0]
+    for path in mine:
+        wrong = lab_objects.on_host(objects[path], originals.get(path, objects[path]), known)
+        if wrong:
+            raise Refused(f"{path} has {wrong[0]}")
+    digest = hashlib.sha256("".join(sorted(objects.values())).encode()).hexdigest()
+    out = os.path.join(CACHE, digest)
+    if not os.path.exists(out):
+        done = subprocess.run(["gcc", *builder.flags, "-o", f"{out}.{id(builder)}", *objects.values(), "-lcmocka",
+                               *head(builder.top, program, "libs")], cwd=builder.top, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        if done.returncode:
+            raise Refused("it does not link:\n" + first_errors(done.stdout))
+        os.replace(f"{out}.{id(builder)}", out)
+    return out
+
+
+def _limits():
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_BYTES, OUTPUT_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _why_crashed(text, status):
+    match = re.search(r"ERROR: (AddressSanitizer: [^\n(]*)|runtime error: ([^\n]*)|exception: ([^\n]*)", text)
+    what = next((group for group in match.groups() if group), "") if match else f"ended with status {status}"
+    place = re.search(r"#\d+ 0x[0-9a-f]+ in (\w+) (?:\S*/)?(src/\S+:\d+)|^(?:\S*/)?(src/\S+:\d+:\d+): runtime error", text, re.M)
+    where = "" if not place else place.group(3) or f"{place.group(1)}, {place.group(2)}"
+    return what.strip(), where
+
+
+def run_test(test, program, seed, environment):
+    """One test in a process of its own."""
+    key = lab_seal.new_key()
+    try:
+        done = subprocess.run(["setarch", "-R", program, test.name], input=f"{key[0]:x} {key[1]:x} {seed:x}\n",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              preexec_fn=_limits, timeout=WALL_SECONDS, env=environment, check=False)
+    except subprocess.TimeoutExpired:
+        return lab_verdict.of(test, "host", "budget", f"not finished after {WALL_SECONDS} seconds")
+    line = lab_seal.read(done.stdout, key).get(test.name)
+    if line and (done.returncode == 0) == line["ok"] and done.returncode in (0, 1):
+        return lab_verdict.from_line(test, "host", line)
+    if done.returncode == STATUS_ERROR:
+        return lab_verdict.of(test, "host", "error", done.stdout.strip().splitlines()[-1])
+    if done.returncode in (-24, 152):  # SIGXCPU
+        return lab_verdict.of(test, "host", "budget", f"not finished after {CPU_SECONDS} seconds of processor time")
+    what, where = _why_crashed(done.stdout, done.returncode)
+    return lab_verdict.of(test, "host", "crash", f"your code crashed: {what}", where=where)
+
+
+def grade(lab, builder, originals, seed, vectors=""):
+    """The verdicts of the host part."""
+    tests = [test for test in lab.tests if test.part == "host"]
+    try:
+        program = build(lab, builder, originals)
+    except Refused as error:
+        return [lab_verdict.of(test, "host", "failure", f"your files do not build: {error}") for test in tests]
+    except Broken as error:
+        return [lab_verdict.of(test, "host", "error", f"the grader does not build: {error}") for test in tests]
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "GRADE_VECTORS": vectors,
+                   "UBSAN_OPTIONS": "print_stacktrace=0", "ASAN_OPTIONS": "detect_leaks=0"}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda test: run_test(test, program, seed, environment), tests))
