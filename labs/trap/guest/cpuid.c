@@ -81,7 +81,7 @@ static void varying(void)
 {
     u64 cr4 = read_cr4();
 
-    judge_begin("cpuid_varying", "src/cpu/cpuid.c: answer_varying");
+    judge_begin("cpuid_osxsave", "src/cpu/cpuid.c: answer_varying");
     judge_equal("XSAVE in leaf 1", XSAVE, ask(LEAF_FEATURES, 0).rcx & XSAVE);
     judge_equal("OSXSAVE while CR4 has it not", 0, ask(LEAF_FEATURES, 0).rcx & OSXSAVE);
     write_cr4(cr4 | CR4_OSXSAVE);
