@@ -34,7 +34,7 @@ hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
 .PHONY: help run test check boot debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
-    setup-docs tour labs-pdf clean build-run build-debug
+    setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
@@ -97,11 +97,14 @@ compile_commands.json: FORCE ## for editors: how each file is compiled
 .PHONY: FORCE
 FORCE:
 
-check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy, cppcheck, sizes, package lists
+check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy, cppcheck, sizes, package lists, the tour
 	@$(PYTHON) tests/check/check.py
 
 tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
 	@$(PYTHON) tools/tour.py
+
+grade-all: setup-test ## a class: LAB= DIR=folder of archives, one line a student [CSV=file] [AT_ONCE=2]
+	@$(PYTHON) tools/grade_all.py --lab "$(LAB)" --dir "$(DIR)" --csv "$(CSV)" --jobs "$(AT_ONCE)"
 
 labs-pdf: setup-docs ## the handouts as HTML and PDF, in build/labs-pdf/ [LAB="walk ept"]
 	@$(PYTHON) tools/labs_pdf.py --lab "$(LAB)"

@@ -14,6 +14,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), o
                 os.path.join(HERE, os.pardir, "tools")]
 
 import bad_input  # noqa: E402
+import class_test  # noqa: E402
 import host  # noqa: E402
 import refusals  # noqa: E402
 import strangers  # noqa: E402
@@ -22,7 +23,8 @@ import tools  # noqa: E402
 import together  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
-         "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run}
+         "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run,
+         "class": class_test.run}
 
 
 def main():

@@ -29,16 +29,6 @@ static bool ends_with(const char *name, const char *end)
     return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-/* The file's first line is the module's command line. */
-static void take_line(struct module *m, const char *text, u64 size)
-{
-    u64 length = 0;
-
-    while (length < size && text[length] != '\n' && text[length] != '\r')
-        length++;
-    format_text(m->cmdline, sizeof(m->cmdline), "%.*s", (int)length, text);
-}
-
 void cpio_modules(u64 start, u64 end, struct boot_info *info)
 {
     struct module *last = NULL;
@@ -56,9 +46,9 @@ void cpio_modules(u64 start, u64 end, struct boot_info *info)
         if (strcmp(name, "TRAILER!!!") == 0)
             return;
         if (ends_with(name, ".elf"))
-            last = boot_add_module(info, data, data + size, "");
+            last = boot_add_module(info, data, data + size);
         else if (ends_with(name, ".cfg") && last)
-            take_line(last, mpa_to_va(mpa_of(data)), size);
+            boot_set_line(info, last, mpa_to_va(mpa_of(data)), size);
         at = (data + size + 3 - start) / 4 * 4 + start;
     }
 }

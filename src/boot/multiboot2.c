@@ -49,7 +49,8 @@ void multiboot2_read(u64 information, struct boot_info *info)
             format_text(info->cmdline, sizeof(info->cmdline), "%s", (const char *)(t + 1));
         else if (t->type == TAG_MODULE) {
             const struct module_tag *m = (const void *)t;
-            boot_add_module(info, m->start, m->end, m->cmdline);
+            boot_set_line(info, boot_add_module(info, m->start, m->end), m->cmdline,
+                          t->size - sizeof(*m));
         } else if (t->type == TAG_MEMORY_MAP)
             read_map((const void *)t, info);
         t = (const void *)((const u8 *)t + ((t->size + 7) & ~7u));

@@ -48,6 +48,25 @@ static bool module_option(u32 i, const char *key, char *out, size_t size)
     return command_line_option(boot_info.module[i].cmdline, key, out, size);
 }
 
+static bool is_initrd(u32 i)
+{
+    char name[NAME_MAX_LEN];
+
+    return module_option(i, "initrd-for", name, sizeof(name));
+}
+
+const struct module *lives_initrd(const struct module *image)
+{
+    char mine[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
+
+    if (!command_line_option(image->cmdline, "name", mine, sizeof(mine)))
+        return NULL;
+    for (u32 i = 0; i < boot_info.modules; i++)
+        if (module_option(i, "initrd-for", wanted, sizeof(wanted)) && strcmp(mine, wanted) == 0)
+            return &boot_info.module[i];
+    return NULL;
+}
+
 static bool start(u32 i)
 {
     char why[200];
@@ -73,7 +92,8 @@ bool lives_start_next(void)
 
     for (u32 i = 0; i < boot_info.modules && (together || !any); i++) {
         char name[NAME_MAX_LEN], with[NAME_MAX_LEN];
-        if (started[i] || (!together && module_option(i, "with", with, sizeof(with))))
+        if (started[i] || is_initrd(i) ||
+            (!together && module_option(i, "with", with, sizeof(with))))
             continue;
         if (!start(i))
             continue;

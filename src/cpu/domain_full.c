@@ -24,6 +24,7 @@
 /* The start of day, on a page of its own and the command line on the next one. */
 struct start_of_day {
     struct hvm_start_info info;              /* what EBX points to */
+    struct hvm_modlist_entry initrd;         /* the RAM disk, if there is one */
     struct hvm_memmap_table_entry memory[2]; /* RAM, the local APIC */
 };
 enum start_layout {
@@ -55,12 +56,28 @@ static int load_segments(struct domain *d, const struct elf_image *image, char *
     return 0;
 }
 
+/* Copies the RAM disk to the end of memory; *r tells where, size 0 if there is none. */
+static int load_initrd(struct domain *d, u64 image_end, struct hvm_modlist_entry *r, char *why,
+                       size_t whysize)
+{
+    u64 size = d->initrd ? d->initrd->end - d->initrd->start : 0, end = d->config.mem_bytes;
+
+    *r = (struct hvm_modlist_entry){.paddr = (end - size) & ~PAGE_OFFSET_MASK, .size = size};
+    if (!size)
+        return 0;
+    if (size > end || r->paddr < image_end + START_BYTES)
+        return fail(why, whysize, -ENOMEM, "mem= leaves no room for its RAM disk");
+    if (guest_phys_write(d, r->paddr, module_bytes(d->initrd), size) != size)
+        return fail(why, whysize, -ENOMEM, "there is not enough memory for its RAM disk");
+    return 0;
+}
+
 /* Writes start_info and what it points to; *gpa is where. */
 static int write_start_info(struct domain *d, const struct elf_image *image, u64 *gpa, char *why,
                             size_t whysize)
 {
     u64 at = image->start >= START_LOW + START_BYTES ? START_LOW : PAGE_ALIGN_UP(image->end);
-    const char *cmdline = d->image->cmdline;
+    const char *cmdline = d->config.args;
     struct start_of_day start = {
         .info =
             {
@@ -79,6 +96,14 @@ static int write_start_info(struct domain *d, const struct elf_image *image, u64
             },
     };
 
+    int error = load_initrd(d, PAGE_ALIGN_UP(image->end), &start.initrd, why, whysize);
+
+    if (error)
+        return error;
+    if (start.initrd.size) {
+        start.info.nr_modules = 1;
+        start.info.modlist_paddr = at + offsetof(struct start_of_day, initrd);
+    }
     if (guest_phys_write(d, at, &start, sizeof(start)) != sizeof(start) ||
         guest_phys_write(d, at + START_CMDLINE, cmdline, strlen(cmdline) + 1) !=
             strlen(cmdline) + 1)

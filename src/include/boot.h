@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 32, BOOT_CMDLINE = 512, MODULE_CMDLINE = 384 };
+enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 32, BOOT_CMDLINE = 512, BOOT_TEXT = 8192 };
 
 struct memory_range {
     u64 start, end; /* machine addresses, end exclusive */
@@ -14,8 +14,8 @@ struct memory_range {
 };
 
 struct module {
-    u64 start, end;               /* machine addresses of its bytes, end exclusive */
-    char cmdline[MODULE_CMDLINE]; /* the domain's configuration */
+    u64 start, end;      /* machine addresses of its bytes, end exclusive */
+    const char *cmdline; /* the domain's configuration */
 };
 
 struct boot_info {
@@ -24,6 +24,8 @@ struct boot_info {
     u32 ranges;                             /* entries used */
     struct module module[BOOT_MODULES];     /* the domain images */
     u32 modules;                            /* entries used */
+    u32 text_used;                          /* bytes of text */
+    char text[BOOT_TEXT];                   /* the modules' command lines */
 };
 
 extern struct boot_info boot_info;

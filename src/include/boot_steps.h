@@ -21,7 +21,10 @@ void pvh_read(u64 information, struct boot_info *info);
 void cpio_modules(u64 start, u64 end, struct boot_info *info);
 /* Adds entries; more than there is room for are dropped with a message. */
 void boot_add_range(struct boot_info *info, u64 start, u64 end, bool usable);
-struct module *boot_add_module(struct boot_info *info, u64 start, u64 end, const char *cmdline);
+struct module *boot_add_module(struct boot_info *info, u64 start, u64 end);
+/* Keeps the first line of text, of at most size bytes, as a module's command line; refuses to start
+ * if all of them are longer than BOOT_TEXT. */
+void boot_set_line(struct boot_info *info, struct module *m, const char *text, u64 size);
 /* Console options of the command line. */
 void console_configure(void);
 /* The lasting page tables, the frame table, the allocator. */

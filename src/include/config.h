@@ -8,7 +8,7 @@
 
 enum config_limits {
     NAME_MAX_LEN = 24,  /* bytes of a domain's name, its end included */
-    ARGS_MAX_LEN = 256, /* bytes of the guest's own arguments */
+    ARGS_MAX_LEN = 512, /* bytes of the guest's own arguments */
 };
 
 struct domain_config {

@@ -32,7 +32,8 @@ struct domain {
     u16 vcpu_count;                      /* vcpus made */
     struct vcpu *vcpu[DOMAIN_MAX_VCPUS]; /* its virtual processors */
     struct domain_config config;         /* from the command line */
-    const struct module *image;          /* the ELF it was built from; kept for restart */
+    const struct module *image;          /* the kernel it was built from; kept for restart */
+    const struct module *initrd;         /* the RAM disk that goes with it, or NULL */
     struct physmap *physmap;             /* what its frame numbers mean */
     struct pv_domain *pv;                /* pv only: start of day, shared_info, callbacks */
     struct io_space *io;                 /* its ports and MMIO regions */

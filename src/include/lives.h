@@ -6,6 +6,8 @@
 
 #include "types.h"
 
+struct module;
+
 enum {
     DOMAIN_PAGES_ORDER = 1,    /* struct domain takes 2^order pages */
     DOMAIN_SPARE_FRAMES = 256, /* frames cleared ahead beside a domain's own: tables, buffers */
@@ -16,6 +18,8 @@ void lives_init(void);
 /* Makes and starts the next domain, or all that start together. False when no module is left. A
  * module that cannot be started is reported and counts as a failure. */
 bool lives_start_next(void);
+/* The RAM disk of the domain that image becomes: the module with initrd-for=NAME, or NULL. */
+const struct module *lives_initrd(const struct module *image);
 /* A domain has been marked doomed: the run loop should reap. */
 void lives_note_doomed(void);
 bool lives_reap_due(void);

@@ -18,14 +18,18 @@
 
 #include "public/trivisor.h"
 
-/* Takes the right to write from a 4 KiB leaf and the mark from its frame. The caller flushes. */
+/* Makes the 4 KiB leaf at entry read-only and its frame clean. A processor may still have the old
+ * translation: tlb.h is told (which guest-virtual addresses it is for nobody knows), and the caller
+ * flushes. */
 static void make_clean(struct domain *d, u64 *entry)
 {
+    /* lab ept.8 */
     mfn_t mfn = stage2_mfn(*entry);
 
     *entry &= ~stage2_format->write;
     frame_of(mfn)->flags &= (u16)~FRAME_DIRTY;
     tlb_note_stale(physmap_root(d), TLB_ANY_GVA, mfn);
+    /* lab end ept.8 */
 }
 
 static void clean_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
@@ -66,9 +70,11 @@ int physmap_dirty_start(struct domain *d)
     if (error)
         return error;
     p->dirty_log = true;
+    /* lab ept.8 */
     stage2_each_leaf(p, clean_leaf, d);
     tlb_flush_root(physmap_root(d));
     return 0;
+    /* lab end ept.8 */
 }
 
 static void free_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
@@ -91,6 +97,17 @@ void physmap_dirty_stop(struct domain *d)
     stage2_each_leaf(p, free_leaf, NULL);
 }
 
+/* The first write since the log was read to the frame of a 4 KiB leaf, whose entry this is: it is
+ * noted, and permitted from now on. LC_DIRTY_FRAME goes up. */
+static void first_write(struct domain *d, u64 *entry)
+{
+    /* lab ept.8 */
+    *entry |= stage2_format->write;
+    frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
+    ledger_count(&d->ledger, LC_DIRTY_FRAME);
+    /* lab end ept.8 */
+}
+
 bool physmap_allow_write(struct domain *d, gfn_t gfn)
 {
     struct physmap *p = d->physmap;
@@ -101,11 +118,8 @@ bool physmap_allow_write(struct domain *d, gfn_t gfn)
     u64 *entry = stage2_find(p, gfn.v, &level);
     if (!stage2_present(*entry))
         return false;
-    if (!(*entry & stage2_format->write)) {
-        *entry |= stage2_format->write;
-        frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
-        ledger_count(&d->ledger, LC_DIRTY_FRAME);
-    }
+    if (!(*entry & stage2_format->write))
+        first_write(d, entry);
     return true;
 }
 
@@ -119,6 +133,7 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
     for (u64 i = 0; i < (gfns + 7) / 8; i++)
         bits[i] = 0;
     u64 count = first.v < p->ram_frames ? MIN(gfns, p->ram_frames - first.v) : 0;
+    /* lab ept.8 */
     for (u64 i = 0; i < count; i++) {
         unsigned level;
         u64 *entry = stage2_find(p, first.v + i, &level);
@@ -131,6 +146,7 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
     if (found)
         tlb_flush_root(physmap_root(d));
     return found;
+    /* lab end ept.8 */
 }
 
 s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)

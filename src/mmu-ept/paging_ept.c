@@ -71,10 +71,23 @@ void paging_flush(struct vcpu *v)
  * that its first write is noticed, or no RAM at all. The guest knows nothing of any of them.
  */
 
-/* A new or more generous entry needs no flush: the processor caches neither absent entries nor
- * the violation ("Operations that Invalidate Cached Mappings"). */
+/*
+ * An EPT violation: e->gpa is the guest-physical address, e->error what it was, as in a page
+ * fault's error code: PF_P, a leaf maps the address but forbids the access; PF_W, a write.
+ *
+ *  - RAM that is in no leaf is filled (physmap_populate): PAGING_FIXED. If that fails for want of
+ *    memory, PAGING_KILL, with out->why a sentence.
+ *  - A write that the leaf forbids is a write that the dirty log waits for (physmap_allow_write):
+ *    PAGING_FIXED.
+ *  - Anything else is no RAM but a device's address, or nobody's: PAGING_EMULATE, with out->gpa the
+ *    address and out->table_write false.
+ *
+ * A new or more generous entry needs no flush: the processor caches neither absent entries nor the
+ * translation that was violated ("Operations that Invalidate Cached Mappings").
+ */
 enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct paging_fault *out)
 {
+    /* lab ept.5 */
     struct domain *d = v->domain;
     gfn_t gfn = gpa_to_gfn(gpa_of(e->gpa));
     mfn_t mfn;
@@ -94,6 +107,7 @@ enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct pag
     out->gpa = e->gpa;
     out->table_write = false;
     return PAGING_EMULATE;
+    /* lab end ept.5 */
 }
 
 const u8 *paging_code(struct vcpu *v, u64 gva)

@@ -78,6 +78,12 @@ void physmap_destroy(struct domain *d)
     hv_free(d, p, sizeof(*p));
 }
 
+/* The frame of gfn, whose leaf this is. */
+static mfn_t frame_in_leaf(u64 leaf, unsigned level, u64 gfn)
+{
+    return mfn_of(stage2_mfn(leaf).v + (level == 1 ? 0 : gfn % STAGE2_2M_FRAMES));
+}
+
 enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
 {
     struct physmap *p = d->physmap;
@@ -88,35 +94,43 @@ enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
     u64 entry = *stage2_find(p, gfn.v, &level);
     if (!stage2_present(entry))
         return PHYSMAP_LAZY;
-    *mfn = mfn_of(stage2_mfn(entry).v + (level == 1 ? 0 : gfn.v % STAGE2_2M_FRAMES));
+    *mfn = frame_in_leaf(entry, level, gfn.v);
     return PHYSMAP_RAM;
 }
 
-/* A 2 MiB leaf fits at this empty entry of level 2. */
-static bool large_fits(const struct physmap *p, u64 gfn)
-{
-    u64 first = gfn & ~(u64)(STAGE2_2M_FRAMES - 1);
-
-    return !p->small_pages && !p->dirty_log && first + STAGE2_2M_FRAMES <= p->ram_frames;
-}
-
+/*
+ * Fills the 2 MiB of RAM around gfn with one leaf at entry, the empty entry for it at level 2. They
+ * must lie inside the RAM as a whole, and their 512 machine frames must be contiguous and begin at
+ * a multiple of 512 (frame_alloc_order with order STAGE2_BITS). Each frame's record is told its
+ * gfn; physmap.mapped_2m, the domain's count of frames and LC_POPULATED_2M go up. False: they do
+ * not fit, or there are no such frames, and nothing has changed.
+ */
 static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
 {
-    struct frame *f = frame_alloc_order(d->id, STAGE2_BITS);
+    struct physmap *p = d->physmap;
 
+    if (p->small_pages || p->dirty_log)
+        return false;
+    /* lab ept.6: return false; */
+    u64 first = gfn - gfn % STAGE2_2M_FRAMES;
+    if (first + STAGE2_2M_FRAMES > p->ram_frames)
+        return false;
+    struct frame *f = frame_alloc_order(d->id, STAGE2_BITS);
     if (!f)
         return false;
     for (u64 i = 0; i < STAGE2_2M_FRAMES; i++)
-        f[i].gfn = (u32)((gfn & ~(u64)(STAGE2_2M_FRAMES - 1)) + i);
+        f[i].gfn = (u32)(first + i);
     *entry = stage2_leaf(frame_mfn(f), 2, true);
-    d->physmap->mapped_2m++;
+    p->mapped_2m++;
     d->frames += STAGE2_2M_FRAMES;
     ledger_count(&d->ledger, LC_POPULATED_2M);
     TRACE(d, POPULATED_2M, gfn, frame_mfn(f).v);
     return true;
+    /* lab end ept.6 */
 }
 
-/* Takes some frames at once, so that most first touches need not go to the allocator. */
+/* Fills the reserve: takes some frames at once, so that most first touches need not go to the
+ * allocator. They are cleared, belong to the domain and are in its count of frames. */
 static bool __attribute__((noinline)) refill(struct domain *d)
 {
     struct physmap *p = d->physmap;
@@ -132,12 +146,18 @@ static bool __attribute__((noinline)) refill(struct domain *d)
     return false;
 }
 
+/*
+ * Fills gfn with a 4 KiB leaf at entry, its empty entry at level 1, from the next frame in reserve.
+ * The frame's record is told its gfn, and is marked dirty if the dirty log is on: it has contents
+ * that nobody has seen. physmap.mapped_4k and LC_POPULATED_4K go up. 0 or -ENOMEM.
+ */
 static int populate_small(struct domain *d, u64 gfn, u64 *entry)
 {
     struct physmap *p = d->physmap;
 
     if (unlikely(!p->reserve_left) && !refill(d))
         return -ENOMEM;
+    /* lab ept.4 */
     struct frame *f = p->reserve++;
     p->reserve_left--;
     f->gfn = (u32)gfn;
@@ -148,6 +168,7 @@ static int populate_small(struct domain *d, u64 gfn, u64 *entry)
     ledger_count(&d->ledger, LC_POPULATED_4K);
     TRACE(d, POPULATED_4K, gfn, frame_mfn(f).v);
     return 0;
+    /* lab end ept.4 */
 }
 
 /*
@@ -157,28 +178,41 @@ static int populate_small(struct domain *d, u64 gfn, u64 *entry)
  * the one used last.
  */
 
-/* Where the level-1 table of gfn is not the one found last. */
+/* Fills gfn, which is RAM that no leaf maps yet: with a 2 MiB leaf, if the tables are still empty
+ * there and populate_large can; else with a 4 KiB one. 0 or -ENOMEM. */
+static int fill(struct domain *d, u64 gfn)
+{
+    /* lab ept.4 */
+    struct physmap *p = d->physmap;
+    u64 *entry = stage2_make(p, gfn, 2);
+
+    if (!entry)
+        return -ENOMEM;
+    if (!stage2_present(*entry) && populate_large(d, gfn, entry))
+        return 0;
+    entry = stage2_make(p, gfn, 1);
+    return entry ? populate_small(d, gfn, entry) : -ENOMEM;
+    /* lab end ept.4 */
+}
+
+/* physmap_populate, where the level-1 table of gfn is not the one found last. */
 static int __attribute__((noinline)) populate_anywhere(struct domain *d, u64 gfn, mfn_t *mfn)
 {
-    struct physmap *p = d->physmap;
+    /* lab ept.4 */
     unsigned level;
 
-    if (gfn >= p->ram_frames)
+    if (gfn >= d->physmap->ram_frames)
         return -ENOENT;
-    u64 *entry = stage2_find(p, gfn, &level);
+    u64 *entry = stage2_find(d->physmap, gfn, &level);
     if (!stage2_present(*entry)) {
-        if (level > 2 && !(entry = stage2_make(p, gfn, 2)))
-            return -ENOMEM;
-        level = MIN(level, 2);
-        if (level == 2 && !(large_fits(p, gfn) && populate_large(d, gfn, entry))) {
-            entry = stage2_make(p, gfn, 1);
-            level = 1;
-        }
-        if (!entry || (level == 1 && populate_small(d, gfn, entry)))
-            return -ENOMEM;
+        int error = fill(d, gfn);
+        if (error)
+            return error;
+        entry = stage2_find(d->physmap, gfn, &level);
     }
-    *mfn = mfn_of(stage2_mfn(*entry).v + (level == 1 ? 0 : gfn % STAGE2_2M_FRAMES));
+    *mfn = frame_in_leaf(*entry, level, gfn);
     return 0;
+    /* lab end ept.4 */
 }
 
 int physmap_populate(struct domain *d, gfn_t gfn, mfn_t *mfn)

@@ -12,29 +12,39 @@
 #include "frame.h"
 #include "layout.h"
 
+/* The table that an entry names. */
 static u64 *table_of(u64 entry)
 {
     return mfn_to_va(stage2_mfn(entry));
 }
 
-u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level)
+/* gfn will be found at once the next time: stage2_recent. */
+static void remember(struct physmap *p, u64 gfn, u64 *table)
 {
-    u64 *table = p->root;
-
-    for (unsigned l = STAGE2_TOP;; l--) {
-        u64 *entry = &table[stage2_index(gfn, l)];
-        if (l == 1 || !stage2_present(*entry) || stage2_is_leaf(*entry, l)) {
-            *level = l;
-            if (l == 1) {
-                p->last_table = table;
-                p->last_region = gfn >> STAGE2_BITS;
-            }
-            return entry;
-        }
-        table = table_of(*entry);
-    }
+    p->last_table = table;
+    p->last_region = gfn >> STAGE2_BITS;
 }
 
+u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level)
+{
+    u64 *table = p->root, *entry;
+    unsigned l = STAGE2_TOP;
+
+    /* lab ept.2 */
+    entry = &table[stage2_index(gfn, l)];
+    while (l > 1 && stage2_present(*entry) && !stage2_is_leaf(*entry, l)) {
+        table = table_of(*entry);
+        l--;
+        entry = &table[stage2_index(gfn, l)];
+    }
+    /* lab end ept.2 */
+    if (l == 1)
+        remember(p, gfn, table);
+    *level = l;
+    return entry;
+}
+
+/* Makes an empty table and lets entry name it. False: no memory, and entry is as it was. */
 static bool new_table(struct physmap *p, u64 *entry)
 {
     struct frame *f = frame_alloc(DOMID_HYPERVISOR);
@@ -48,6 +58,7 @@ static bool new_table(struct physmap *p, u64 *entry)
 
 u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level)
 {
+    /* lab ept.3 */
     u64 *table = p->root;
 
     for (unsigned l = STAGE2_TOP;; l--) {
@@ -62,11 +73,13 @@ u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level)
         }
         table = table_of(*entry);
     }
+    /* lab end ept.3 */
 }
 
 int stage2_split(struct physmap *p, u64 *entry)
 {
-    u64 old = *entry, table = 0;
+    /* lab ept.7 */
+    u64 old = *entry, table;
     bool write = old & stage2_format->write;
 
     if (!new_table(p, &table))
@@ -74,10 +87,11 @@ int stage2_split(struct physmap *p, u64 *entry)
     u64 *to = table_of(table);
     for (u64 i = 0; i < STAGE2_2M_FRAMES; i++)
         to[i] = stage2_leaf(mfn_of(stage2_mfn(old).v + i), 1, write);
-    *entry = table;
+    *entry = table; /* only now: at no moment is anything unmapped */
     p->mapped_2m--;
     p->mapped_4k += STAGE2_2M_FRAMES;
     return 0;
+    /* lab end ept.7 */
 }
 
 static void visit_table(u64 *table, unsigned level, u64 gfn,

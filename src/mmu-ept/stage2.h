@@ -39,6 +39,7 @@ struct physmap {
     bool dirty_log;        /* leaves are write-protected until written */
 };
 
+/* Which entry of a table of this level (1 to 4) gfn belongs to. */
 static inline unsigned stage2_index(u64 gfn, unsigned level)
 {
     return gfn >> (STAGE2_BITS * (level - 1)) & ((1u << STAGE2_BITS) - 1);
@@ -51,13 +52,15 @@ static inline u64 *stage2_recent(const struct physmap *p, u64 gfn)
         return NULL;
     return &p->last_table[gfn % (1u << STAGE2_BITS)];
 }
-/* The entry that maps gfn, or the lowest empty one on the way to it; *level is where it is. */
+/* Walks the tables from the root: the leaf that maps gfn, or the empty entry at which the way to it
+ * ends. *level is that of the table in which the entry lies. Makes nothing. */
 u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level);
-/* The entry for gfn at a level, its tables made as needed; NULL: no memory, or a larger leaf is in
- * the way (split it first). */
+/* The entry for gfn in its table of a level, be it empty or not; tables that are missing on the way
+ * there are made. NULL: no memory, or a larger leaf is in the way (split it first). */
 u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level);
-/* Replaces a 2 MiB leaf by a table of 4 KiB leaves with the same rights. 0 or -ENOMEM. The
- * translations stay the same, so nothing is flushed. */
+/* Replaces the 2 MiB leaf at entry by a table of 512 leaves of 4 KiB, to the same frames and with
+ * the same right to write, and counts them anew. 0; or -ENOMEM, and nothing has changed. Every
+ * translation stays what it was, so nothing is flushed. */
 int stage2_split(struct physmap *p, u64 *entry);
 /* Calls visit for every leaf, lowest gfn first. */
 void stage2_each_leaf(struct physmap *p,
@@ -66,20 +69,24 @@ void stage2_each_leaf(struct physmap *p,
 /* Gives the tables back; leaves are the caller's. */
 void stage2_free_tables(struct physmap *p);
 
+/* A leaf for a table of this level (1, or 2: mfn is the first of 512 frames). */
 static inline u64 stage2_leaf(mfn_t mfn, unsigned level, bool write)
 {
     const struct stage2_format *f = stage2_format;
 
     return mfn_to_mpa(mfn).v | (write ? f->leaf : f->leaf & ~f->write) | (level > 1 ? f->page : 0);
 }
+/* It names a table or maps RAM; one that does neither is empty. */
 static inline bool stage2_present(u64 entry)
 {
     return entry & stage2_format->present;
 }
+/* A present entry in a table of this level maps RAM, and names no table. */
 static inline bool stage2_is_leaf(u64 entry, unsigned level)
 {
     return level == 1 || entry & stage2_format->page;
 }
+/* The frame that a present entry leads to: a table's, or the first of a leaf's. */
 static inline mfn_t stage2_mfn(u64 entry)
 {
     return mpa_to_mfn(mpa_of(entry & stage2_format->address));

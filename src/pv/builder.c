@@ -158,7 +158,7 @@ static void make_tables(const struct building *b)
 static void write_start_info(const struct building *b, u32 console_port)
 {
     struct start_info *s = page_at(b, b->start_info);
-    const char *line = b->d->image->cmdline;
+    const char *line = b->d->config.args;
 
     _Static_assert(sizeof(*s) <= PAGE_SIZE, "one page");
     format_text(s->magic, sizeof(s->magic), "xen-3.0-x86_64");

@@ -11,7 +11,7 @@ import time
 
 from planted import MUTANTS
 
-COPIED = ["Makefile", "src", "guests", "tests", "build/tests"]
+COPIED = ["Makefile", "src", "guests", "labs", "tests", "build/tests"]
 SECONDS = 60  # a test that hangs has noticed, too
 
 

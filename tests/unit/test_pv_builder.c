@@ -176,6 +176,7 @@ static int setup(void **state)
     domain.id = 1;
     domain.config.mem_bytes = MEM;
     domain.config.vcpus = 1;
+    strcpy(domain.config.args, "word");
     domain.image = &module;
     domain.vcpu_count = 1;
     domain.vcpu[0] = &vcpu;
@@ -238,7 +239,7 @@ static void check_start(u64 base)
     assert_string_equal(s->magic, "xen-3.0-x86_64");
     assert_int_equal(s->nr_pages, MEM >> PAGE_SHIFT);
     assert_true(s->shared_info == frame_mfn(domain.pv->shared_frame).v << PAGE_SHIFT);
-    assert_string_equal((const char *)s->cmd_line, module.cmdline);
+    assert_string_equal((const char *)s->cmd_line, "word");
     assert_int_equal(s->flags, 0);
     assert_int_equal(s->console.domU.evtchn, 1);
     assert_int_equal(s->console.domU.mfn, frame_mfn(domain.pv->console_frame).v);

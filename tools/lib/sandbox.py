@@ -96,10 +96,17 @@ def below(top, table):
     return found
 
 
-def free_uid():
-    """A user id that no process has."""
-    used = {uid for _, uid, _ in processes().values()}
-    return next(uid for uid in range(FIRST_UID, LAST_UID + 1) if uid not in used)
+taken = set()  # user ids of the sandboxes that there are
+taking = threading.Lock()
+
+
+def take_uid():
+    """A user id that no process and no other sandbox has."""
+    with taking:
+        used = {uid for _, uid, _ in processes().values()} | taken
+        uid = next(uid for uid in range(FIRST_UID, LAST_UID + 1) if uid not in used)
+        taken.add(uid)
+        return uid
 
 
 def orphans_come_here():
@@ -124,7 +131,7 @@ class Sandbox:
 
     def __init__(self, kind=None):
         self.kind = kind or find()
-        self.uid = free_uid() if os.geteuid() == 0 else os.geteuid()
+        self.uid = take_uid() if os.geteuid() == 0 else os.geteuid()
         self.scratch = tempfile.mkdtemp(prefix="trivisor-")
         self.give(self.scratch)
         if self.kind != "bwrap":
@@ -143,11 +150,24 @@ class Sandbox:
         """Nothing is left, not even what its owner has made unreadable."""
         if self.kind != "bwrap":
             self.kill_all()
-        for where, folders, _ in os.walk(self.scratch):
-            for name in folders:
-                if not os.path.islink(os.path.join(where, name)):
-                    os.chmod(os.path.join(where, name), 0o700)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for path in [self.scratch, *self.elsewhere()]:
+            for where, folders, _ in os.walk(path):
+                for name in folders:
+                    if not os.path.islink(os.path.join(where, name)):
+                        os.chmod(os.path.join(where, name), 0o700)
+            shutil.rmtree(path, ignore_errors=True)
+            if os.path.lexists(path):
+                os.unlink(path)
+        taken.discard(self.uid)
+
+    def elsewhere(self):
+        """What a user of its own has left where everybody may write."""
+        if self.kind != "user":
+            return []
+        entries = (entry for place in ("/tmp", "/var/tmp", "/dev/shm") if os.path.isdir(place)
+                   for entry in os.scandir(place))
+        return [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid == self.uid
+                and entry.path != self.scratch]
 
     def place(self, path):
         """What a path below scratch is called within."""
@@ -156,12 +176,15 @@ class Sandbox:
     def command(self, words, readable, limits):
         """The words that run it; readable: {path: what it is called within (bwrap only)}."""
         as_user = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", "--no-new-privs"]
-        limited = ["prlimit", f"--nproc={limits.processes}:{limits.processes}", "--"]
-        drop = as_user if os.geteuid() == 0 else []
+        # SIGXCPU first, then SIGKILL; and should memory run out, let it be this one's fault.
+        drop = ["prlimit", f"--cpu={limits.cpu}:{limits.cpu + 2}", f"--fsize={limits.file}", "--core=0", "--",
+                "choom", "-n", "1000", "--", *(as_user if os.geteuid() == 0 else [])]
+        # Within the namespace, where only its own processes are counted.
+        limited = ["prlimit", f"--nproc={limits.processes}", "--"]
         if self.kind != "bwrap":
             if os.geteuid() != 0:
                 mine = sum(1 for _, uid, _ in processes().values() if uid == self.uid)
-                limited[1] = f"--nproc={limits.processes + 20 * mine}"
+                limited[1] = f"--nproc={limits.processes + 20 * mine}"  # threads count, too
             return [*drop, *limited, *words]
         inside = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev",
                   "--size", str(limits.scratch), "--tmpfs", "/tmp", "--bind", self.scratch, "/scratch",
@@ -177,20 +200,13 @@ class Sandbox:
 
     def run(self, words, readable, limits, environment=None):
         """Runs a command in scratch."""
-        def before():
-            resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 2))  # SIGXCPU first, then SIGKILL
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file, limits.file))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-                file.write("1000")  # should memory run out, let it be this one's fault
-
         env = {**ENVIRONMENT, **(environment or {})}
         if self.kind != "bwrap":
             env["TMPDIR"] = env["HOME"] = self.scratch
-        # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
+        # pylint: disable=consider-using-with
         child = subprocess.Popen(self.command(words, readable, limits), stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=self.scratch,
-                                 preexec_fn=before, start_new_session=True)
+                                 start_new_session=True)
         reader = Reader(child.stdout, limits.output)
         limit = self.watch(child, limits)
         self.end(child)

@@ -1,10 +1,12 @@
 /*
  * Does this processor have what this hypervisor needs of VT-x? Each requirement is checked by
- * itself, and a missing one ends in a sentence that names it and says what to do.
+ * itself (capability_rules.h), and a missing one ends in a sentence that names it and says what to
+ * do.
  *
  * Invariant: after vmx_capability_init every bit of the controls in vmx_cap is one that the
  * capability MSRs allow ("VMX Capability Reporting Facility").
  */
+#include "capability_rules.h"
 #include "insn.h"
 #include "log.h"
 #include "paging.h"
@@ -13,37 +15,25 @@
 
 struct vmx_capability vmx_cap;
 
-struct requirement {
-    u32 bit;              /* a control */
-    const char *sentence; /* what is missing without it */
-};
-
-/* A capability MSR: bits that must be 1 in its low half, bits that may be 1 in its high half.
- * Returns the controls: all that must be 1, all of `needed` (or refuses), of `optional` what there
- * is. */
-static u32 negotiate(u32 msr, const struct requirement *needed, size_t count, u32 optional)
+/* The controls that go with a capability MSR; refuses a processor that lacks one of `needed`. */
+static u32 negotiate(u32 msr, const struct vmx_requirement *needed, size_t count, u32 optional)
 {
-    u64 capability = rdmsr(msr);
-    u32 must = (u32)capability, may = (u32)(capability >> 32);
-    u32 controls = must | (optional & may);
+    u32 controls;
+    const char *lacks = vmx_choose_controls(rdmsr(msr), needed, count, optional, &controls);
 
-    for (size_t i = 0; i < count; i++) {
-        if (!(may & needed[i].bit))
-            refuse("This processor's VT-x has no %s: use another model, or build MODE=pv.",
-                   needed[i].sentence);
-        controls |= needed[i].bit;
-    }
+    if (lacks)
+        refuse("This processor's VT-x has no %s: use another model, or build MODE=pv.", lacks);
     return controls;
 }
 
-static const struct requirement pin_needed[] = {
+static const struct vmx_requirement pin_needed[] = {
     /* The machine's interrupts are the hypervisor's. */
     {PIN_EXTERNAL_INTERRUPT_EXITING, "external-interrupt exiting"},
     /* NMIs too: the slice clock where there is no preemption timer. */
     {PIN_NMI_EXITING, "NMI exiting"},
 };
 
-static const struct requirement proc_needed[] = {
+static const struct vmx_requirement proc_needed[] = {
     /* A guest that waits gives the processor to others. */
     {PROC_HLT_EXITING, "HLT exiting"},
     /* No guest touches the machine's devices... */
@@ -61,13 +51,13 @@ static const struct requirement proc_needed[] = {
     {PROC_RDPMC_EXITING, "RDPMC exiting"},
 };
 
-static const struct requirement exit_needed[] = {
+static const struct vmx_requirement exit_needed[] = {
     {EXITC_HOST_64BIT, "64-bit host"},
     /* The vector comes with the exit: nobody needs to open interrupts to learn it. */
     {EXITC_ACKNOWLEDGE_INTERRUPT, "acknowledgement of interrupts on exit"},
 };
 
-static const struct requirement entry_needed[] = {
+static const struct vmx_requirement entry_needed[] = {
     /* The guests are 64-bit. */
     {ENTRYC_IA32E_GUEST, "64-bit guests"},
 };
@@ -146,20 +136,6 @@ static void check_secondary(void)
 
 static void check_ept(void)
 {
-    static const struct {
-        u64 bit;              /* of IA32_VMX_EPT_VPID_CAP */
-        const char *sentence; /* what is missing */
-    } needed[] = {
-        /* stage2.c builds four levels of write-back tables */
-        {EPTCAP_WALK_4, "page walks of length 4"},
-        {EPTCAP_WRITE_BACK, "write-back paging structures"},
-        /* and flushes one domain's translations or everybody's */
-        {EPTCAP_INVEPT, "INVEPT"},
-        {EPTCAP_INVEPT_ONE, "single-context INVEPT"},
-        {EPTCAP_INVEPT_ALL, "all-context INVEPT"},
-        {EPTCAP_2M, "2 MiB pages"},
-    };
-
     if (!paging_needs_second_stage)
         return;
     if (!(vmx_cap.proc2 & PROC2_EPT))
@@ -172,10 +148,9 @@ static void check_ept(void)
     if (!vmx_cap.efer)
         refuse("This processor's VT-x does not switch EFER: use another model, or build "
                "MODE=shadow.");
-    for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-        if (!(vmx_cap.ept_vpid & needed[i].bit))
-            refuse("This processor's EPT has no %s: use another model, or build MODE=shadow.",
-                   needed[i].sentence);
+    const char *lacks = vmx_ept_lacks(vmx_cap.ept_vpid);
+    if (lacks)
+        refuse("This processor's EPT has no %s: use another model, or build MODE=shadow.", lacks);
     vmx_cap.ept = true;
 }
 
