@@ -56,9 +56,10 @@ SUBMISSION ?=
 JSON    ?=
 JUNIT   ?=
 SEED    ?=
+LABS    ?=
 LABS_TOOL = $(PYTHON) tools/labs.py
 
-.PHONY: handout handout-all grade
+.PHONY: handout handout-all grade check-labs check-labs-all
 handout: setup-run ## a student's tree of a lab: LAB= DIR= [EARLIER=holes: earlier labs are not solved in it]
 	@$(LABS_TOOL) handout --lab "$(LAB)" --dir "$(DIR)" --earlier "$(EARLIER)"
 
@@ -67,6 +68,12 @@ handout-all: setup-run ## a student's tree of every lab, DIR/NAME: DIR= [EARLIER
 
 grade: setup-test ## what a lab's solution scores: LAB= [SUBMISSION=folder|archive] [JSON=file] [JUNIT=file] [SEED=]
 	@$(LABS_TOOL) grade --lab "$(LAB)" --submission "$(SUBMISSION)" --json "$(JSON)" --junit "$(JUNIT)" --seed "$(SEED)"
+
+check-labs: setup-test ## grades the graders: solutions, holes and wrong solutions score what they should [LABS="walk ept"]
+	@$(LABS_TOOL) check --labs "$(LABS)"
+
+check-labs-all: setup-test ## the same with every boot of every lab; takes long [LABS=...]
+	@$(LABS_TOOL) check-all --labs "$(LABS)"
 
 # For tools/labs.py: how a file of the hypervisor is compiled.
 .PHONY: lab-flags-debug lab-flags-release lab-flags-host

@@ -2,8 +2,9 @@
 """The labs: handing out, grading, handing in, and checking the graders. The verbs are those of `make help`."""
 import argparse
 import os
+import time
 
-from lib import lab_catalog, lab_grade, lab_handout
+from lib import lab_catalog, lab_grade, lab_handout, lab_matrix
 from lib.usage import Mistake, main
 
 
@@ -34,6 +35,22 @@ def grade(args):
     return lab_grade.grade(args.lab, args.submission, args.json, args.junit, seed)
 
 
+def check(args):
+    """The graders graded."""
+    names = args.labs.split() or lab_catalog.names()
+    for name in names:
+        lab_catalog.check_name(name)
+    start, bad, count = time.monotonic(), [], 0
+    for name, variant, wrong, report in lab_matrix.check(names, os.cpu_count(), args.verb == "check-all"):
+        count += 1
+        print(f"{'FAILED' if wrong else 'ok    '} {name}: {variant.what}{': ' + wrong if wrong else ''}", flush=True)
+        if wrong:
+            bad.append(name)
+            print("".join(f"    {line}\n" for line in report.splitlines() if not line.startswith("  ok ")), end="")
+    print(f"{count - len(bad)} passed, {len(bad)} failed ({time.monotonic() - start:.0f} s)")
+    return 1 if bad else 0
+
+
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -47,6 +64,8 @@ def parse():
     verb(handout, "handout", "lab", "dir", "earlier")
     verb(handout_all, "handout-all", "dir", "earlier")
     verb(grade, "grade", "lab", "submission", "json", "junit", "seed")
+    verb(check, "check", "labs")
+    verb(check, "check-all", "labs")
     args = parser.parse_args()
     args.earlier = getattr(args, "earlier", "") or "solved"
     return args

@@ -39,7 +39,7 @@ enum entry_bits {
     PS = 1 << 7,
     G = 1 << 8,
 };
-enum numbers { PER_GROUP = 150, ENTRIES = 4 };
+enum numbers { PER_GROUP = 400, ENTRIES = 4 };
 static const uint64_t PAGED = BIT(31) | BIT(0), WP = BIT(16), PAE = BIT(5), SMEP = BIT(20),
                       SMAP = BIT(21), LONG = BIT(10) | BIT(8), NXE = BIT(11), XD = BIT(63);
 
@@ -235,8 +235,8 @@ static void random_rights(struct scene *s)
 
     s->r.cr4 |= (pick(2) ? SMEP : 0) | (pick(2) ? SMAP : 0);
     for (unsigned i = long_mode ? 0 : 1; i < s->tables.count; i++) {
-        s->tables.value[i] &= ~(pick(4) ? 0 : W) & ~(uint64_t)(pick(4) ? 0 : U);
-        if ((s->r.efer & NXE) && pick(6) == 0)
+        s->tables.value[i] &= ~(pick(7) ? 0 : W) & ~(uint64_t)(pick(7) ? 0 : U);
+        if ((s->r.efer & NXE) && pick(9) == 0)
             s->tables.value[i] |= XD;
     }
 }
@@ -262,7 +262,7 @@ static void walks(void)
 
     for (unsigned i = 0; i < PER_GROUP;) {
         build(&s, true);
-        s.tables.value[pick(s.tables.count)] &= ~(uint64_t)P;
+        s.tables.value[pick(s.tables.count)] = random64() & ~(uint64_t)P;
         print_walk("not_present", &s);
         build(&s, true);
         spoil_reserved(&s);

@@ -51,6 +51,8 @@ class Grader:
         self.prepare()
         lab_tree.sync(self.tree, files)
         verdicts = []
+        if self.builder:
+            self.builder.refresh()
         if self.lab.data.get("host") and host:
             verdicts += lab_host.grade(self.lab, self.builder, self.originals, self.seed, self.vectors)
         if self.lab.data.get("boot") and boots != []:
@@ -61,8 +63,9 @@ class Grader:
 
     def _place(self, verdict):
         ids = [exercise.id for exercise in self.lab.exercises]
-        names = [test.name for test in self.lab.tests]
-        return (ids.index(verdict.exercise) if verdict.exercise in ids else len(ids), names.index(verdict.test))
+        names = [(test.part, test.name) for test in self.lab.tests]
+        part = verdict.part.split()[0]
+        return (ids.index(verdict.exercise) if verdict.exercise in ids else len(ids), names.index((part, verdict.test)))
 
     def _answers(self, submission):
         """The questions: the lab's checker says a line a test."""
@@ -84,9 +87,9 @@ class Grader:
 
     def grade(self, submission):
         """The verdicts on a folder or an archive."""
-        found, gone = lab_tree.submitted(self.lab, submission)
-        if gone and any(path.startswith("src/") for path in gone[0].split()[:1]):
-            return [lab_verdict.of(test, test.part, "failure", gone[0]) for test in self.lab.tests]
+        found, wrong = lab_tree.submitted(self.lab, submission)
+        if wrong:
+            return [lab_verdict.of(test, test.part, "failure", wrong) for test in self.lab.tests]
         answers = os.path.abspath(submission) if self.lab.data.get("answers") else None
         return self.parts(lab_tree.overlay(self.clean, found), answers=answers)
 

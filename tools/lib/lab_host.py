@@ -40,19 +40,19 @@ class Builder:
     """Compiles files of one tree; objects are kept by what went into them."""
 
     def __init__(self, top):
-        self.top, self.flags = top, flags(top)
-        self.headers = self._headers()
+        self.top, self.flags, self.headers = top, flags(top), b""
+        self.refresh()
 
-    def _headers(self):
-        """A digest of all that a file may include."""
+    def refresh(self):
+        """The tree has changed: a digest of all that a file may include."""
         digest = hashlib.sha256(repr(self.flags).encode())
         for folder in ("src", "labs", "tests"):
             for here, _, names in sorted(os.walk(os.path.join(self.top, folder))):
                 for name in sorted(names):
-                    if name.endswith(".h"):
+                    if name.endswith((".h", ".inc")):
                         with open(os.path.join(here, name), "rb") as file:
                             digest.update(name.encode() + file.read())
-        return digest.digest()
+        self.headers = digest.digest()
 
     def compile(self, path, checked=False):
         """The object of a file; checked: a student's, which is looked at. Raises Refused with the compiler's words."""

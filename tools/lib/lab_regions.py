@@ -182,6 +182,7 @@ def rewrite(text, regions, action, parts):
             out.append(text[region.start:region.end])
         else:
             out.append(what)
+            cut = True
     out.append(text[at:])
     return _with_include("".join(out)) if cut else "".join(out)
 

@@ -5,14 +5,12 @@ import os
 import shutil
 import subprocess
 import tarfile
-import zipfile
 
-from lib import lab_handout
+from lib import lab_handout, unpack
 from lib.usage import Mistake
 
 HANDOUT = "labs/handout"  # a student's tree has it: the lab's name
 SCRATCH = "build/grade"
-MOST_BYTES = 1 << 20  # of a file that is handed in
 
 
 def is_handout(top="."):
@@ -73,48 +71,19 @@ def sync(folder, files):
         os.chmod(there, mode)
 
 
-def _from_archive(data, wanted, name):
-    """{path: content} of an archive's members with the wanted names, below at most one folder."""
-    members = {}
-    try:
-        if zipfile.is_zipfile(io.BytesIO(data)):
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                for info in archive.infolist():
-                    if info.file_size <= MOST_BYTES and not info.is_dir() and (info.external_attr >> 28) in (0, 8):
-                        members[info.filename] = archive.read(info)
-        else:
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                for member in archive.getmembers():
-                    if member.isfile() and member.size <= MOST_BYTES:
-                        members[os.path.normpath(member.name)] = archive.extractfile(member).read()
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise Mistake(f"SUBMISSION={name} is neither a folder nor an archive that can be read: {error}.") from error
-    result = {}
-    for path in wanted:
-        for there, content in members.items():
-            if there == path or there.partition("/")[2] == path:
-                result[path] = content
-    return result
-
-
 def submitted(lab, submission):
-    """({path: content} of the lab's files in a submission, [sentences on those that are not there])."""
-    if os.path.isdir(submission):
-        found = {}
-        for path in lab.files:
-            there = os.path.join(submission, path)
-            real = os.path.realpath(there)
-            inside = real == os.path.join(os.path.realpath(submission), path)
-            if inside and os.path.isfile(there) and os.path.getsize(there) <= MOST_BYTES:
-                with open(there, "rb") as file:
-                    found[path] = file.read()
-    elif os.path.isfile(submission):
-        with open(submission, "rb") as file:
-            found = _from_archive(file.read(), lab.files, submission)
-    else:
-        raise Mistake(f"SUBMISSION={submission} is not there: give a folder or an archive.")
-    return found, [f"{path} was not handed in (as a plain file of at most 1 MiB)" for path in lab.files
-                   if path not in found]
+    """({path: content} of the lab's files in a submission, a sentence if there is something wrong with it)."""
+    try:
+        if os.path.isdir(submission):
+            found = unpack.take_folder(submission, lab.files)
+        elif os.path.isfile(submission):
+            found = unpack.take(submission, lab.files)
+        else:
+            raise Mistake(f"SUBMISSION={submission} is not there: give a folder or an archive.")
+    except unpack.Refused as error:
+        return {}, f"the submission is not taken: {error}"
+    gone = [path for path in lab.files if path not in found]
+    return found, f"{gone[0]} was not handed in" if gone else ""
 
 
 def overlay(files, submission):
