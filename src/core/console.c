@@ -20,7 +20,7 @@
 /* 16550 at COM1. */
 enum uart_register {
     UART_BASE = 0x3f8,
-    UART_THR = UART_BASE, /* transmit */
+    UART_THR = UART_BASE, /* transmit; receive when read */
     UART_DLL = UART_BASE, /* divisor, with LCR_DLAB */
     UART_DLM = UART_BASE + 1,
     UART_IER = UART_BASE + 1, /* interrupts */
@@ -34,6 +34,8 @@ enum uart_bits {
     LCR_DLAB = 0x80,
     FCR_ENABLE_CLEAR = 7,
     MCR_DTR_RTS = 3,
+    LSR_DATA = 0x01,
+    LSR_ABSENT = 0xff, /* there is no UART */
     LSR_THR_EMPTY = 0x20,
     LSR_ALL_SENT = 0x40,
     UART_FIFO = 16, /* bytes that may be written once the transmitter is empty */
@@ -85,6 +87,13 @@ void console_write(const char *s, size_t n)
         uart_put(s[i]);
     if (vga_too)
         vga_write(s, n);
+}
+
+int console_getc(void)
+{
+    u8 status = inb(UART_LSR);
+
+    return status & LSR_DATA && status != LSR_ABSENT ? inb(UART_THR) : -1;
 }
 
 void console_drain(void)

@@ -155,6 +155,12 @@ static int attach_devices(struct domain *d)
     int error = io_space_init(d);
 
     if (!error)
+        error = pic_attach(d);
+    if (!error)
+        error = pit_attach(d);
+    if (!error)
+        error = rtc_attach(d);
+    if (!error)
         error = uart_attach(d);
     if (!error)
         error = end_port_attach(d);

@@ -13,6 +13,8 @@ struct domain;
 void console_init(void);
 /* Bytes as they are. */
 void console_write(const char *s, size_t n);
+/* The next byte that was typed, or -1. Never waits. */
+int console_getc(void);
 /* A byte of a domain's output: collected to a line, printed with the domain's name before it. Bytes
  * other than printable ASCII, tab and newline are shown as `?`. */
 void console_guest_putc(struct domain *d, char c);

@@ -15,7 +15,11 @@ struct domain;
 
 #define LAPIC_DEFAULT_BASE 0xfee00000ULL
 
-enum lapic_limits { LAPIC_WORDS = 8 };
+enum lapic_limits {
+    LAPIC_WORDS = 8,
+    LAPIC_VECTOR = 0xff,   /* of lapic_pending's answer */
+    LAPIC_EXTINT = 1 << 8, /* also of it */
+};
 
 /* Local vector table, in the order of its registers. */
 enum lapic_lvt {
@@ -30,7 +34,8 @@ enum lapic_lvt {
 
 struct lapic {
     struct vcpu *vcpu;    /* whose it is */
-    u8 next;              /* vector to deliver now, or 0; follows from what is below */
+    u16 next;             /* see lapic_pending; follows from what is below */
+    bool lint0;           /* level of its input LINT0: the 8259s' INTR */
     u32 tpr;              /* task priority */
     u32 svr;              /* spurious-interrupt vector register */
     u32 ldr, dfr;         /* logical destination, destination format */
@@ -52,10 +57,18 @@ void lapic_destroy(struct vcpu *v);
 int lapic_attach(struct domain *d);
 /* Requests an edge-triggered interrupt; wakes the vcpu if it can be delivered. */
 void lapic_request(struct lapic *l, u8 vector);
-/* The vector that is to be delivered now, or 0. */
-static inline u8 lapic_next(const struct lapic *l)
+/* LINT0's level changed. An ExtINT (the vector is the 8259s') lasts as long as the level; an input
+ * that is programmed as fixed requests its vector at the rise. */
+void lapic_set_lint0(struct lapic *l, bool high);
+/* What is to be delivered now: a vector, LAPIC_EXTINT, both or nothing (0). */
+static inline u16 lapic_pending(const struct lapic *l)
 {
     return l->next;
+}
+/* The APIC's own vector that is to be delivered now, or 0. */
+static inline u8 lapic_next(const struct lapic *l)
+{
+    return l->next & LAPIC_VECTOR;
 }
 /* The processor takes lapic_next's vector: it is in service. */
 void lapic_accept(struct lapic *l);

@@ -27,10 +27,25 @@ void io_space_destroy(struct domain *d)
 {
     if (!d->io)
         return;
-    if (d->io->uart)
-        hv_free(d, d->io->uart, d->io->uart_bytes);
+    for (u32 i = 0; i < d->io->devices; i++) {
+        const struct io_device *device = &d->io->device[i];
+        if (device->stop)
+            device->stop(device->state);
+        hv_free(d, device->state, device->bytes);
+    }
     hv_free(d, d->io, sizeof(*d->io));
     d->io = NULL;
+}
+
+void *device_alloc(struct domain *d, size_t bytes, void (*stop)(void *))
+{
+    struct io_space *io = d->io;
+    void *state = io->devices < IO_DEVICES ? hv_alloc(d, bytes) : NULL;
+
+    if (state)
+        io->device[io->devices++] =
+            (struct io_device){.state = state, .bytes = (u32)bytes, .stop = stop};
+    return state;
 }
 
 int port_register(struct domain *d, u16 first, unsigned count, const struct port_ops *ops,
@@ -67,10 +82,23 @@ static const struct port_range *port_find(struct domain *d, u16 port, unsigned s
     /* lab end trap.4 */
 }
 
+/* port_find, but ports that are accessed again and again are found at once. */
+static inline const struct port_range *port_of(struct domain *d, u16 port, unsigned size)
+{
+    const struct port_range **recent = &d->io->recent[port % IO_RECENT], *r = *recent;
+
+    if (likely(r && port >= r->first && port + size - 1 <= r->last))
+        return r;
+    r = port_find(d, port, size);
+    if (r)
+        *recent = r;
+    return r;
+}
+
 /* What the device answers, and no more of it than `size` bytes; nobody's port reads all ones. */
 u32 port_read(struct domain *d, u16 port, unsigned size)
 {
-    const struct port_range *r = port_find(d, port, size);
+    const struct port_range *r = port_of(d, port, size);
 
     /* lab trap.4 */
     return r ? r->ops->read(r->device, port, size) & (u32)all_ones(size) : (u32)all_ones(size);
@@ -80,7 +108,7 @@ u32 port_read(struct domain *d, u16 port, unsigned size)
 /* The device gets `size` bytes of value, zero-extended; a write to nobody's port does nothing. */
 void port_write(struct domain *d, u16 port, unsigned size, u32 value)
 {
-    const struct port_range *r = port_find(d, port, size);
+    const struct port_range *r = port_of(d, port, size);
 
     /* lab trap.4 */
     if (r)

@@ -7,7 +7,10 @@
 #include "mmio.h"
 #include "port.h"
 
-enum io_limits { IO_PORT_RANGES = 16, IO_MMIO_RANGES = 8 };
+struct pic;
+struct pit;
+
+enum io_limits { IO_PORT_RANGES = 32, IO_MMIO_RANGES = 8, IO_DEVICES = 16, IO_RECENT = 16 };
 
 struct port_range {
     u16 first, last;            /* both included */
@@ -21,13 +24,26 @@ struct mmio_range {
     void *device;               /* its argument */
 };
 
-struct io_space {
-    struct port_range port[IO_PORT_RANGES]; /* none overlap */
-    u32 ports;                              /* used */
-    struct mmio_range mmio[IO_MMIO_RANGES]; /* none overlap */
-    u32 mmios;                              /* used */
-    void *uart;                             /* the domain's 16550, freed with the space */
-    u32 uart_bytes;                         /* its size */
+/* A device's state, made by device_alloc. */
+struct io_device {
+    void *state;          /* its structure */
+    u32 bytes;            /* its size */
+    void (*stop)(void *); /* before it is freed: takes its timers off; or NULL */
 };
+
+struct io_space {
+    struct port_range port[IO_PORT_RANGES];     /* none overlap */
+    u32 ports;                                  /* used */
+    struct mmio_range mmio[IO_MMIO_RANGES];     /* none overlap */
+    u32 mmios;                                  /* used */
+    const struct port_range *recent[IO_RECENT]; /* found last, by the port's low bits; or NULL */
+    struct io_device device[IO_DEVICES];        /* to be freed with the space */
+    u32 devices;                                /* used */
+    struct pic *pic;                            /* the 8259s, or NULL */
+    struct pit *pit;                            /* the 8254, or NULL */
+};
+
+/* Zeroed memory for a device of d's, freed with d->io; NULL: no memory. stop may be NULL. */
+void *device_alloc(struct domain *d, size_t bytes, void (*stop)(void *));
 
 #endif

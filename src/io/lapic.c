@@ -2,8 +2,12 @@
  * The local APIC's registers, priorities and timer.
  *
  * Invariant: `next` is the highest requested vector whose priority class is above the processor
- * priority, or 0; every change to IRR, ISR or TPR goes through update(). SVR is no part of it: a
- * software-disabled APIC accepts nothing new, but keeps what it has requested.
+ * priority, or 0, and LAPIC_EXTINT if LINT0 is high and wired through; every change to IRR, ISR,
+ * TPR, LINT0 or its table entry goes through update(). SVR is no part of it: a software-disabled
+ * APIC accepts nothing new, but keeps what it has requested.
+ *
+ * A domain begins as firmware leaves the processor: enabled, in "virtual wire mode", LINT0 being
+ * the 8259s' and LINT1 the NMI.
  */
 #include "lapic.h"
 
@@ -56,6 +60,9 @@ enum lapic_bits {
     DIVIDE_HIGH = 1 << 3,
     DIVIDE_BY_1 = 7,
     LVT_VECTOR = 0xff,
+    LVT_MODE = 7 << 8,
+    LVT_NMI = 4 << 8,
+    LVT_EXTINT = 7 << 8,
     LVT_MASKED = 1 << 16,
     LVT_PERIODIC = 1 << 17,
     LVT_WRITABLE = 0x177ff, /* without delivery status and remote IRR */
@@ -102,13 +109,29 @@ static u32 processor_priority(const struct lapic *l)
     return (l->tpr & PRIORITY_CLASS) >= (isr & PRIORITY_CLASS) ? l->tpr : isr & PRIORITY_CLASS;
 }
 
+/* LINT0 is wired through to the processor ("Local Vector Table", delivery mode ExtINT). */
+static bool takes_extint(const struct lapic *l)
+{
+    return (l->lvt[LAPIC_LVT_LINT0] & (LVT_MASKED | LVT_MODE)) == LVT_EXTINT;
+}
+
 static void update(struct lapic *l)
 {
     u8 vector = highest(l->irr);
-
     u32 busy = processor_priority(l) & PRIORITY_CLASS;
 
     l->next = (vector & PRIORITY_CLASS) > busy ? vector : 0;
+    if (l->lint0 && takes_extint(l))
+        l->next |= LAPIC_EXTINT;
+}
+
+/* There is something to deliver: the vcpu runs, and looks at it. */
+static void tell(struct lapic *l)
+{
+    if (!l->next)
+        return;
+    sched_wake(l->vcpu);
+    virt_kick(l->vcpu);
 }
 
 int lapic_init(struct vcpu *v)
@@ -118,10 +141,14 @@ int lapic_init(struct vcpu *v)
     if (!l)
         return -ENOMEM;
     l->vcpu = v;
-    l->svr = SVR_RESET;
+    l->svr = SVR_ENABLE | SVR_RESET;
     l->dfr = ~0u;
     for (unsigned i = 0; i < LAPIC_LVTS; i++)
         l->lvt[i] = LVT_MASKED;
+    if (v->id == 0) {
+        l->lvt[LAPIC_LVT_LINT0] = LVT_EXTINT;
+        l->lvt[LAPIC_LVT_LINT1] = LVT_NMI;
+    }
     v->lapic = l;
     return 0;
 }
@@ -145,15 +172,25 @@ void lapic_request(struct lapic *l, u8 vector)
     }
     set_bit(l->irr, vector);
     update(l);
-    if (l->next) {
-        sched_wake(l->vcpu);
-        virt_kick(l->vcpu);
+    tell(l);
+}
+
+void lapic_set_lint0(struct lapic *l, bool high)
+{
+    bool rises = high && !l->lint0;
+
+    l->lint0 = high;
+    if (rises && !(l->lvt[LAPIC_LVT_LINT0] & (LVT_MASKED | LVT_MODE))) {
+        lapic_request(l, l->lvt[LAPIC_LVT_LINT0] & LVT_VECTOR);
+        return;
     }
+    update(l);
+    tell(l);
 }
 
 void lapic_accept(struct lapic *l)
 {
-    u8 vector = l->next;
+    u8 vector = lapic_next(l);
 
     clear_bit(l->irr, vector);
     set_bit(l->isr, vector);
@@ -279,6 +316,7 @@ static void write_svr(struct lapic *l, u32 value)
     if (!(l->svr & SVR_ENABLE))
         for (unsigned i = 0; i < LAPIC_LVTS; i++)
             l->lvt[i] |= LVT_MASKED;
+    update(l);
 }
 
 static void write_lvt(struct lapic *l, enum lapic_lvt i, u32 value)
@@ -288,6 +326,7 @@ static void write_lvt(struct lapic *l, enum lapic_lvt i, u32 value)
     l->lvt[i] = value & (i == LAPIC_LVT_TIMER ? LVT_TIMER_WRITABLE : LVT_WRITABLE);
     if (!(l->svr & SVR_ENABLE))
         l->lvt[i] |= LVT_MASKED;
+    update(l);
     if (i == LAPIC_LVT_TIMER && was_periodic != !!(l->lvt[i] & LVT_PERIODIC))
         start_timer(l);
 }

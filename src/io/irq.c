@@ -1,0 +1,54 @@
+/*
+ * Which line reaches which interrupt controller, and whose output reaches the processor.
+ *
+ * Invariant: a line's level is the same at every controller that it is wired to.
+ */
+#include "irq.h"
+
+#include "domain.h"
+#include "io_space.h"
+#include "lapic.h"
+#include "pic.h"
+#include "pit.h"
+#include "sched.h"
+#include "wiring.h"
+
+void irq_set(struct domain *d, unsigned line, bool high)
+{
+    if (line < IRQ_PIC_LINES)
+        pic_set_line(d->io->pic, line, high);
+}
+
+bool irq_heard(struct domain *d, unsigned line)
+{
+    return line < IRQ_PIC_LINES && pic_heard(d->io->pic, line);
+}
+
+bool irq_pulse(struct domain *d, unsigned line)
+{
+    bool waits = line >= IRQ_PIC_LINES || pic_requested(d->io->pic, line);
+
+    if (!waits) {
+        irq_set(d, line, false);
+        irq_set(d, line, true);
+    }
+    return !waits && irq_heard(d, line);
+}
+
+u8 irq_acknowledge(struct domain *d)
+{
+    return pic_acknowledge(d->io->pic);
+}
+
+/* INTR is the first processor's LINT0. It has none while the domain is being built. */
+void wire_intr(struct domain *d, bool high)
+{
+    if (d->vcpu[0] && d->vcpu[0]->lapic)
+        lapic_set_lint0(d->vcpu[0]->lapic, high);
+}
+
+void wire_unmasked(struct domain *d)
+{
+    if (d->io->pit)
+        pit_listen(d->io->pit, sched_now());
+}

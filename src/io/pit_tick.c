@@ -1,0 +1,122 @@
+/*
+ * Channel 0's ticks: IRQ 0.
+ *
+ * Late ticks. A tick whose request was still pending when the next one came is owed: it is told
+ * later, at four times the rate, so that a guest that counts ticks has the right time even if it
+ * did not run for a while. What is owed is at most a second's; the rest is lost. Ticks that nobody
+ * listens to are not owed, and none is computed until somebody listens again. No two are closer
+ * than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor busy with its
+ * timer alone.
+ */
+#include "pit_tick.h"
+
+#include "domain.h"
+#include "irq.h"
+#include "timer.h"
+
+enum { PIT_MIN_US = 50, CATCH_UP = 4 };
+
+static bool is_periodic(const struct pit_channel *c)
+{
+    return c->mode == PIT_RATE || c->mode == PIT_SQUARE;
+}
+
+/* Ticks since counting began. */
+static s64 ticks(const struct pit_channel *c, u64 clock)
+{
+    return (s64)((clock - c->start) / c->reload);
+}
+
+static s64 owed(struct pit *p, u64 clock)
+{
+    const struct pit_channel *c = &p->channel[0];
+    s64 most = 1 + PIT_HZ / c->reload, all = ticks(c, clock);
+
+    if (all - p->told > most)
+        p->told = all - most;
+    return all - p->told;
+}
+
+/* From PIT clocks that are still to pass to TSC ticks: never too few, at most a clock too many. */
+static u64 to_tsc(u64 clocks)
+{
+    return (clocks + 1) * (tsc_khz * 1000) / PIT_HZ;
+}
+
+void pit_tick_arm(struct pit *p, u64 now)
+{
+    const struct pit_channel *c = &p->channel[0];
+    u64 clock = pit_clock(p, now), clocks;
+
+    timer_cancel(&p->timer);
+    if (!c->running || (!is_periodic(c) && p->one_told) || c->mode == PIT_ONE_SHOT ||
+        c->mode == PIT_TRIGGERED_STROBE)
+        return;
+    if (!is_periodic(c))
+        clocks = clock - c->start < c->reload ? c->reload - (clock - c->start) : 0;
+    else if (owed(p, clock) && p->taken)
+        clocks = c->reload / CATCH_UP;
+    else
+        clocks = c->reload - (clock - c->start) % c->reload;
+    u64 wait = to_tsc(clocks);
+    if (is_periodic(c))
+        wait = MAX(wait, us_to_ticks(PIT_MIN_US));
+    timer_set(&p->timer, now + wait);
+}
+
+static void fire(struct timer *t, u64 now)
+{
+    struct pit *p = container_of(t, struct pit, timer);
+    struct pit_channel *c = &p->channel[0];
+    bool heard = irq_heard(p->domain, IRQ_TIMER), told;
+
+    (void)pit_count(p, 0, now); /* a new count may be due */
+    u64 clock = pit_clock(p, now);
+    if (is_periodic(c) && !owed(p, clock)) {
+        pit_tick_arm(p, now);
+        return;
+    }
+    told = p->taken = irq_pulse(p->domain, IRQ_TIMER);
+    if (told)
+        ledger_count(&p->domain->ledger, LC_DELIVERED_TIMER);
+    if (!is_periodic(c)) {
+        p->one_told = true;
+        return;
+    }
+    p->told = heard ? p->told + told : ticks(c, clock);
+    if (heard)
+        pit_tick_arm(p, now);
+}
+
+void pit_listen(struct pit *p, u64 now)
+{
+    struct pit_channel *c = &p->channel[0];
+
+    if (!c->running || !is_periodic(c) || p->timer.deadline)
+        return;
+    (void)pit_count(p, 0, now);
+    p->told = ticks(c, pit_clock(p, now));
+    pit_tick_arm(p, now);
+}
+
+void pit_tick_init(struct pit *p)
+{
+    p->timer.fire = fire;
+}
+
+void pit_tick_stop(struct pit *p)
+{
+    timer_cancel(&p->timer);
+    p->told = 0;
+    p->one_told = false;
+    if (p->channel[0].mode == PIT_TERMINAL)
+        irq_set(p->domain, IRQ_TIMER, false); /* OUT is low until the count has run out */
+}
+
+void pit_tick_loaded(struct pit *p, bool later)
+{
+    if (!later) {
+        p->told = 0;
+        p->one_told = false;
+    }
+}

@@ -1,0 +1,16 @@
+/*
+ * The wires between a domain's interrupt controllers and what is behind them: irq.c has both ends.
+ */
+#ifndef WIRING_H
+#define WIRING_H
+
+#include "types.h"
+
+struct domain;
+
+/* The first 8259's INTR output changed. */
+void wire_intr(struct domain *d, bool high);
+/* A controller has unmasked a line: who stopped ticking because nobody listened may go on. */
+void wire_unmasked(struct domain *d);
+
+#endif
