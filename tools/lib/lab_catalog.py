@@ -150,6 +150,17 @@ def _check(lab, path):
         seen.add((test.part, test.run, test.name))
 
 
+def _seed(top, path):
+    """The argument `seed=` of a lab whose guest does other things for each student: labs/NAME/seed, a number."""
+    try:
+        with open(os.path.join(top, os.path.dirname(path), "seed"), encoding="ascii", errors="replace") as file:
+            words = [line.split("#")[0].strip() for line in file.read(1000).splitlines()]
+    except FileNotFoundError:
+        return ""
+    numbers = [word for word in words if word.isdecimal() and len(word) <= 18]
+    return f"seed={numbers[0]}" if numbers else "seed=0"
+
+
 def lab_guest(top, boot):
     """The guest of a boot part: one of guests/, or a lab's own, which lies in the lab's folder."""
     path = boot["guest"]
@@ -164,7 +175,8 @@ def lab_guest(top, boot):
     except FileNotFoundError:
         pass
     budget = int(boot.get("budget", values["BUDGET"]))
-    return LabGuest("-".join(path.split("/")[1:3]), values["MEM"], budget, values["CONFIG"], values["ARGS"],
+    arguments = f"{values['ARGS']} {_seed(top, path)}".strip()
+    return LabGuest("-".join(path.split("/")[1:3]), values["MEM"], budget, values["CONFIG"], arguments,
                     values["BESIDE"], False, True)
 
 

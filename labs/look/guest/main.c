@@ -3,7 +3,8 @@
  * the number in labs/look/seed, so that each student has other answers.
  *
  * - It maps one page of memory at an address that is different for everybody, with a secret in it,
- *   and a large page beside it, and comes through look_here, where a debugger can stop it.
+ *   and a large page beside it, and comes through look_here and look_again, where a debugger can
+ * stop it.
  * - Region 1 of its ledger: CPUID, RDMSR of IA32_PAT, OUT to port 0x80, in numbers of its own.
  * - Region 2: pages of memory that nobody has touched before.
  * - Region 3: sleeps until the timer, by HLT.
@@ -49,6 +50,13 @@ void __attribute__((noinline)) look_here(u64 va, u64 large)
     sink = cpuid(LEAF_LOOK, 0).eax;
 }
 
+/* Another one, behind it, with the same arguments. */
+void look_again(u64 va, u64 large);
+void __attribute__((noinline)) look_again(u64 va, u64 large)
+{
+    sink = va + large;
+}
+
 static void mark(u64 command, unsigned region)
 {
     if (platform->trivisor)
@@ -81,6 +89,7 @@ static void tables(void)
     }
     print("look_here(0x%lx, 0x%lx)\n", va + offset, large);
     look_here(va + offset, large);
+    look_again(va + offset, large);
 }
 
 static void mix(void)
