@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test check boot debug iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
+ifneq ($(filter run test check boot linux debug iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -33,7 +33,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
-.PHONY: help run test check boot debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
+.PHONY: help run test check boot linux debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
     setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -82,6 +82,14 @@ debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) o
 	@$(build-lab-guests)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)"
 debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
+
+linux: setup-run ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]
+	@tools/install linux
+	@$(PYTHON) tools/linux.py $(linux_arguments) --check
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(PYTHON) tools/linux.py $(linux_arguments)
+linux_arguments = --mode "$(MODE)" --emu "$(EMU)" --build "$(BUILD)" --words "$(WORDS)" --mem "$(or $(MEM),128M)" \
+    $(if $(PLAIN),--plain) $(if $(TEST),--test)
 
 iso: setup-run ## a bootable image for real hardware: MODE= [GUESTS="a b"] [BUILD=debug]
 	@$(PYTHON) tools/iso.py --mode "$(MODE)" --guests "$(WANTED)" --check

@@ -1,6 +1,6 @@
 /*
  * The archive of domains that QEMU's -initrd carries: newc cpio (cpio(5), "New ASCII Format"),
- * NAME.elf and NAME.cfg (its command line) for each domain.
+ * for each module a file, and after it one that ends in .cfg, its command line.
  */
 #include "boot.h"
 #include "boot_steps.h"
@@ -45,9 +45,9 @@ void cpio_modules(u64 start, u64 end, struct boot_info *info)
             refuse("The archive of domains is truncated in %s.", name);
         if (strcmp(name, "TRAILER!!!") == 0)
             return;
-        if (ends_with(name, ".elf"))
+        if (!ends_with(name, ".cfg"))
             last = boot_add_module(info, data, data + size);
-        else if (ends_with(name, ".cfg") && last)
+        else if (last)
             boot_set_line(info, last, mpa_to_va(mpa_of(data)), size);
         at = (data + size + 3 - start) / 4 * 4 + start;
     }

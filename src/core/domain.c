@@ -198,9 +198,11 @@ static void report_end(const struct domain *d, bool well)
         log_line("%s ended: %s: %s", d->config.name, reason[d->end], d->end_detail);
     log_line(
         "@domain {\"domain\":\"%s\",\"life\":%u,\"reason\":\"%s\",\"code\":%lu,\"detail\":\"%s\","
-        "\"expected\":%s,\"ticks\":%lu,\"hypervisor_ticks\":%lu,\"overhead_bytes\":%lu}",
+        "\"expected\":%s,\"entered\":%lu,\"ticks\":%lu,\"hypervisor_ticks\":%lu,\"overhead_bytes\":"
+        "%lu}",
         d->config.name, d->life, reason[d->end], d->end_code, d->end_detail,
-        well ? "true" : "false", ticks, ledger_hypervisor_ticks(&d->ledger), d->overhead_bytes);
+        well ? "true" : "false", d->ledger.first_entry, ticks, ledger_hypervisor_ticks(&d->ledger),
+        d->overhead_bytes);
 }
 
 /*

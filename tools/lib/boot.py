@@ -34,6 +34,10 @@ class Boot:
         """The command line of the hypervisor."""
         return " ".join(word for word in ("domains=serial", self.hypervisor) if word)
 
+    def kernel_line(self):
+        """The guest's own command line."""
+        return " ".join(word for word in (self.guest.args, self.args) if word)
+
     def domain_line(self):
         """The command line of the guest's module, or natively its own."""
         guest = self.guest
@@ -41,8 +45,10 @@ class Boot:
         return " ".join(word for word in words if word)
 
     def modules(self):
-        """(ELF, command line) of each domain."""
+        """(file, command line) of each domain, and of its RAM disk."""
         result = [(self.guest.elf, self.domain_line())]
+        if self.guest.initrd:
+            result.append((self.guest.initrd, f"initrd-for={self.guest.name}"))
         if self.guest.beside and self.column.under == "trivisor":
             beside, _, arguments = self.guest.beside.partition(" ")
             other = guests.load(beside)

@@ -21,11 +21,14 @@ class Guest:
     beside: str  # name of a guest that runs together with it, and its arguments, or ""
     xen: bool  # does it belong in the Xen columns?
     qemu: bool  # is it tested under QEMU?
+    kernel: str = ""  # its file, if it is not one of the kit's
+    initrd: str = ""  # its RAM disk, or none
+    loader: str = "multiboot2"  # GRUB's command that boots it natively: multiboot2, multiboot or linux
 
     @property
     def elf(self):
-        """Where the build leaves it."""
-        return f"build/guests/{self.name}.elf"
+        """Its file; where the build leaves it for a guest of the kit's."""
+        return self.kernel or f"build/guests/{self.name}.elf"
 
 
 def names():

@@ -25,6 +25,18 @@ def strip(source, target):
     tool("strip", "--strip-debug", "-o", target, source)
 
 
+def native_commands(boot, name):
+    """A guest of the kit's reads the same line everywhere; another kernel gets its own words only."""
+    guest = boot.guest
+    if not guest.kernel:
+        return [f"multiboot2 /boot/{name} {boot.domain_line()}"]
+    lines = [f"{guest.loader} /boot/{name} {boot.kernel_line()}"]
+    if guest.initrd:
+        disk = os.path.basename(guest.initrd)
+        lines.append(f"initrd /boot/{disk}" if guest.loader == "linux" else f"{guest.loader.replace('multiboot', 'module')} /boot/{disk} {disk}")
+    return lines
+
+
 def commands(boot):
     """(GRUB's commands, its modules, {name in /boot: ELF}) for one Boot."""
     kernel = boot.column.kernel(boot.build)
@@ -32,7 +44,7 @@ def commands(boot):
     files = {os.path.basename(elf): elf for elf, _ in boot.modules()}
     name = os.path.basename(first)
     if boot.column.under == "":
-        return [f"multiboot2 /boot/{name} {line}"], ["multiboot2"], files
+        return native_commands(boot, name), [boot.guest.loader], files
     if boot.column.under == "xen":
         files["xen"] = kernel
         extra = f" dom0_mem={boot.guest.mem} " + ("dom0=pvh dom0-iommu=none" if boot.column.vtx else "")

@@ -51,14 +51,15 @@ def cpio_entry(name, data, number):
 
 
 def archive(boot, path):
-    """NAME.elf and NAME.cfg of each domain."""
+    """For each module its file, and FILE.cfg with its command line."""
     out = b""
-    for index, (elf, line) in enumerate(boot.modules()):
-        name = line.split()[0].partition("=")[2]
-        stripped = os.path.join(boot.folder, f"{name}.elf")
-        strip(elf, stripped)
-        with open(stripped, "rb") as file:
-            out += cpio_entry(f"{name}.elf", file.read(), 2 * index + 1)
+    for index, (source, line) in enumerate(boot.modules()):
+        name = os.path.basename(source)
+        if name.endswith(".elf"):
+            strip(source, os.path.join(boot.folder, name))
+            source = os.path.join(boot.folder, name)
+        with open(source, "rb") as file:
+            out += cpio_entry(name, file.read(), 2 * index + 1)
         out += cpio_entry(f"{name}.cfg", line.encode() + b"\n", 2 * index + 2)
     with open(path, "wb") as file:
         file.write(out + cpio_entry("TRAILER!!!", b"", 0))
@@ -71,8 +72,10 @@ def debug_output(boot):
 
 def command(boot, accelerator="tcg"):
     """QEMU's command line for a boot; makes the files that it needs in the boot's folder."""
-    kernel = os.path.join(boot.folder, "kernel.elf")
-    strip(boot.column.kernel(boot.build) or boot.guest.elf, kernel)
+    kernel = boot.column.kernel(boot.build) or boot.guest.elf
+    if kernel.endswith(".elf"):
+        strip(kernel, os.path.join(boot.folder, "kernel.elf"))
+        kernel = os.path.join(boot.folder, "kernel.elf")
     words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
              "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
     words += ["-debugcon", f"file:{debug_output(boot)}"]
@@ -81,6 +84,8 @@ def command(boot, accelerator="tcg"):
         modules = os.path.join(boot.folder, "domains.cpio")
         archive(boot, modules)
         return words + ["-initrd", modules, "-append", boot.hypervisor_line()]
+    if boot.guest.kernel:
+        return words + ["-append", boot.kernel_line()] + (["-initrd", boot.guest.initrd] if boot.guest.initrd else [])
     return words + ["-append", boot.domain_line()]
 
 

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""`make linux`: Debian's own kernel, unmodified, to a shell on this terminal; with --test it checks the
+machine under it and ends."""
+import argparse
+import os
+import sys
+
+from lib import bochs, columns, image, linux, qemu, record
+from lib.boot import Boot
+from lib.usage import Mistake, choose, main
+
+CHECK = "trivisor.check"
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", default="ept")
+    parser.add_argument("--emu", default="bochs")
+    parser.add_argument("--build", default="release")
+    parser.add_argument("--mem", default="128M")
+    parser.add_argument("--plain", action="store_true", help="a command line of console= alone")
+    parser.add_argument("--words", default="", help="further words for the kernel's command line")
+    parser.add_argument("--test", action="store_true", help="run guests/linux/check instead of a shell")
+    parser.add_argument("--check", action="store_true", help="only check the arguments")
+    return parser.parse_args()
+
+
+def show(text):
+    """Live console."""
+    sys.stdout.write(text.replace("\r", ""))
+    sys.stdout.flush()
+
+
+def run():
+    """Returns 0 if Linux ended well."""
+    args = parse()
+    column = columns.ALL[choose("MODE", args.mode, columns.OURS)]
+    choose("EMU", args.emu, ["bochs", "qemu"])
+    choose("BUILD", args.build, ["release", "debug"])
+    if column.name == "pv":
+        raise Mistake("MODE=pv cannot boot Linux yet: choose from native, shadow, ept.")
+    if args.emu == "qemu":
+        qemu.check(column, "tcg")
+    if args.check:
+        return 0
+    linux.fetch()
+    guest = linux.guest(column, not args.plain, f"{args.words} {CHECK if args.test else ''}".strip(), args.mem,
+                        linux.KHZ if args.emu == "bochs" else 0)
+    boot = Boot(column, guest, args.build, tag="-".join([args.emu] + (["plain"] if args.plain else [])))
+    os.makedirs(boot.folder, exist_ok=True)
+    if args.emu == "bochs":
+        outcome = bochs.run(boot, image.for_boot(boot), show)
+    else:
+        outcome = qemu.run(boot, "tcg", show)
+    result = record.make(boot, outcome, args.emu)
+    for failure in result["failures"]:
+        print(f"FAILED: {failure}", file=sys.stderr)
+    return 0 if result["ok"] else 1
+
+
+if __name__ == "__main__":
+    main(run)
