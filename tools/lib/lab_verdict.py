@@ -27,9 +27,15 @@ class Verdict:
         return self.points if self.outcome == "success" else 0
 
 
+def printable(text, most=2000):
+    """Text without control characters: what a student's file says must not command a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text[:most])
+
+
 def of(test, part, outcome, message="", **more):
     """The verdict on a lab_catalog.Test."""
-    return Verdict(test.name, test.exercise, part, test.points, outcome, message, **more)
+    more = {key: printable(value) for key, value in more.items()}
+    return Verdict(test.name, test.exercise, part, test.points, outcome, printable(message), **more)
 
 
 def from_line(test, part, line):

@@ -1,0 +1,302 @@
+"""The labs' own tools: cutting and what it refuses, handouts, seals, the checks of a student's objects; and the
+graders graded (`make check-labs`)."""
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.dom.minidom
+
+from lib import lab_catalog, lab_handout, lab_host, lab_matrix, lab_regions, lab_seal, lab_tree, lab_verdict
+from lib.usage import Mistake
+from result import Result
+
+CODE = """\
+/* What it is for. */
+#include <stdint.h>
+
+#include "walk.h"
+
+/* Adds. */
+int add(int a, int b)
+{
+    /* lab walk.1: return lab_missing("walk.1"), 0; */
+    if (a) {
+        return a + b;
+    }
+    return b; /* { */
+    /* lab end walk.1 */
+}
+
+void two(void)
+{
+    /* lab walk.2 */
+    add(1, 2);
+    /* lab end walk.2 */
+    add(3, 4);
+    /* lab walk.2 */
+    add(5, 6);
+    /* lab end walk.2 */
+}
+"""
+CUT = """\
+/* What it is for. */
+#include <stdint.h>
+
+#include "lab.h"
+#include "walk.h"
+
+/* Adds. */
+int add(int a, int b)
+{
+    /* Exercise walk.1: your code here (labs/walk/README.md). */
+    return lab_missing("walk.1"), 0;
+}
+
+void two(void)
+{
+    /* Exercise walk.2, part 1 of 2: your code here (labs/walk/README.md). */
+    lab_missing("walk.2");
+    add(3, 4);
+    /* Exercise walk.2, part 2 of 2: your code here (labs/walk/README.md). */
+    lab_missing("walk.2");
+}
+"""
+# (what is wrong, the file's text, words of the sentence)
+BAD_REGIONS = [
+    ("nested", "    /* lab a.1 */\n    x();\n    /* lab a.2 */\n    /* lab end a.2 */\n    /* lab end a.1 */\n",
+     "x.c:3: the region a.2 begins within a.1"),
+    ("the same within itself", "    /* lab a.1 */\n    x();\n    /* lab a.1 */\n    /* lab end a.1 */\n", "begins within"),
+    ("no end", "int a;\n    /* lab a.1 */\n    x();\n", "x.c:2: the region a.1 has no end"),
+    ("no beginning", "    /* lab end a.1 */\n", "without its beginning"),
+    ("another's end", "    /* lab a.1 */\n    x();\n    /* lab end a.2 */\n", "`lab end a.2`, but a.1 began at line 1"),
+    ("two functions", "    /* lab a.1 */\n}\nvoid f(void)\n{\n    /* lab end a.1 */\n", "within one function's body"),
+    ("open brace", "    /* lab a.1 */\n    if (a) {\n    /* lab end a.1 */\n", "within one function's body"),
+    ("outside of functions", "/* lab a.1 */\nint x;\n/* lab end a.1 */\n", "within one function's body"),
+    ("empty", "    /* lab a.1 */\n    /* lab end a.1 */\n", "is empty"),
+    ("in a line", "    x(); /* lab a.1 */\n    y();\n    /* lab end a.1 */\n", "on a line of its own"),
+    ("stub that is no statement", "    /* lab a.1: return 0 */\n    x();\n    /* lab end a.1 */\n", "is no statement"),
+]
+
+
+class Regions(unittest.TestCase):
+    """lab_regions."""
+
+    def numbered(self, text):
+        """The regions of a file, their parts numbered."""
+        regions, parts = lab_regions.parse("x.c", text), {}
+        for region in regions:
+            parts[region.id] = region.part = parts.get(region.id, 0) + 1
+        return regions, parts
+
+    def test_cut_and_solve(self):
+        """Holes are cut, or filled again with what was there."""
+        regions, parts = self.numbered(CODE)
+        self.assertEqual(lab_regions.rewrite(CODE, regions, lambda region: "cut", parts), CUT)
+        solved = lab_regions.rewrite(CODE, regions, lambda region: "solve", parts)
+        self.assertEqual(solved, "".join(line for line in CODE.splitlines(True) if "/* lab " not in line))
+        self.assertEqual(lab_regions.rewrite(CODE, regions, lambda region: "keep", parts), CODE)
+
+    def test_folded_marker(self):
+        """A marker may be folded by the formatter."""
+        text = "    /* lab a.1: first(with, many, arguments);\n     * return 0; */\n    x();\n    /* lab end a.1 */\n"
+        self.assertEqual(lab_regions.parse("x.c", text)[0].stub, "first(with, many, arguments); return 0;")
+
+    def test_refused(self):
+        """Each mistake in the markers has its sentence."""
+        for what, text, words in BAD_REGIONS:
+            with self.subTest(what), self.assertRaises(Mistake) as caught:
+                lab_regions.parse("x.c", text)
+            self.assertIn(words, str(caught.exception))
+
+    def test_tour(self):
+        """The comments of the tour go."""
+        self.assertEqual(lab_regions.without_tour("/*\n * Tour 3: a thing.\n */\n\nint a;\n"), "int a;\n")
+
+
+class Handouts(unittest.TestCase):
+    """make handout."""
+
+    def refused(self, words, **options):
+        """The tool's sentence, exit status 2, no traceback."""
+        line = [sys.executable, "-B", "tools/labs.py", "handout"]
+        line += [word for key, value in options.items() for word in (f"--{key}", value)]
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+        self.assertIn(words, done.stderr)
+
+    def test_refused(self):
+        """Unknown lab, no folder, a folder with something in it, unknown EARLIER."""
+        with tempfile.TemporaryDirectory() as folder:
+            there = os.path.join(folder, "new")
+            self.refused("Say which lab", dir=there)
+            self.refused("LAB=wlk is unknown: choose from ", lab="wlk", dir=there)
+            self.refused("LAB=../walk is unknown", lab="../walk", dir=there)
+            self.refused("Say where the handout goes", lab="walk")
+            self.refused("EARLIER=some is unknown", lab="walk", dir=there, earlier="some")
+            self.assertFalse(os.path.exists(there))
+            with open(os.path.join(folder, "mine"), "w", encoding="ascii"):
+                pass
+            self.refused("is not empty", lab="walk", dir=folder)
+            self.refused("is not empty", lab="walk", dir=os.path.join(folder, "mine"))
+            self.assertEqual(os.listdir(folder), ["mine"])
+
+    def test_all(self):
+        """No solution is left in any handout: not in the sources, nor beside, nor in its history."""
+        found = lab_regions.scan(".")
+        order = [name for name, _ in lab_catalog.entries()]
+        for name in lab_catalog.names():
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                lab_handout.make(name, folder)
+                self.check_handout(name, folder, order, found)
+
+    def check_handout(self, name, folder, order, found):
+        """One of them."""
+        commits = lab_handout.run(["git", "rev-list", "--all"], folder).split()
+        self.assertEqual((len(commits), lab_handout.run(["git", "status", "--short"], folder)), (1, ""))
+        here = set(lab_handout.files_of(folder))
+        self.assertFalse([path for path in here if path.startswith(("tests/model", "tests/mutants", ".ci"))
+                          or "/wrong/" in path or path.endswith(("INSTRUCTOR.md", "docs/tour.md"))])
+        self.assertTrue(lab_tree.is_handout(folder))
+        for path, regions in found.items():
+            text = lab_regions.read(folder, path) if path in here else ""
+            self.assertNotIn("/* lab ", text)
+            for region in regions:
+                if order.index(region.lab) >= order.index(name) and len(region.body) > 40:
+                    self.assertNotIn(region.body, text, region.id)
+                elif order.index(region.lab) < order.index(name):
+                    self.assertIn(region.body, text, region.id)
+
+    def test_earlier(self):
+        """Earlier labs are holes, too, if the teacher wants it."""
+        name = lab_catalog.names()[-1]
+        with tempfile.TemporaryDirectory() as folder:
+            holes = lab_handout.make(name, folder, "holes")
+        order = [entry for entry, _ in lab_catalog.entries()]
+        before = {region.id for regions in lab_regions.scan(".").values() for region in regions
+                  if order.index(region.lab) <= order.index(name)}
+        self.assertEqual(holes, before)
+
+
+class Seals(unittest.TestCase):
+    """lab_seal."""
+    KEY = (0x0706050403020100, 0x0f0e0d0c0b0a0908)
+
+    def test_siphash(self):
+        """The vector of the paper's appendix A."""
+        self.assertEqual(lab_seal.siphash(self.KEY, bytes(range(15))), 0xa129ca6149be45e5)
+
+    def line(self, text, key):
+        """A sealed line."""
+        return f'[guest] @grade {text},"seal":"{lab_seal.siphash(key, text.encode()):016x}"}}\n'
+
+    def test_lines(self):
+        """Only what has this run's seal, and comes from a guest, counts; what failed once has failed."""
+        good, bad = '{"test":"a","n":0,"ok":true', '{"test":"a","n":1,"ok":false'
+        self.assertTrue(lab_seal.read(self.line(good, self.KEY), self.KEY)["a"]["ok"])
+        forged = ['[guest] @grade {"test":"a","ok":true}\n', self.line(good, (0, 0)),
+                  self.line(bad, self.KEY).replace("false", "true"),
+                  self.line(good, self.KEY).replace("[guest]", "[trivisor]")]
+        for line in forged:
+            self.assertEqual(lab_seal.read(line, self.KEY), {}, line)
+        both = self.line(bad, self.KEY) + self.line(good, self.KEY)
+        self.assertFalse(lab_seal.read(both, self.KEY)["a"]["ok"])
+
+
+# What a student's walk.c may not have: (what, text at its end, words of the sentence).
+HOSTILE = [
+    ("constructor", "__attribute__((constructor)) static void early(void)\n{\n    *(volatile int *)64 = 1;\n}\n", "runs before the grader"),
+    ("system call", 'void walk_error_(void);\nstatic __attribute__((used)) void f(void)\n{\n    __asm__ volatile("syscall");\n}\n',
+     "the instruction syscall"),
+    ("call out", "int system(const char *);\nstatic __attribute__((used)) int f(void)\n{\n    return system(\"true\");\n}\n",
+     "a call out of the tree: system"),
+    ("interposed name", "int _cmocka_run_group_tests(void);\nint _cmocka_run_group_tests(void)\n{\n    return 0;\n}\n",
+     "a global name that the tree's file does not have: _cmocka_run_group_tests"),
+    ("incbin", '__asm__(".incbin \\"/etc/hostname\\"");\n', ".incbin"),
+    ("include", '#include "/proc/self/environ"\n', "do not build"),
+    ("section", '__attribute__((section(".mine,\\"awx\\"#"), used)) static int f(void)\n{\n    return 0;\n}\n', "section"),
+    ("does not compile", "int x = ;\n", "src/core/walk.c"),
+]
+
+
+class Hostile(unittest.TestCase):
+    """The checks of a student's objects, on the lab `walk`."""
+
+    def test_objects(self):
+        """Each is refused with a sentence; the untouched file is not."""
+        lab = lab_catalog.load("walk")
+        clean = lab_tree.clean()
+        tree = os.path.abspath(os.path.join(lab_tree.SCRATCH, "hostile"))
+        lab_tree.sync(tree, clean)
+        builder = lab_host.Builder(tree)
+        originals = {path: builder.compile(path) for path in lab.files}
+        lab_host.build(lab, builder, originals)
+        for what, text, words in HOSTILE:
+            with self.subTest(what):
+                lab_tree.sync(tree, lab_tree.overlay(clean, {"src/core/walk.c": clean["src/core/walk.c"][0] + text.encode()}))
+                verdicts = lab_host.grade(lab, builder, originals, 1)
+                self.assertEqual({verdict.outcome for verdict in verdicts}, {"failure"})
+                self.assertIn(words, verdicts[0].message)
+
+    def test_endless_and_crashing(self):
+        """A loop without end, and a wild pointer, are outcomes of their own."""
+        lab = lab_catalog.load("walk")
+        matrix = lab_matrix.Matrix("walk")
+        clean = lab_tree.clean()
+        tree = os.path.abspath(os.path.join(lab_tree.SCRATCH, "hostile"))
+        lab_tree.sync(tree, clean)
+        builder = lab_host.Builder(tree)
+        originals = {path: builder.compile(path) for path in lab.files}
+        test = next(test for test in lab.tests if test.name == "rights_user")
+        for body, outcome in (("    for (volatile unsigned i = 0;; i++)\n        ;\n", "budget"),
+                              ("    return *(volatile bool *)(unsigned long)(16 + nx);\n", "crash"),
+                              ("    __builtin_trap();\n", "crash")):
+            files = matrix.filled(matrix.holes, ("walk.1", 1, body))
+            lab_tree.sync(tree, lab_tree.overlay(clean, {path: text.encode() for path, text in files.items()}))
+            lab_handout.run(["make", "-s", "build/labs/walk/vectors"], ".")
+            environment = {**os.environ, "GRADE_VECTORS": os.path.abspath("build/labs/walk/vectors")}
+            verdict = lab_host.run_test(test, lab_host.build(lab, builder, originals), 1, environment)
+            self.assertEqual(verdict.outcome, outcome, verdict)
+
+
+class Reports(unittest.TestCase):
+    """lab_verdict."""
+
+    def test_forms(self):
+        """The score, and well-formed JSON and XML whatever a message says."""
+        lab = lab_catalog.load("walk")
+        nasty = 'a "quoted" <tag> & \x1b[31m'
+        verdicts = [lab_verdict.of(lab.tests[0], "host", "success"),
+                    lab_verdict.of(lab.tests[1], "host", "failure", nasty, expected="1", got="<2>"),
+                    lab_verdict.of(lab.tests[2], "host", "error", nasty)]
+        self.assertIn(f"Score: {lab.tests[0].points}/", lab_verdict.for_people(lab, verdicts))
+        self.assertEqual(json.loads(lab_verdict.as_json(lab, verdicts, 1.0))["tests"][1]["outcome"], "failure")
+        suite = xml.dom.minidom.parseString(lab_verdict.as_junit(lab, verdicts, 1.0)).documentElement
+        self.assertEqual((suite.getAttribute("failures"), suite.getAttribute("errors")), ("1", "1"))
+
+
+CASES = (Regions, Handouts, Seals, Hostile, Reports)
+
+
+def matrix(jobs):
+    """check-labs: each lab's host part and one boot."""
+    for name, variant, wrong, report in lab_matrix.check(lab_catalog.names(), jobs):
+        print(f"{'FAILED' if wrong else 'ok'}: {name}: {variant.what} {wrong}".rstrip(), flush=True)
+        if wrong:
+            print(report)
+        yield Result(0, [f"lab {name}: {variant.what}: {wrong}"]) if wrong else Result(1)
+
+
+def run(jobs):
+    """All of them, as a part of `make test`."""
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in CASES)
+    out = io.StringIO()
+    with contextlib.redirect_stderr(out):
+        done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
+    print(out.getvalue().rstrip())
+    bad = [f"labs: {case}: {text.strip().splitlines()[-1]}" for case, text in done.failures + done.errors]
+    yield Result(done.testsRun - len(bad), bad)
+    yield from matrix(jobs)
