@@ -23,6 +23,7 @@ GUEST ?= hello
 EMU   ?= bochs
 BUILD ?= release
 ARGS  ?=
+OPTIONS ?=
 MODES ?=
 XEN   ?=
 
@@ -40,7 +41,7 @@ help: ## what can be made
 	@echo "make VERB, and what it does:"
 	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile labs/labs.mk | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }'
 	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
-	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest."
+	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest. OPTIONS: for the hypervisor."
 
 setup: setup-run setup-test ## install what is missing of what running and testing need
 setup-run:
@@ -73,14 +74,14 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 	@$(PYTHON) tools/boot.py $(boot_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
 	@$(build-lab-guests)
-	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)"
+	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
 debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) or qemu (gdb, native and pv)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --check
 	@$(MAKE) build-debug
 	@$(build-lab-guests)
-	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)"
+	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
 debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
 
 linux: setup-run ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]

@@ -6,8 +6,8 @@ HV_MODES  := shadow ept pv
 HV_BUILDS := debug release
 
 HV_DIRS_all    := src/boot src/core
-HV_DIRS_shadow := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/emulate src/mmu-shadow
-HV_DIRS_ept    := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/emulate src/mmu-ept
+HV_DIRS_shadow := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-shadow
+HV_DIRS_ept    := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-ept
 HV_DIRS_pv     := $(HV_DIRS_all) src/io src/cpu/emulate src/pv
 HV_SKIP        := src/core/asm_offsets.c
 
@@ -61,6 +61,9 @@ build/$(1)/$(2)/trivisor.elf: $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o s
 
 -include $$(HV_OBJ_$(1)_$(2):.o=.d) build/$(1)/$(2)/asm_offsets.d
 endef
+
+# What runs only when something has gone wrong may be slow; the image has a ceiling.
+$(foreach m,shadow ept,build/$(m)/release/src/cpu/vmx/check/%.c.o): HV_CFLAGS += -Os
 
 .PHONY: FORCE_VERSION hypervisors
 FORCE_VERSION:

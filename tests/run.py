@@ -15,6 +15,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), o
 
 import bad_input  # noqa: E402
 import class_test  # noqa: E402
+import desk  # noqa: E402
 import host  # noqa: E402
 import labs_test  # noqa: E402
 import refusals  # noqa: E402
@@ -24,7 +25,7 @@ import tools  # noqa: E402
 import together  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
-         "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run,
+         "desk": desk.run, "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run,
          "class": class_test.run, "labs": labs_test.run}
 
 

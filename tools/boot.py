@@ -21,6 +21,7 @@ def parse():
     parser.add_argument("--config", default="", help="more words for the domain's command line")
     parser.add_argument("--build", default="release")
     parser.add_argument("--model", default=Boot.model, help="the CPU that Bochs plays")
+    parser.add_argument("--options", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     return parser.parse_args()
 
@@ -44,7 +45,7 @@ def run():
         return 0
     if column.under == "xen":
         xen.fetch()
-    boot = Boot(column, guest, args.build, model=args.model, config=args.config, args=args.args, tag=args.emu)
+    boot = Boot(column, guest, args.build, model=args.model, config=args.config, args=args.args, hypervisor=args.options, tag=args.emu)
     os.makedirs(boot.folder, exist_ok=True)
     if args.emu == "bochs":
         outcome = bochs.run(boot, image.for_boot(boot), show)

@@ -18,6 +18,7 @@ def parse():
     parser.add_argument("--emu", default="bochs")
     parser.add_argument("--args", default="", help="the guest's own arguments")
     parser.add_argument("--build", default="debug")
+    parser.add_argument("--options", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     return parser.parse_args()
 
@@ -85,7 +86,7 @@ def run():
         return 0
     if column.under == "xen":
         xen.fetch()
-    boot = Boot(column, guest, args.build, args=args.args, tag="debugger")
+    boot = Boot(column, guest, args.build, args=args.args, hypervisor=args.options, tag="debugger")
     os.makedirs(boot.folder, exist_ok=True)
     return in_bochs(boot) if args.emu == "bochs" else in_gdb(boot)
 

@@ -163,6 +163,7 @@ enum msr {
     MSR_VMX_TRUE_PROCBASED = 0x48e,
     MSR_VMX_TRUE_EXIT = 0x48f,
     MSR_VMX_TRUE_ENTRY = 0x490,
+    MSR_VMX_VMFUNC = 0x491,
     MSR_XSS = 0xda0,
 };
 #define MSR_EFER           0xc0000080u

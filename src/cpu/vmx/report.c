@@ -47,12 +47,17 @@ void vmx_report(struct vcpu *v, const struct exit *e)
 /* "VM-Entry Failures During or After Loading Guest State", "VMX Instruction Reference". */
 void vmx_report_failed_entry(struct vcpu *v, u32 raw)
 {
+    char why[128];
+
     if (raw)
         log_line("The processor refused to enter the guest: %s, qualification %lu.",
                  vmx_exit_name(raw & EXIT_BASIC_REASON), vmread(VMCS_EXIT_QUALIFICATION));
     else
         log_line("The processor refused to enter the guest: %s.",
                  vmx_instruction_error((u32)vmread(VMCS_INSTRUCTION_ERROR)));
+    vmx_explain_refusal(why, sizeof(why));
+    domain_end(v->domain, END_KILLED, 0, "the processor refused to enter it%s%s",
+               why[0] ? ": " : "", why);
     log_line("  pin %lx  proc %lx  proc2 %lx  exit %lx  entry %lx  event %lx",
              vmread(VMCS_PIN_CONTROLS), vmread(VMCS_PROC_CONTROLS),
              vmx_cap.proc2 ? vmread(VMCS_PROC_CONTROLS2) : 0, vmread(VMCS_EXIT_CONTROLS),

@@ -87,6 +87,7 @@ enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
     if (dirty & DIRTY_WINDOW)
         write_window(x);
     arm_slice(until);
+    vmx_check_before_entry();
     if (x->launched)
         return vmx_resume_guest(&v->regs);
     x->launched = true;
@@ -146,6 +147,7 @@ static inline struct vmx_entered enter(struct vcpu *v, u64 until)
     if (likely(left - 1 < vmx_cap.timer_quick && (!dirty || write_fault(x, dirty)))) {
         vmwrite(VMCS_GUEST_RIP, x->common.reg[VREG_RIP]);
         vmwrite(VMCS_PREEMPTION_TIMER, left >> vmx_cap.timer_shift);
+        vmx_check_before_entry();
         return vmx_resume_guest(&v->regs);
     }
     return enter_prepared(v, x, until);

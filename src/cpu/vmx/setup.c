@@ -57,6 +57,7 @@ void vmx_make_current(struct vcpu *v)
     if (!vmptrld(&vmx_of(v)->vmcs_address.v))
         panic("VMPTRLD failed for vcpu %u of %s", v->id, v->domain->config.name);
     p->vmcs_of = v;
+    vmx_note_write(VMCS_NO_FIELD, 0); /* another VMCS: all of it */
 }
 
 /* A tag that no other living vcpu has, and never 0, the hypervisor's own. A dead one's translations

@@ -7,12 +7,23 @@
 
 #include "types.h"
 
+/* "Field Encoding in VMCS": bits 11:10 of an encoding */
+enum vmcs_field_type { FIELD_CONTROL, FIELD_EXIT_INFORMATION, FIELD_GUEST, FIELD_HOST };
+static inline enum vmcs_field_type vmcs_field_type(u32 field)
+{
+    return (enum vmcs_field_type)(field >> 10 & 3);
+}
+
 /* "Field Encoding in VMCS" */
 enum vmcs_field {
     /* "16-Bit Control Fields" */
     VMCS_VPID = 0x0000,
+    VMCS_POSTED_VECTOR = 0x0002,
     /* "16-Bit Guest-State Fields": in the order of enum seg, two apart */
     VMCS_GUEST_ES_SELECTOR = 0x0800,
+    VMCS_GUEST_CS_SELECTOR = 0x0802,
+    VMCS_GUEST_SS_SELECTOR = 0x0804,
+    VMCS_GUEST_LDTR_SELECTOR = 0x080c,
     VMCS_GUEST_TR_SELECTOR = 0x080e,
     /* "16-Bit Host-State Fields" */
     VMCS_HOST_ES_SELECTOR = 0x0c00,
@@ -23,20 +34,33 @@ enum vmcs_field {
     VMCS_HOST_GS_SELECTOR = 0x0c0a,
     VMCS_HOST_TR_SELECTOR = 0x0c0c,
     /* "64-Bit Control Fields" */
+    VMCS_IO_BITMAP_A = 0x2000,
+    VMCS_IO_BITMAP_B = 0x2002,
     VMCS_MSR_BITMAP = 0x2004,
     VMCS_EXIT_MSR_STORE_ADDRESS = 0x2006,
     VMCS_EXIT_MSR_LOAD_ADDRESS = 0x2008,
     VMCS_ENTRY_MSR_LOAD_ADDRESS = 0x200a,
+    VMCS_PML_ADDRESS = 0x200e,
     VMCS_TSC_OFFSET = 0x2010,
+    VMCS_VIRTUAL_APIC_ADDRESS = 0x2012,
+    VMCS_APIC_ACCESS_ADDRESS = 0x2014,
+    VMCS_POSTED_DESCRIPTOR = 0x2016,
+    VMCS_VM_FUNCTIONS = 0x2018,
     VMCS_EPT_POINTER = 0x201a,
+    VMCS_EPTP_LIST_ADDRESS = 0x2024,
+    VMCS_VMREAD_BITMAP = 0x2026,
+    VMCS_VMWRITE_BITMAP = 0x2028,
+    VMCS_VE_INFORMATION = 0x202a,
     /* "64-Bit Read-Only Data Field" */
     VMCS_GUEST_PHYSICAL_ADDRESS = 0x2400,
     /* "64-Bit Guest-State Fields" */
     VMCS_LINK_POINTER = 0x2800,
     VMCS_GUEST_DEBUGCTL = 0x2802,
+    VMCS_GUEST_PAT = 0x2804,
     VMCS_GUEST_EFER = 0x2806,
     VMCS_GUEST_PDPTE0 = 0x280a, /* four, two apart */
     /* "64-Bit Host-State Fields" */
+    VMCS_HOST_PAT = 0x2c00,
     VMCS_HOST_EFER = 0x2c02,
     /* "32-Bit Control Fields" */
     VMCS_PIN_CONTROLS = 0x4000,
@@ -53,6 +77,7 @@ enum vmcs_field {
     VMCS_ENTRY_EVENT = 0x4016,
     VMCS_ENTRY_EVENT_ERROR = 0x4018,
     VMCS_ENTRY_INSN_LENGTH = 0x401a,
+    VMCS_TPR_THRESHOLD = 0x401c,
     VMCS_PROC_CONTROLS2 = 0x401e,
     /* "32-Bit Read-Only Data Fields" */
     VMCS_INSTRUCTION_ERROR = 0x4400,
@@ -64,10 +89,15 @@ enum vmcs_field {
     VMCS_EXIT_INSN_LENGTH = 0x440c,
     /* "32-Bit Guest-State Fields" */
     VMCS_GUEST_ES_LIMIT = 0x4800, /* in the order of enum seg, two apart */
+    VMCS_GUEST_LDTR_LIMIT = 0x480c,
+    VMCS_GUEST_TR_LIMIT = 0x480e,
     VMCS_GUEST_GDTR_LIMIT = 0x4810,
     VMCS_GUEST_IDTR_LIMIT = 0x4812,
     VMCS_GUEST_ES_RIGHTS = 0x4814, /* in the order of enum seg, two apart */
+    VMCS_GUEST_CS_RIGHTS = 0x4816,
     VMCS_GUEST_SS_RIGHTS = 0x4818,
+    VMCS_GUEST_LDTR_RIGHTS = 0x4820,
+    VMCS_GUEST_TR_RIGHTS = 0x4822,
     VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
     VMCS_GUEST_ACTIVITY = 0x4826,
     VMCS_GUEST_SYSENTER_CS = 0x482a,
@@ -87,8 +117,11 @@ enum vmcs_field {
     VMCS_GUEST_CR3 = 0x6802,
     VMCS_GUEST_CR4 = 0x6804,
     VMCS_GUEST_ES_BASE = 0x6806, /* in the order of enum seg, two apart */
+    VMCS_GUEST_CS_BASE = 0x6808,
     VMCS_GUEST_FS_BASE = 0x680e,
     VMCS_GUEST_GS_BASE = 0x6810,
+    VMCS_GUEST_LDTR_BASE = 0x6812,
+    VMCS_GUEST_TR_BASE = 0x6814,
     VMCS_GUEST_GDTR_BASE = 0x6816,
     VMCS_GUEST_IDTR_BASE = 0x6818,
     VMCS_GUEST_DR7 = 0x681a,
@@ -117,7 +150,9 @@ enum vmcs_field {
 enum vmx_pin_control {
     PIN_EXTERNAL_INTERRUPT_EXITING = 1 << 0,
     PIN_NMI_EXITING = 1 << 3,
+    PIN_VIRTUAL_NMIS = 1 << 5,
     PIN_PREEMPTION_TIMER = 1 << 6,
+    PIN_POSTED_INTERRUPTS = 1 << 7,
 };
 
 /* "Processor-Based VM-Execution Controls" */
@@ -131,8 +166,11 @@ enum vmx_proc_control {
     PROC_CR3_STORE_EXITING = 1 << 16,
     PROC_CR8_LOAD_EXITING = 1 << 19,
     PROC_CR8_STORE_EXITING = 1 << 20,
+    PROC_TPR_SHADOW = 1 << 21,
+    PROC_NMI_WINDOW = 1 << 22,
     PROC_MOV_DR_EXITING = 1 << 23,
     PROC_UNCONDITIONAL_IO_EXITING = 1 << 24,
+    PROC_IO_BITMAPS = 1 << 25,
     PROC_MSR_BITMAPS = 1 << 28,
     PROC_MONITOR_EXITING = 1 << 29,
 };
@@ -140,11 +178,20 @@ enum vmx_proc_control {
 
 /* "Secondary Processor-Based VM-Execution Controls" */
 enum vmx_proc_control2 {
+    PROC2_APIC_ACCESSES = 1 << 0,
     PROC2_EPT = 1 << 1,
     PROC2_RDTSCP = 1 << 3,
+    PROC2_X2APIC = 1 << 4,
     PROC2_VPID = 1 << 5,
     PROC2_WBINVD_EXITING = 1 << 6,
     PROC2_UNRESTRICTED_GUEST = 1 << 7,
+    PROC2_APIC_REGISTERS = 1 << 8,
+    PROC2_VIRTUAL_INTERRUPTS = 1 << 9,
+    PROC2_VM_FUNCTIONS = 1 << 13,
+    PROC2_VMCS_SHADOWING = 1 << 14,
+    PROC2_PML = 1 << 17,
+    PROC2_VE = 1 << 18,
+    PROC2_MODE_BASED_EXECUTE = 1 << 22,
 };
 
 /* "VM-Exit Controls" */
@@ -152,14 +199,19 @@ enum vmx_exit_control {
     EXITC_SAVE_DEBUG = 1 << 2,
     EXITC_HOST_64BIT = 1 << 9,
     EXITC_ACKNOWLEDGE_INTERRUPT = 1 << 15,
+    EXITC_LOAD_PAT = 1 << 19,
     EXITC_SAVE_EFER = 1 << 20,
     EXITC_LOAD_EFER = 1 << 21,
+    EXITC_SAVE_TIMER = 1 << 22,
 };
 
 /* "VM-Entry Controls" */
 enum vmx_entry_control {
     ENTRYC_LOAD_DEBUG = 1 << 2,
     ENTRYC_IA32E_GUEST = 1 << 9,
+    ENTRYC_TO_SMM = 1 << 10,
+    ENTRYC_DEACTIVATE_DUAL = 1 << 11,
+    ENTRYC_LOAD_PAT = 1 << 14,
     ENTRYC_LOAD_EFER = 1 << 15,
 };
 
@@ -178,8 +230,13 @@ enum vmx_event_bits {
 enum vmx_interruptibility {
     BLOCKED_BY_STI = 1 << 0,
     BLOCKED_BY_MOV_SS = 1 << 1,
+    BLOCKED_BY_SMI = 1 << 2,
     BLOCKED_BY_NMI = 1 << 3,
+    ENCLAVE_INTERRUPTION = 1 << 4,
 };
+
+/* "Guest Non-Register State": activity */
+enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_FOR_SIPI };
 
 /* "Guest Non-Register State": pending debug exceptions */
 enum vmx_pending_debug { PENDING_DEBUG_BS = 1 << 14 };
@@ -301,6 +358,11 @@ enum invvpid_type { INVVPID_ADDRESS = 0, INVVPID_ONE = 1, INVVPID_ALL = 2 };
 
 /* "VM-Instruction Error Numbers": a name, or NULL */
 const char *vmx_instruction_error(u32 number);
+/* A field's name, or "unknown field". */
+const char *vmcs_field_name(u32 field);
+/* The next field with a name, by encoding; VMCS_NO_FIELD after the last. The first is VMCS_VPID. */
+enum { VMCS_NO_FIELD = 0xffff };
+u32 vmcs_next_field(u32 after);
 /* A basic exit reason's name, or "reserved". */
 const char *vmx_exit_name(u32 basic);
 

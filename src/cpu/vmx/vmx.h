@@ -81,6 +81,59 @@ static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
     return (struct vmx_vcpu *)v->virt;
 }
 
+/* check_entry.c: why the processor has refused an entry: each of the manual's rules that is broken
+ * is a line on the console, the first sentence goes to `why` (empty: none is known). */
+void vmx_explain_refusal(char *why, size_t size);
+/* Debug builds: the manual's checks before an entry. */
+#ifdef DEBUG_BUILD
+enum { CHECK_EVENT = 1 << 0, CHECK_ALL = 1 << 1 };
+extern u8 vmx_unchecked; /* what was written since the last check can break: CHECK_ */
+void vmx_check_changed(void);
+/* Which rules a value of a field could break; those that change all the time, seldom any. */
+static inline u8 vmx_rules_touched(u64 field, u64 value)
+{
+    enum { SURELY_PHYSICAL = 36 };
+
+    switch (field) {
+    case VMCS_PREEMPTION_TIMER:
+    case VMCS_EXCEPTION_BITMAP:
+    case VMCS_GUEST_RSP:
+        return 0;
+    case VMCS_GUEST_CR3:
+        return value >> SURELY_PHYSICAL ? CHECK_ALL : 0;
+    case VMCS_GUEST_RIP:
+        return value >> 32 ? CHECK_EVENT : 0;
+    case VMCS_ENTRY_EVENT:
+    case VMCS_ENTRY_EVENT_ERROR:
+    case VMCS_ENTRY_INSN_LENGTH:
+    case VMCS_GUEST_INTERRUPTIBILITY:
+    case VMCS_GUEST_PENDING_DEBUG:
+    case VMCS_GUEST_RFLAGS:
+        return CHECK_EVENT;
+    default:
+        return CHECK_ALL;
+    }
+}
+static inline void vmx_note_write(u64 field, u64 value)
+{
+    vmx_unchecked |= vmx_rules_touched(field, value);
+}
+static inline void vmx_check_before_entry(void)
+{
+    if (unlikely(vmx_unchecked))
+        vmx_check_changed();
+}
+#else
+static inline void vmx_note_write(u64 field, u64 value)
+{
+    (void)field;
+    (void)value;
+}
+static inline void vmx_check_before_entry(void)
+{
+}
+#endif
+
 /* capability.c */
 void vmx_capability_init(void);
 /* A VMWRITE that must succeed: every field written is one that the capabilities promise. */
@@ -89,6 +142,7 @@ static inline void vmwrite(u64 field, u64 value)
 {
     if (unlikely(!vmwrite_checked(field, value)))
         vmwrite_failed(field, value);
+    vmx_note_write(field, value);
 }
 /* setup.c */
 struct virt_vcpu *vmx_create(struct vcpu *v);

@@ -32,6 +32,13 @@ static inline u64 vmread(u64 field)
     __asm__ volatile("vmread %1, %0" : "=rm"(value) : "r"(field) : "cc");
     return value;
 }
+/* The same for any; false: this processor has none such. */
+static inline bool vmread_checked(u64 field, u64 *value)
+{
+    bool ok;
+    __asm__ volatile("vmread %2, %1" : "=@cca"(ok), "=rm"(*value) : "r"(field));
+    return ok;
+}
 static inline bool vmwrite_checked(u64 field, u64 value)
 {
     bool ok;

@@ -1,0 +1,75 @@
+"""The debugger's desk: what is told when a VM entry is refused or a guest falls over."""
+import concurrent.futures
+import os
+import re
+from dataclasses import dataclass
+
+from lib import bochs, columns, guests, image
+from lib.boot import Boot
+from result import Result
+
+
+@dataclass
+class Case:
+    """One boot that goes wrong, and what must be said of it."""
+    name: str
+    mode: str
+    options: str  # the hypervisor's
+    sentences: list  # regular expressions that the console must have, in this order
+    bochs: str = ""  # and one that Bochs' own log must have
+    build: str = "debug"
+    guest: str = "hello"
+    args: str = ""
+
+
+def refused(name, mode, field, value, sentence, line):
+    """A field of the VMCS is overwritten before the first entry."""
+    return Case(name, mode, f"vmcs={field}:{value}",
+                [r"VM-entry check: " + sentence, r"The processor refused to enter the guest",
+                 r'"reason":"killed".*"detail":"the processor refused to enter it: ' + sentence[:20]], line)
+
+
+CASES = [
+    refused("RFLAGS", "ept", "0x6820", "0x0", r"guest RFLAGS \(field 0x6820\) is 0x0; wanted: bit 1 is 1",
+            r"VMENTER FAIL: .*RFLAGS"),
+    refused("EPT pointer", "ept", "0x201a", "0x1006", r"EPT pointer \(field 0x201a\) is 0x1006; wanted: 3 in bits 5:3",
+            r"VMFAIL: .*EPTPTR"),
+    refused("host TR", "shadow", "0xc0c", "0x0", r"host TR selector \(field 0x0c0c\) is 0x0; wanted: not 0",
+            r"VMFAIL: .*TR"),
+    refused("guest TR", "shadow", "0x4822", "0x10000", r"guest TR access rights \(field 0x4822\) is 0x10000; wanted: type 11",
+            r"VMENTER FAIL: .*TR"),
+]
+
+
+def bochs_log(boot):
+    """All that Bochs said."""
+    with open(os.path.join(boot.folder, "bochs.log"), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def judge(case):
+    """The Result of one case."""
+    tag = "desk-" + case.name.replace(" ", "-")
+    boot = Boot(columns.ALL[case.mode], guests.load(case.guest), case.build, hypervisor=case.options, args=case.args, tag=tag)
+    os.makedirs(boot.folder, exist_ok=True)
+    outcome = bochs.run(boot, image.for_boot(boot))
+    wrong, at = [], 0
+    for sentence in case.sentences:
+        found = re.compile(sentence).search(outcome.log, at)
+        if not found:
+            wrong.append(f"no /{sentence}/")
+        else:
+            at = found.end()
+    if case.bochs and not re.search(case.bochs, bochs_log(boot)):
+        wrong.append(f"no /{case.bochs}/ in bochs.log")
+    if outcome.why:
+        wrong.append(f"ended by {outcome.why}")
+    name = f"desk, {case.mode}: {case.name}"
+    print(f"{'FAILED' if wrong else 'ok'}: {name}", flush=True)
+    return Result(0, [f"{name}: {'; '.join(wrong)} (see {boot.folder}/com1.txt)"]) if wrong else Result(len(case.sentences))
+
+
+def run(jobs):
+    """All cases whose mode can be built."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(judge, [case for case in CASES if case.mode in columns.available()])
