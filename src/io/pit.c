@@ -40,13 +40,13 @@ enum pit_numbers { REFRESH_CLOCKS = 18, BINARY_RANGE = 0x10000, BCD_RANGE = 1000
 
 u64 pit_clock(const struct pit *p, u64 now)
 {
-    return (u64)((unsigned __int128)(now - p->epoch) * p->rate >> PIT_RATE_SHIFT);
+    return device_clock_at(&p->clock, now);
 }
 
 void pit_init(struct pit *p, struct domain *d, u64 now)
 {
-    *p = (struct pit){.domain = d, .epoch = now};
-    p->rate = ((u64)PIT_HZ << PIT_RATE_SHIFT) / (tsc_khz * 1000);
+    *p = (struct pit){.domain = d};
+    device_clock_init(&p->clock, PIT_HZ, now);
     for (unsigned i = 0; i < PIT_CHANNELS; i++) {
         p->channel[i].access = ACCESS_BOTH;
         p->channel[i].reload = BINARY_RANGE;

@@ -6,6 +6,7 @@
 #ifndef PIT_H
 #define PIT_H
 
+#include "device_clock.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -39,8 +40,7 @@ struct pit {
     struct domain *domain;                    /* whose */
     struct pit_channel channel[PIT_CHANNELS]; /* 0: IRQ 0, 1: nothing, 2: the speaker */
     struct timer timer;                       /* channel 0's next tick */
-    u64 epoch;                                /* TSC of PIT clock 0 */
-    u64 rate;                                 /* PIT clocks in a TSC tick, a fraction of 2^42 */
+    struct device_clock clock;                /* its crystal */
     s64 told;                                 /* ticks told, of those since channel 0's start */
     bool taken;                               /* the last tick did not meet an earlier one */
     bool one_told;                            /* modes 0 and 4: the one tick has been told */

@@ -37,12 +37,6 @@ static s64 owed(struct pit *p, u64 clock)
     return all - p->told;
 }
 
-/* From PIT clocks that are still to pass to TSC ticks: never too few, at most a clock too many. */
-static u64 to_tsc(u64 clocks)
-{
-    return (clocks + 1) * (tsc_khz * 1000) / PIT_HZ;
-}
-
 void pit_tick_arm(struct pit *p, u64 now)
 {
     const struct pit_channel *c = &p->channel[0];
@@ -58,10 +52,10 @@ void pit_tick_arm(struct pit *p, u64 now)
         clocks = c->reload / CATCH_UP;
     else
         clocks = c->reload - (clock - c->start) % c->reload;
-    u64 wait = to_tsc(clocks);
+    u64 deadline = device_clock_deadline(&p->clock, now, clocks);
     if (is_periodic(c))
-        wait = MAX(wait, us_to_ticks(PIT_MIN_US));
-    timer_set(&p->timer, now + wait);
+        deadline = MAX(deadline, now + us_to_ticks(PIT_MIN_US));
+    timer_set(&p->timer, deadline);
 }
 
 static void fire(struct timer *t, u64 now)
@@ -72,8 +66,8 @@ static void fire(struct timer *t, u64 now)
 
     (void)pit_count(p, 0, now); /* a new count may be due */
     u64 clock = pit_clock(p, now);
-    if (is_periodic(c) && !owed(p, clock)) {
-        pit_tick_arm(p, now);
+    if (is_periodic(c) ? !owed(p, clock) : clock - c->start < c->reload) {
+        pit_tick_arm(p, now); /* too early */
         return;
     }
     told = p->taken = irq_pulse(p->domain, IRQ_TIMER);

@@ -15,7 +15,6 @@ enum pit_mode {
     PIT_STROBE,           /* software triggered strobe */
     PIT_TRIGGERED_STROBE, /* hardware triggered strobe */
 };
-enum { PIT_RATE_SHIFT = 42 };
 
 void pit_tick_init(struct pit *p);
 /* The PIT's clock at TSC `now`. */

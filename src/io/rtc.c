@@ -64,7 +64,6 @@ enum rtc_bits {
     ALARM_ANY = 0xc0, /* "don't care" */
 };
 enum rtc_numbers {
-    RTC_SHIFT = 48,
     CLOCK_SHIFT = 15, /* 32768 Hz */
     CLOCK_HZ = 1 << CLOCK_SHIFT,
     UIP_CLOCKS = 8,
@@ -76,7 +75,7 @@ enum rtc_numbers {
 
 static u64 clock_of(const struct rtc *r, u64 now)
 {
-    return (u64)((unsigned __int128)(now - r->epoch) * r->rate >> RTC_SHIFT);
+    return device_clock_at(&r->clock, now);
 }
 
 static u64 seconds(const struct rtc *r, u64 now)
@@ -96,8 +95,8 @@ void rtc_init(struct rtc *r, struct domain *d, u64 now, u64 start, u64 memory)
 {
     u64 kib = memory >> 10;
 
-    *r = (struct rtc){.domain = d, .epoch = now, .base = start, .timer.fire = fire};
-    r->rate = (1ULL << (RTC_SHIFT + CLOCK_SHIFT)) / (tsc_khz * 1000);
+    *r = (struct rtc){.domain = d, .base = start, .timer.fire = fire};
+    device_clock_init(&r->clock, CLOCK_HZ, now);
     r->cmos[RTC_A] = A_RESET;
     r->cmos[RTC_B] = B_24;
     put16(r, CMOS_BASE_LOW, MIN(kib, (u64)BASE_KIB));
@@ -258,7 +257,7 @@ static void arm(struct rtc *r, u64 now)
     if (next == ~0ULL)
         return;
     u64 wait = MIN(next - clock, (u64)LONGEST_WAIT);
-    timer_set(&r->timer, now + (wait + 1) * (tsc_khz * 1000) / CLOCK_HZ);
+    timer_set(&r->timer, device_clock_deadline(&r->clock, now, wait));
 }
 
 static void fire(struct timer *t, u64 now)

@@ -4,6 +4,7 @@
 #ifndef RTC_H
 #define RTC_H
 
+#include "device_clock.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -12,17 +13,16 @@ struct domain;
 enum rtc_limits { CMOS_BYTES = 128, RTC_TIME_BYTES = 10 };
 
 struct rtc {
-    struct domain *domain;   /* whose */
-    struct timer timer;      /* the next interrupt */
-    u64 epoch;               /* TSC at which `base` was the time */
-    u64 rate;                /* clocks of 32768 Hz in a TSC tick, a fraction of 2^48 */
-    u64 base;                /* seconds since 1970 at `epoch` */
-    u64 seen;                /* clock up to which `flags` is true */
-    u8 index;                /* the register that port 0x71 reaches */
-    u8 flags;                /* register C, without IRQF */
-    u8 held[RTC_TIME_BYTES]; /* the time registers while SET stops them */
-    u8 held_century;         /* and the century's */
-    u8 cmos[CMOS_BYTES];     /* registers A and B, the alarm, and memory */
+    struct domain *domain;     /* whose */
+    struct timer timer;        /* the next interrupt */
+    struct device_clock clock; /* its crystal */
+    u64 base;                  /* seconds since 1970 at clock 0 */
+    u64 seen;                  /* clock up to which `flags` is true */
+    u8 index;                  /* the register that port 0x71 reaches */
+    u8 flags;                  /* register C, without IRQF */
+    u8 held[RTC_TIME_BYTES];   /* the time registers while SET stops them */
+    u8 held_century;           /* and the century's */
+    u8 cmos[CMOS_BYTES];       /* registers A and B, the alarm, and memory */
 };
 
 /* A clock that shows `seconds` since 1970 at TSC `now`; memory: bytes of RAM that the CMOS tells
