@@ -136,13 +136,6 @@ static inline enum paging_result table_write(struct vcpu *v, const struct exit *
     return PAGING_EMULATE;
 }
 
-/*
- * Tour 44: ours: the shadow is filled. The guest permits the access, and only the shadow was
- * behind. The leaf gets the machine frame in place of the guest's frame number, and the guest's
- * rights; the guest notices nothing but time. One case is neither: a write, permitted, to a page
- * that is itself a page table (`table_write`).
- */
-
 /* While the trace is on: the last step of filling a leaf and of reflecting. They return what these
  * do, so that the usual way has nothing to keep across a call. */
 static enum paging_result __attribute__((noinline, cold))
@@ -160,6 +153,13 @@ trace_reflect(const struct vcpu *v, const struct paging_fault *out)
     TRACE(v->domain, SHADOW_REFLECT, out->cr2, out->error);
     return PAGING_INJECT;
 }
+
+/*
+ * Tour 44: ours: the shadow is filled. The guest permits the access, and only the shadow was
+ * behind. The leaf gets the machine frame in place of the guest's frame number, and the guest's
+ * rights; the guest notices nothing but time. One case is neither: a write, permitted, to a page
+ * that is itself a page table (`table_write`).
+ */
 
 /* The guest permits the access, and s is the level 1 shadow for it; entry: the guest's, or
  * DIRECT_ENTRY. */

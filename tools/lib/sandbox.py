@@ -10,6 +10,7 @@ Whatever the way: limits on processor time, processes, memory, the size of files
 wall-clock time for what slips through them all. All processes are gone when run() returns.
 """
 import ctypes
+import functools
 import os
 import resource
 import shutil
@@ -126,6 +127,35 @@ def bytes_in(folder):
     return total
 
 
+def namespaces(readable, *more):
+    """bwrap and its words: no network, no process but its own, /usr and its like, and {path: what it is called}."""
+    words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", *more]
+    for path in SYSTEM:
+        if os.path.islink(path):
+            words += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            words += ["--ro-bind", path, path]
+    for path, name in readable.items():
+        words += ["--ro-bind", path, name]
+    return words
+
+
+@functools.lru_cache(maxsize=None)
+def can_nest():
+    """Whether a program of a student's can have namespaces of its own, perhaps within a sandbox. Root's limits on
+    processes are not kept, and root's files are not for the user that it would have to be."""
+    if os.geteuid() == 0 or not shutil.which("bwrap"):
+        return False
+    return subprocess.run(alone(["true"], []), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def alone(words, readable, processes_most=30):
+    """A command's words so that it sees nothing but the system and these files, and writes only to a /tmp of its own."""
+    inside = ["--size", str(64 << 20), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    return [*namespaces({path: path for path in readable}, *inside), "prlimit", f"--nproc={processes_most}", "--", *words]
+
+
 class Sandbox:
     """One place to run commands in; `scratch` is a directory of its own, empty at first."""
 
@@ -186,17 +216,9 @@ class Sandbox:
                 mine = sum(1 for _, uid, _ in processes().values() if uid == self.uid)
                 limited[1] = f"--nproc={limits.processes + 20 * mine}"  # threads count, too
             return [*drop, *limited, *words]
-        inside = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev",
-                  "--size", str(limits.scratch), "--tmpfs", "/tmp", "--bind", self.scratch, "/scratch",
-                  "--chdir", "/scratch", "--hostname", "sandbox"]
-        for path in SYSTEM:
-            if os.path.islink(path):
-                inside += ["--symlink", os.readlink(path), path]
-            elif os.path.exists(path):
-                inside += ["--ro-bind", path, path]
-        for path, name in readable.items():
-            inside += ["--ro-bind", path, name]
-        return [*drop, "bwrap", *inside, *limited, *words]
+        own = ["--size", str(limits.scratch), "--tmpfs", "/tmp", "--bind", self.scratch, "/scratch", "--chdir", "/scratch",
+               "--hostname", "sandbox"]
+        return [*drop, *namespaces(readable, *own), *limited, *words]
 
     def run(self, words, readable, limits, environment=None):
         """Runs a command in scratch."""
