@@ -39,7 +39,7 @@ all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
-	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile labs/labs.mk | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }'
+	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile labs/labs.mk | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }' $(without_teachers)
 	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
 	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest. OPTIONS: for the hypervisor."
 
@@ -77,11 +77,19 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
+ifeq ($(LAB),)
 debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) or qemu (gdb, native and pv)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --check
 	@$(MAKE) build-debug
 	@$(build-lab-guests)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
+else
+debug: setup-test ## a lab's guest in the debugger: LAB= [MODE=], or a test of its host part in gdb: LAB= TEST=
+	@$(LABS_TOOL) debug $(debug_lab_arguments) --check yes
+	@$(if $(TEST),:,$(MAKE) build-debug && $(MAKE) -s $(BUILD_JOBS) lab-guests)
+	@$(LABS_TOOL) debug $(debug_lab_arguments)
+endif
+debug_lab_arguments = --lab "$(LAB)" --mode "$(if $(filter command,$(firstword $(origin MODE))),$(MODE))" --test "$(TEST)" --emu "$(EMU)"
 debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
 
 linux: setup-run ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]

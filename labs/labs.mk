@@ -2,6 +2,15 @@
 # with `guest` and that has a main.c), the guests' kit, and labs/kit/grade_guest.c with this run's
 # key, build/labs/secret/grade_secret.h, which the grader writes. Needs guests/guests.mk.
 
+# A student's tree has no tests of ours, and hands nothing out.
+TEACHERS := test check tour test-mutants fresh-check labs-pdf grade-all handout handout-all check-labs check-labs-all
+ifneq ($(wildcard labs/handout),)
+ifneq ($(filter $(TEACHERS),$(MAKECMDGOALS)),)
+$(error A student's tree has no `make $(firstword $(filter $(TEACHERS),$(MAKECMDGOALS)))`: `make grade LAB=$(shell cat labs/handout)` tests your work)
+endif
+without_teachers = | grep -vE '^  ($(subst $(eval) ,|,$(TEACHERS))) '
+endif
+
 LAB_OUT    := build/labs
 LAB_GUESTS := $(patsubst labs/%/main.c,%,$(wildcard labs/*/guest*/main.c))
 LAB_KEY    := $(LAB_OUT)/secret/grade_secret.h
@@ -59,7 +68,10 @@ SEED    ?=
 LABS    ?=
 LABS_TOOL = $(PYTHON) tools/labs.py
 
-.PHONY: handout handout-all grade check-labs check-labs-all
+STUDENT ?= $(shell id -un)
+TEST    ?=
+
+.PHONY: handout handout-all grade handin check-labs check-labs-all
 handout: setup-run ## a student's tree of a lab: LAB= DIR= [EARLIER=holes: earlier labs are not solved in it]
 	@$(LABS_TOOL) handout --lab "$(LAB)" --dir "$(DIR)" --earlier "$(EARLIER)"
 
@@ -68,6 +80,9 @@ handout-all: setup-run ## a student's tree of every lab, DIR/NAME: DIR= [EARLIER
 
 grade: setup-test ## what a lab's solution scores: LAB= [SUBMISSION=folder|archive] [JSON=file] [JUNIT=file] [SEED=]
 	@$(LABS_TOOL) grade --lab "$(LAB)" --submission "$(SUBMISSION)" --json "$(JSON)" --junit "$(JUNIT)" --seed "$(SEED)"
+
+handin: setup-test ## an archive to hand in, of what is committed, if it builds: LAB= [STUDENT=name]
+	@$(LABS_TOOL) handin --lab "$(LAB)" --student "$(STUDENT)"
 
 check-labs: setup-test ## grades the graders: solutions, holes and wrong solutions score what they should [LABS="walk ept"]
 	@$(LABS_TOOL) check --labs "$(LABS)"

@@ -4,7 +4,7 @@ import argparse
 import os
 import time
 
-from lib import lab_catalog, lab_grade, lab_handout, lab_matrix
+from lib import lab_catalog, lab_grade, lab_handin, lab_handout, lab_matrix
 from lib.usage import Mistake, main
 
 
@@ -51,6 +51,16 @@ def check(args):
     return 1 if bad else 0
 
 
+def handin(args):
+    """An archive of the lab's files."""
+    return lab_handin.handin(args.lab, args.student)
+
+
+def debug(args):
+    """The lab in a debugger."""
+    return lab_handin.debug(args.lab, args.mode, args.test, args.emu, bool(args.check))
+
+
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -66,6 +76,8 @@ def parse():
     verb(grade, "grade", "lab", "submission", "json", "junit", "seed")
     verb(check, "check", "labs")
     verb(check, "check-all", "labs")
+    verb(handin, "handin", "lab", "student")
+    verb(debug, "debug", "lab", "mode", "test", "emu", "check")
     args = parser.parse_args()
     args.earlier = getattr(args, "earlier", "") or "solved"
     return args
