@@ -12,10 +12,10 @@ import tempfile
 import unittest
 from unittest import mock
 
+import cases
 import grade_all
 from lib import sandbox
 from lib.usage import Mistake
-from result import Result
 from strangers import archive, command_line
 
 LAB = {"title": "a small lab", "files": ["src/core/walk.c"], "exercises": [{"id": "walk.1", "title": "", "needs": []},
@@ -170,10 +170,4 @@ class Class(unittest.TestCase):
 
 def run(_jobs):
     """All of them, as a part of `make test`."""
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Class)
-    out = io.StringIO()
-    with contextlib.redirect_stderr(out):
-        done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
-    print(out.getvalue().rstrip())
-    bad = [f"class: {case}: {text.strip().splitlines()[-1]}" for case, text in done.failures + done.errors]
-    yield Result(max(done.testsRun - len(bad), 0), bad)
+    yield from cases.results("class", [Class])

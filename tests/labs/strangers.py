@@ -1,6 +1,5 @@
 """What strangers send: archives that want to be written elsewhere or never to end, and programs that want the
 machine for themselves. Each is refused or ended with a sentence, and nothing of it is left."""
-import contextlib
 import gzip
 import io
 import os
@@ -9,8 +8,8 @@ import tarfile
 import tempfile
 import unittest
 
+import cases
 from lib import sandbox, unpack
-from result import Result
 
 WANTED = ["src/core/walk.c", "labs/walk/answers.txt"]
 MEMBER = "lab-walk/src/core/walk.c"
@@ -208,10 +207,4 @@ class Sandboxes(unittest.TestCase):
 
 def run(_jobs):
     """All of them, as a part of `make test`."""
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in (Archives, Sandboxes))
-    out = io.StringIO()
-    with contextlib.redirect_stderr(out):
-        done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
-    print(out.getvalue().rstrip())
-    bad = [f"strangers: {case}: {text.strip().splitlines()[-1]}" for case, text in done.failures + done.errors]
-    yield Result(done.testsRun - len(bad), bad)
+    yield from cases.results("strangers", [Archives, Sandboxes])
