@@ -5,7 +5,7 @@ import argparse
 import os
 import sys
 
-from lib import bochs, columns, image, linux, qemu, record
+from lib import bochs, columns, image, linux, qemu, record, terminal
 from lib.boot import Boot
 from lib.usage import Mistake, choose, main
 
@@ -27,9 +27,23 @@ def parse():
 
 
 def show(text):
-    """Live console."""
-    sys.stdout.write(text.replace("\r", ""))
+    """Live console, as it is: the terminal may be in raw mode."""
+    sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def boot_with(args, boot, line=None):
+    """Runs the emulator to its end."""
+    if args.emu == "bochs":
+        return bochs.run(boot, image.for_boot(boot), show, line=line)
+    return qemu.run(boot, "tcg", show, line=line)
+
+
+def at_a_prompt(args, boot):
+    """With a person's keyboard."""
+    print("Ctrl-] leaves.", flush=True)
+    with terminal.raw_keyboard(), terminal.Line(os.path.join(boot.folder, "com1.txt")) as line:
+        return boot_with(args, boot, line)
 
 
 def run():
@@ -49,10 +63,9 @@ def run():
                         linux.KHZ if args.emu == "bochs" else 0)
     boot = Boot(column, guest, args.build, tag="-".join([args.emu] + (["plain"] if args.plain else [])))
     os.makedirs(boot.folder, exist_ok=True)
-    if args.emu == "bochs":
-        outcome = bochs.run(boot, image.for_boot(boot), show)
-    else:
-        outcome = qemu.run(boot, "tcg", show)
+    outcome = boot_with(args, boot) if args.test else at_a_prompt(args, boot)
+    if outcome.why == "left":
+        return 0
     result = record.make(boot, outcome, args.emu)
     for failure in result["failures"]:
         print(f"FAILED: {failure}", file=sys.stderr)

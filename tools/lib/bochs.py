@@ -20,12 +20,13 @@ cpu: model={model}, ips=50000000, reset_on_triple_fault=0
 clock: sync=none, time0=946684800
 ata0-master: type=cdrom, path={image}, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=com1.txt
+com1: enabled=1, {serial}
 port_e9_hack: enabled=1
 magic_break: enabled=1
 log: bochs.log
 panic: action=fatal
 """
+TO_FILE = "mode=file, dev=com1.txt"
 HEADLESS = 'rfb, options="timeout=0"'
 WALL_SECONDS = 300
 # Xen stops the processor when its dom0 has ended, and no machine ends by that.
@@ -42,9 +43,10 @@ class Outcome:
     complaints: list  # lines of the emulator's own log that explain a failure
 
 
-def configure(boot, image, display=HEADLESS):
+def configure(boot, image, display=HEADLESS, serial=TO_FILE):
     """Writes the configuration into the boot's folder."""
-    text = CONFIG.format(display=display, megs=boot.megs, model=boot.model, image=os.path.basename(image))
+    text = CONFIG.format(display=display, megs=boot.megs, model=boot.model, image=os.path.basename(image),
+                         serial=serial)
     with open(os.path.join(boot.folder, "bochsrc"), "w", encoding="ascii") as file:
         file.write(text)
 
@@ -65,9 +67,9 @@ def complaints(folder):
     return lines[-8:]
 
 
-def follow(process, path, xen, on_text, seconds):
+def follow(process, path, xen, on_text, seconds, line=None):
     """Reads the console as it grows until the process ends. Returns why it was ended, or ""."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds if seconds else float("inf")
     seen, tail = 0, b""
     while True:
         ended = process.poll() is not None
@@ -81,6 +83,8 @@ def follow(process, path, xen, on_text, seconds):
             return ""
         tail = (tail + more)[-400:]
         why = "end" if xen and XEN_END.search(tail) else "wall time" if time.monotonic() > deadline else ""
+        if line and line.left.is_set():
+            why = "left"
         if why:
             process.kill()
             process.wait()
@@ -88,20 +92,22 @@ def follow(process, path, xen, on_text, seconds):
         time.sleep(0.05)
 
 
-def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script=""):
-    """Boots the image; on_text gets the console piece by piece. `script` precedes the debugger's own."""
-    configure(boot, image)
+def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=None):
+    """Boots the image; on_text gets the console piece by piece. `script` precedes the debugger's own. With a
+    terminal.Line the serial port is that line, and nothing bounds the run but its user."""
+    configure(boot, image, serial=f"mode=term, dev={line.device}" if line else TO_FILE)
     console = os.path.join(boot.folder, "com1.txt")
     with open(console, "wb"):
         pass
     with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
-        file.write(f"sb {boot.guest.budget}\n{script}c\nquit\n")
+        limit = "" if line else f"sb {boot.guest.budget}\n"
+        file.write(f"{limit}{script}c\nquit\n")
     start = time.monotonic()
     with open(os.path.join(boot.folder, "bochs.out"), "wb") as out:
         with subprocess.Popen(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, stdin=subprocess.DEVNULL,
                               stdout=out, stderr=subprocess.STDOUT) as process:
             try:
-                why = follow(process, console, boot.column.under == "xen", on_text, wall_seconds)
+                why = follow(process, console, boot.column.under == "xen", on_text, 0 if line else wall_seconds, line)
             except BaseException:
                 process.kill()
                 raise

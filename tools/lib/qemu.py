@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from lib.bochs import Outcome
+from lib.bochs import Outcome, follow
 from lib.image import strip
 from lib.usage import Mistake
 
@@ -70,14 +70,14 @@ def debug_output(boot):
     return os.path.join(boot.folder, "debug.txt")
 
 
-def command(boot, accelerator="tcg"):
+def command(boot, accelerator="tcg", serial="stdio"):
     """QEMU's command line for a boot; makes the files that it needs in the boot's folder."""
     kernel = boot.column.kernel(boot.build) or boot.guest.elf
     if kernel.endswith(".elf"):
         strip(kernel, os.path.join(boot.folder, "kernel.elf"))
         kernel = os.path.join(boot.folder, "kernel.elf")
     words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
-             "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
+             "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
     words += ["-debugcon", f"file:{debug_output(boot)}"]
     words += ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else ["-accel", "tcg", "-cpu", CPU]
     if boot.column.under == "trivisor":
@@ -89,27 +89,22 @@ def command(boot, accelerator="tcg"):
     return words + ["-append", boot.domain_line()]
 
 
-def run(boot, accelerator="tcg", on_text=None, seconds=SECONDS):
-    """Boots; on_text gets the console piece by piece."""
+def run(boot, accelerator="tcg", on_text=None, seconds=SECONDS, line=None):
+    """Boots; on_text gets the console piece by piece. With a terminal.Line the serial port is that line, and
+    nothing bounds the run but its user."""
     check(boot.column, accelerator)
     os.makedirs(boot.folder, exist_ok=True)
+    console = os.path.join(boot.folder, "com1.txt")
+    with open(console, "wb"):
+        pass
     start = time.monotonic()
-    log, why = b"", ""
-    with subprocess.Popen(command(boot, accelerator), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-        os.set_blocking(process.stdout.fileno(), False)
-        while True:
-            ended = process.poll() is not None
-            more = process.stdout.read() or b""
-            log += more
-            if more and on_text:
-                on_text(more.decode(errors="replace").replace("\r", ""))
-            if ended:
-                break
-            if time.monotonic() - start > seconds:
-                process.kill()
-                why = "wall time"
-            time.sleep(0.02)
-    text = log.decode(errors="replace").replace("\r", "")
-    with open(os.path.join(boot.folder, "com1.txt"), "w", encoding="utf-8") as file:
-        file.write(text)
-    return Outcome(text, process.returncode, why, time.monotonic() - start, [])
+    serial = line.device if line else f"file:{console}"
+    with subprocess.Popen(command(boot, accelerator, serial), stdin=subprocess.DEVNULL) as process:
+        try:
+            why = follow(process, console, False, on_text, 0 if line else seconds, line)
+        except BaseException:
+            process.kill()
+            raise
+    with open(console, encoding="utf-8", errors="replace", newline="") as file:
+        log = file.read().replace("\r", "")
+    return Outcome(log, process.returncode, why, time.monotonic() - start, [])
