@@ -37,7 +37,8 @@ def say(test, wrong, where=""):
     if wrong:
         key, got, why = wrong[0]
         more = f" (and {len(wrong) - 1} more: {', '.join(item[0] for item in wrong[1:])})" if wrong[1:] else ""
-        line.update(what=f"{key}: " + (why if got else "there is no answer") + more, got=got, where=where)
+        text = f"{key}: {got[:40]}: {why}" if got else f"{key}: there is no answer"
+        line.update(what=re.sub(r'[^ -~]', "?", text + more), where=where)
     print("@grade " + json.dumps(line), flush=True)
 
 

@@ -20,7 +20,7 @@ enum regions { REGION_MIX = 1, REGION_TOUCH, REGION_SLEEP, REGION_TABLES };
 enum counts { MIX_LEAST = 5, MIX_RANGE = 40, TOUCH_LEAST = 20, TOUCH_RANGE = 60, SLEEP_RANGE = 9 };
 enum { SECOND_PAGE = PAGE_SIZE }; /* of the large page: the one to look at */
 enum msr { MSR_PAT = 0x277 };
-enum { PORT_POST = 0x80, SLEEP_TICKS = 20000, LEAF_LOOK = 0x4b4f4f4c }; /* "LOOK" */
+enum { PORT_POST = 0x80, SLEEP_TICKS = 20000, LEAF_LOOK = 0x4c000000 }; /* a leaf that nobody has */
 
 static u64 state;
 static volatile u64 sink;
@@ -43,11 +43,15 @@ static unsigned random_count(unsigned least, unsigned range)
 /* A function to stop at: its argument, in RDI, is the address of the page to look at; its second,
  * in RSI, one in the large page. */
 void look_here(u64 va, u64 large);
+static u32 leaf, pauses;
+
 void __attribute__((noinline)) look_here(u64 va, u64 large)
 {
     sink = *(volatile u64 *)va;
     sink = *(volatile u64 *)large;
-    sink = cpuid(LEAF_LOOK, 0).eax;
+    for (u32 i = pauses; i; i--)
+        pause();
+    sink = cpuid(leaf, 0).eax;
 }
 
 /* Another one, behind it, with the same arguments. */
@@ -87,6 +91,8 @@ static void tables(void)
     } else {
         large = va + offset;
     }
+    leaf = LEAF_LOOK | (u32)(random_u64() & 0xffffff);
+    pauses = random_count(TOUCH_LEAST, TOUCH_RANGE);
     print("look_here(0x%lx, 0x%lx)\n", va + offset, large);
     look_here(va + offset, large);
     look_again(va + offset, large);
