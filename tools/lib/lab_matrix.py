@@ -8,17 +8,20 @@ alone, and a library of wrong solutions (labs/NAME/wrong) must score what they s
     ---
     the body that stands in the hole
 
+The right answers to a lab's questions are labs/NAME/wrong/answers.txt, or what labs/NAME/wrong/solve.py prints.
+
 `boot: yes` if only a boot can catch it; then the boot parts are run, too, and count in what it loses. `patch: yes` if the mistake
 lies outside of every hole; then a unified diff of the reference follows."""
+import concurrent.futures
 import os
 import queue
 import re
 import subprocess
+import sys
 import tempfile
-import concurrent.futures
 from dataclasses import dataclass, field
 
-from lib import lab_catalog, lab_grade, lab_regions, lab_tree, lab_verdict
+from lib import lab_catalog, lab_grade, lab_handout, lab_regions, lab_tree, lab_verdict
 from lib.usage import Mistake
 
 SEED = 1  # of the vectors: the matrix is the same every time
@@ -46,6 +49,7 @@ class Variant:
     files: dict  # {path: text}
     judge: object  # (score, report) -> "" or what is wrong
     boots: list = field(default_factory=list)  # numbers of the boot parts to be run
+    answers: str = ""  # "right" or "empty": it is the questions that are judged, and nothing else
 
 
 def read_wrong(lab):
@@ -130,6 +134,11 @@ class Matrix:
             score = self.points(boots=boots) - int(wrong.head["loses"])
             yield Variant(f"wrong: {wrong.name}", self.spoiled(wrong), exactly(score, wrong.head["says"]), boots)
 
+        if self.lab.data.get("answers"):
+            score = sum(test.points for test in self.lab.tests if test.part == "answers")
+            yield Variant("the right answers", {}, exactly(score), answers="right")
+            yield Variant("no answers", {}, exactly(0), answers="empty")
+
     def spoiled(self, wrong):
         """The files with a mistake in them."""
         if not wrong.head.get("patch"):
@@ -160,6 +169,19 @@ def at_least(points):
     return lambda score, report: "" if score >= points else f"scores {score}, less than {points}"
 
 
+def right_answers(grader):
+    """The answers that earn all points."""
+    folder = os.path.join(grader.tree, grader.lab.folder, "wrong")
+    lab_tree.sync(grader.tree, grader.clean)
+    if os.path.exists(os.path.join(folder, "solve.py")):
+        return lab_handout.run([sys.executable, "-B", os.path.join(folder, "solve.py")], grader.tree).encode()
+    try:
+        with open(os.path.join(folder, "answers.txt"), "rb") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise Mistake(f"{grader.lab.folder}/wrong has neither answers.txt nor solve.py: the right answers.") from error
+
+
 def check(names, jobs, whole=False):
     """Yields (lab, variant, "" or what is wrong, report) as they are found; several at a time."""
     todo = [(name, variant) for name in names for variant in Matrix(name).variants(whole)]
@@ -176,10 +198,18 @@ def check(names, jobs, whole=False):
             if (name, number) not in graders:
                 graders[name, number] = lab_grade.Grader(name, scratch=f"{lab_tree.SCRATCH}/worker{number}", seed=SEED)
             grader = graders[name, number]
-            files = lab_tree.overlay(grader.clean, {path: text.encode() for path, text in variant.files.items()})
-            verdicts = grader.parts(files, boots=variant.boots)
+            files = {path: text.encode() for path, text in variant.files.items()}
+            if variant.answers == "right":
+                files[f"{grader.lab.folder}/{grader.lab.data['answers']['file']}"] = right_answers(grader)
+            files = lab_tree.overlay(grader.clean, files)
+            if variant.answers:
+                verdicts = grader.parts(files, host=False, boots=[], answers=grader.tree)
+            else:
+                verdicts = grader.parts(files, boots=variant.boots)
             report = lab_verdict.for_people(grader.lab, verdicts)
             return name, variant, variant.judge(lab_verdict.score(verdicts)[0], report), report
+        except (Mistake, RuntimeError, OSError, subprocess.SubprocessError) as error:
+            return name, variant, f"the grader failed: {error}", ""
         finally:
             workers.put(number)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
