@@ -162,9 +162,10 @@ class Class:
             subprocess.run(["git", "-C", tree, *words], check=True, stdout=subprocess.DEVNULL)
         files = {path: read_bytes(path) for path in self.lab.files if os.path.exists(path)}
         row = self.run(box, "the-tree-itself", files)
-        if row.outcome not in ("graded", "no build"):
-            raise Mistake(f"The grader does not work here, nobody was graded: {row.sentence} "
-                          f"(see {self.reports}/the-tree-itself.txt)")
+        questions = sum(test.points for test in self.lab.tests if test.part == "answers")
+        if row.outcome != "graded" or row.score < self.lab.points - questions:
+            raise Mistake(f"The grader does not work here, nobody was graded: the tree itself scores {row.score}/"
+                          f"{self.lab.points}: {row.sentence} (see {self.reports}/the-tree-itself.txt)")
         self.ready = tempfile.mkdtemp(prefix="trivisor-tree-") + "/tree"
         os.rename(tree, self.ready)
         shutil.rmtree(f"{self.ready}/build/grade/{self.lab.name}/build/boots", ignore_errors=True)
@@ -215,7 +216,8 @@ def grade_class(lab, work, args):
     found = submissions(args.dir)
     print(sandbox.sentence(work.kind), flush=True)
     itself = work.prepare()
-    print(f"The tree itself scores {itself.score}/{lab.points}: the grader works.", flush=True)
+    but = "" if itself.score == lab.points else " (all but the questions, whose answers are not in it)"
+    print(f"The tree itself scores {itself.score}/{lab.points}{but}: the grader works.", flush=True)
     jobs = 1 if work.kind == "none" else int(args.jobs or 1)
     rows = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:

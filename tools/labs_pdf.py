@@ -72,6 +72,7 @@ def make_html(source):
                            f"stylesheet={style}"], input=prepare(text, os.path.dirname(source)),
                           stdout=subprocess.PIPE, text=True, check=True)
     page = re.sub(r'(<a href=")([^"]+)(")', lambda m: m.group(1) + moved(source, m.group(2)) + m.group(3), done.stdout)
+    page = re.sub(r"<colgroup>.*?</colgroup>", "", page, flags=re.S)  # columns as wide as they need
     return re.sub(r"(<pre)((?: class=\"[^\"]*\")?>)(.*?)(</pre>)", mark_long, page, flags=re.S)
 
 
