@@ -33,9 +33,13 @@ build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
 	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -MD -MP -MF $$(@D)/asm_offsets.d -MT $$@ -S -o $$(@D)/asm_offsets.s $$<
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $$(@D)/asm_offsets.s > $$@
 
+# The emulator's handlers are many and seldom run: small rather than fast, but for the short way.
+build/$(1)/$(2)/src/cpu/emulate/exec_%.c.o: HV_SIZE := -Os
+build/$(1)/$(2)/src/cpu/emulate/exec_short.c.o: HV_SIZE :=
+
 build/$(1)/$(2)/%.c.o: %.c src/src.mk
 	@mkdir -p $$(@D)
-	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) $$(HV_SIZE) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
 
 build/$(1)/$(2)/%.S.o: %.S src/src.mk
 	@mkdir -p $$(@D)

@@ -19,7 +19,7 @@ build/tests/obj/%.o: %.c tests/tests.mk
 
 # test_build NAME, as unit/test_walk
 define test_build
-TEST_OBJ_$(1) := $$(patsubst %.c,build/tests/obj/%.o,tests/$(1).c $$(call test_head,tests/$(1).c,sources))
+TEST_OBJ_$(1) := $$(patsubst %.c,build/tests/obj/%.o,tests/$(1).c $$(wildcard $$(call test_head,tests/$(1).c,sources)))
 
 build/tests/$(1): $$(TEST_OBJ_$(1))
 	@mkdir -p $$(@D)

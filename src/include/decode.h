@@ -65,10 +65,52 @@ enum decode_error {
     X(LEA)                                                                                         \
     X(SETCC)                                                                                       \
     X(CMOVCC)                                                                                      \
+    X(IMUL2) /* reg * r/m */                                                                       \
+    X(IMUL3) /* r/m * immediate */                                                                 \
+    X(MUL)                                                                                         \
+    X(IMUL)                                                                                        \
+    X(DIV)                                                                                         \
+    X(IDIV)                                                                                        \
+    X(SHLD)                                                                                        \
+    X(SHRD)                                                                                        \
+    X(BSF)                                                                                         \
+    X(BSR)                                                                                         \
+    X(TZCNT)                                                                                       \
+    X(LZCNT)                                                                                       \
+    X(POPCNT)                                                                                      \
+    X(BSWAP)                                                                                       \
+    X(CBW) /* CWDE, CDQE */                                                                        \
+    X(CWD) /* CDQ, CQO */                                                                          \
+    X(XLAT)                                                                                        \
+    X(LAHF)                                                                                        \
+    X(SAHF)                                                                                        \
+    X(CMC)                                                                                         \
+    X(CLC)                                                                                         \
+    X(STC)                                                                                         \
+    X(CLD)                                                                                         \
+    X(STD)                                                                                         \
+    X(DAA)                                                                                         \
+    X(DAS)                                                                                         \
+    X(AAA)                                                                                         \
+    X(AAS)                                                                                         \
+    X(AAM)                                                                                         \
+    X(AAD)                                                                                         \
+    X(SALC)                                                                                        \
     X(NOP)                                                                                         \
     X(PUSH)                                                                                        \
     X(POP)                                                                                         \
     X(PUSHF)                                                                                       \
+    X(POPF)                                                                                        \
+    X(PUSHA)                                                                                       \
+    X(POPA)                                                                                        \
+    X(ENTER)                                                                                       \
+    X(LEAVE)                                                                                       \
+    X(JMP)  /* near: relative if the source is an immediate */                                     \
+    X(CALL) /* the same */                                                                         \
+    X(RET)                                                                                         \
+    X(JCC)                                                                                         \
+    X(LOOP) /* LOOPE, LOOPNE */                                                                    \
+    X(JCXZ)                                                                                        \
     X(MOVS)                                                                                        \
     X(STOS)                                                                                        \
     X(LODS)                                                                                        \
@@ -166,7 +208,7 @@ struct insn {
     u8 length;       /* bytes, a forced-emulation prefix included */
     u8 operation;    /* enum operation */
     u8 map;          /* enum opcode_map */
-    u8 opcode;       /* its last byte: the low 4 bits are the condition of SETCC and CMOVCC */
+    u8 opcode;       /* its last byte: the low 4 bits are the condition of SETCC, CMOVCC, JCC */
     u8 prefixes;     /* enum insn_prefix */
     u8 rex;          /* the REX prefix in force, or 0 */
     u8 operand_size; /* bytes of the destination: 1, 2, 4, 8 */
@@ -180,6 +222,7 @@ struct insn {
     u8 segment;      /* enum seg: of the memory operand, or of the source of a string operation */
     u8 base, index;  /* enum insn_reg */
     u8 scale;        /* 0 to 3 */
+    u16 imm2;        /* a far pointer's selector; ENTER's nesting level */
     s64 disp;        /* sign-extended; a MOV's absolute offset (moffs) too */
     u64 imm;         /* OPERAND_IMM */
 };

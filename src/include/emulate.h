@@ -45,6 +45,7 @@ enum emulate_notes {
     EMULATE_STI_SHADOW = 1 << 1,    /* interrupts are held off for one instruction */
     EMULATE_MOV_SS_SHADOW = 1 << 2, /* interrupts and #DB are */
     EMULATE_REP_MORE = 1 << 3,      /* more iterations to come; RIP is still at the instruction */
+    EMULATE_JUMPED = 1 << 4,        /* RIP is a branch's target */
 };
 
 /* Descriptor-table registers of LGDT, LIDT, SGDT, SIDT. */

@@ -5,90 +5,6 @@
 #include "emulate.h"
 #include "unicorn_generate.h"
 
-enum { REX_R = 4 };
-
-enum recipe_flags {
-    R_LOCK = 1 << 0, /* often with LOCK */
-    R_REP = 1 << 1,  /* often with REP */
-    R_NOMODRM = 1 << 2,
-    R_MOFFS = 1 << 3,
-    R_NO_REX_R = 1 << 4, /* Unicorn 2.0.1 finds it invalid, where it should be ignored */
-};
-
-/* A kind of instruction to generate. */
-struct recipe {
-    u8 escape;      /* 0 or 0x0f */
-    u8 first, last; /* opcodes */
-    s8 reg;         /* ModRM.reg, or -1: any */
-    u8 flags;       /* enum recipe_flags */
-};
-
-/* MOVBE is missing: Unicorn 2.0.1 does not know it. */
-static const struct recipe recipes[] = {
-    {0, 0x88, 0x8b, -1, 0},
-    {0, 0xa0, 0xa3, -1, R_NOMODRM | R_MOFFS},
-    {0, 0xb0, 0xbf, -1, R_NOMODRM},
-    {0, 0xc6, 0xc7, 0, R_NO_REX_R},
-    {0x0f, 0xb6, 0xb7, -1, 0},
-    {0x0f, 0xbe, 0xbf, -1, 0},
-    {0x0f, 0xc3, 0xc3, -1, 0},
-
-    {0, 0x63, 0x63, -1, 0},
-    {0, 0x8d, 0x8d, -1, 0},
-    {0, 0x00, 0x03, -1, R_LOCK},
-    {0, 0x04, 0x05, -1, R_NOMODRM},
-    {0, 0x08, 0x0b, -1, R_LOCK},
-    {0, 0x0c, 0x0d, -1, R_NOMODRM},
-    {0, 0x10, 0x13, -1, R_LOCK},
-    {0, 0x14, 0x15, -1, R_NOMODRM},
-    {0, 0x18, 0x1b, -1, R_LOCK},
-    {0, 0x1c, 0x1d, -1, R_NOMODRM},
-    {0, 0x20, 0x23, -1, R_LOCK},
-    {0, 0x24, 0x25, -1, R_NOMODRM},
-    {0, 0x28, 0x2b, -1, R_LOCK},
-    {0, 0x2c, 0x2d, -1, R_NOMODRM},
-    {0, 0x30, 0x33, -1, R_LOCK},
-    {0, 0x34, 0x35, -1, R_NOMODRM},
-    {0, 0x38, 0x3b, -1, 0},
-    {0, 0x3c, 0x3d, -1, R_NOMODRM},
-    {0, 0x80, 0x81, -1, R_LOCK},
-    {0, 0x83, 0x83, -1, R_LOCK},
-    {0, 0x84, 0x85, -1, 0},
-    {0, 0xa8, 0xa9, -1, R_NOMODRM},
-    {0, 0xf6, 0xf7, 0, 0},
-    {0, 0xf6, 0xf7, 2, R_LOCK},
-    {0, 0xf6, 0xf7, 3, R_LOCK},
-    {0, 0xfe, 0xff, 0, R_LOCK},
-    {0, 0xfe, 0xff, 1, R_LOCK},
-    {0, 0x86, 0x87, -1, R_LOCK},
-    {0, 0x91, 0x97, -1, R_NOMODRM},
-    {0x0f, 0xb0, 0xb1, -1, R_LOCK},
-    {0x0f, 0xc0, 0xc1, -1, R_LOCK},
-    {0x0f, 0xc7, 0xc7, 1, R_LOCK},
-    {0x0f, 0xa3, 0xa3, -1, 0},
-    {0x0f, 0xab, 0xab, -1, R_LOCK},
-    {0x0f, 0xb3, 0xb3, -1, R_LOCK},
-    {0x0f, 0xbb, 0xbb, -1, R_LOCK},
-    {0x0f, 0xba, 0xba, 4, 0},
-    {0x0f, 0xba, 0xba, 5, R_LOCK},
-    {0x0f, 0xba, 0xba, 6, R_LOCK},
-    {0x0f, 0xba, 0xba, 7, R_LOCK},
-    {0, 0xc0, 0xc1, -1, 0},
-    {0, 0xd0, 0xd3, -1, 0},
-    {0, 0x50, 0x5f, -1, R_NOMODRM},
-    {0, 0x68, 0x68, -1, R_NOMODRM},
-    {0, 0x6a, 0x6a, -1, R_NOMODRM},
-    {0, 0xff, 0xff, 6, 0},
-    {0, 0x8f, 0x8f, 0, 0},
-    {0, 0x9c, 0x9c, -1, R_NOMODRM},
-    {0, 0xa4, 0xa7, -1, R_NOMODRM | R_REP},
-    {0, 0xaa, 0xaf, -1, R_NOMODRM | R_REP},
-    {0x0f, 0x90, 0x9f, -1, 0},
-    {0x0f, 0x40, 0x4f, -1, 0},
-    {0x0f, 0x1f, 0x1f, -1, 0},
-    {0, 0x90, 0x90, -1, R_NOMODRM},
-};
-
 static u64 seed_now;
 
 void random_seed(u64 seed)
@@ -121,55 +37,140 @@ static u64 random_value(void)
     return one_in(3) ? interesting[random_below(ARRAY_SIZE(interesting))] : random_u64();
 }
 
-static unsigned put_prefixes(u8 *p, enum code_size size, const struct recipe *r)
+static bool is_string(unsigned operation)
+{
+    return operation >= OP_MOVS && operation <= OP_SCAS;
+}
+
+bool is_branch(unsigned operation)
+{
+    return operation >= OP_JMP && operation <= OP_JCXZ;
+}
+
+static bool locks(unsigned operation)
+{
+    return (operation >= OP_ADD && operation <= OP_NEG) ||
+           (operation >= OP_BTS && operation <= OP_CMPXCHG8B);
+}
+
+/* Differences of Unicorn 2.0.1 that no comparison can bridge: in 64-bit code it takes near branches
+ * with 66 as AMD's processors do; it finds REX.R with MOV's immediate invalid; it takes AH in LAHF
+ * and SAHF with REX for SPL; it sign-extends RET's immediate; with 66 its ENTER of 16-bit code
+ * loads BP alone. And in 16-bit code branches with 66 would nearly all leave the segment. */
+static bool wants_66(const struct form *form)
+{
+    if (form->operation == OP_BSWAP) /* of 16 bits: undefined */
+        return form->size == CODE_16;
+    if (form->operation == OP_ENTER && form->size == CODE_16)
+        return false;
+    if (form->prefix || (is_branch(form->operation) && form->size != CODE_32))
+        return false;
+    return one_in(4);
+}
+
+static u8 random_rex(const struct form *form)
+{
+    bool mov_imm = form->map == MAP_1 && (form->opcode & 0xfe) == 0xc6;
+
+    return 0x40 | (random_below(16) & (mov_imm ? 0xb : 0xf));
+}
+
+static unsigned put_prefixes(u8 *p, const struct form *form)
 {
     /* not CS, whose base in 16-bit code is the slot's */
     static const u8 segments[] = {0x26, 0x36, 0x3e, 0x64, 0x65};
     unsigned n = 0;
 
-    if (one_in(4))
+    if (wants_66(form))
         p[n++] = 0x66;
     if (one_in(8))
         p[n++] = 0x67;
     if (one_in(8))
         p[n++] = segments[random_below(sizeof(segments))];
-    if (r->flags & R_LOCK ? one_in(3) : one_in(64))
+    if (form->memory && locks(form->operation) && one_in(3))
         p[n++] = 0xf0;
-    if ((r->flags & R_REP) && !one_in(3))
+    if (is_string(form->operation) && !one_in(3))
         p[n++] = one_in(2) ? 0xf2 : 0xf3;
-    if (size == CODE_64 && !one_in(4))
-        p[n++] = 0x40 | (random_below(16) & (r->flags & R_NO_REX_R ? 0xf & ~REX_R : 0xf));
+    if (form->prefix)
+        p[n++] = form->prefix;
+    if (form->size == CODE_64 && !one_in(4) && form->operation != OP_SAHF &&
+        form->operation != OP_LAHF)
+        p[n++] = random_rex(form);
     return n;
 }
 
-void generate_bytes(struct generated *g, enum code_size size)
+/* Returns where ModRM, or what follows the opcode, is. */
+static unsigned put_opcode(u8 *p, unsigned n, const struct form *form)
 {
-    const struct recipe *r = &recipes[random_below(ARRAY_SIZE(recipes))];
-    struct insn insn;
-    unsigned n = put_prefixes(g->bytes, size, r), modrm;
+    if (form->map != MAP_1)
+        p[n++] = 0x0f;
+    if (form->map == MAP_0F38)
+        p[n++] = 0x38;
+    p[n++] = form->opcode;
+    return n;
+}
 
-    if (r->escape)
-        g->bytes[n++] = 0x0f;
-    g->bytes[n++] = r->first + random_below(r->last - r->first + 1);
-    modrm = n;
-    while (n < sizeof(g->bytes))
-        g->bytes[n++] = random_u64() >> 56;
-    if (!(r->flags & R_NOMODRM) && r->reg >= 0)
-        g->bytes[modrm] = (g->bytes[modrm] & 0xc7) | r->reg << 3;
-    g->disp_size = 0;
-    if (decode(g->bytes, INSN_MAX, size, &insn) < 0 || !insn.memory)
-        return;
-    /* An address without registers: remember where it is, to aim it. */
-    if ((insn.base != REG_NONE && insn.base != REG_RIP) || insn.index != REG_NONE)
-        return;
-    g->disp_size = insn.address_size == 2 ? 2 : 4;
-    g->at = modrm + 1;
-    if (r->flags & R_MOFFS) {
-        g->at = modrm;
-        g->disp_size = insn.address_size;
-    } else if (insn.address_size != 2 && (g->bytes[modrm] & 7) == 4) {
-        g->at++; /* the SIB byte */
+/* What the manual leaves undefined, or the machine does not have room for. */
+static bool unwanted(const struct insn *i)
+{
+    bool immediate = !(i->opcode & 1);
+
+    if (is_branch(i->operation) && i->src == OPERAND_IMM) {
+        s64 from_start = (s64)i->imm + i->length;
+
+        if (from_start % CODE_SLOT == 0 || (from_start > 0 && from_start < i->length))
+            return true; /* another slot's beginning; into itself: no end */
     }
+    switch (i->operation) {
+    case OP_SHLD:
+    case OP_SHRD:
+        if (immediate && i->base == REG_RIP) /* Unicorn forgets the immediate's byte */
+            return true;
+        return immediate && i->operand_size == 2 && (i->imm & 31) > 16;
+    case OP_RET:
+        return i->src == OPERAND_IMM && i->imm >> 15;
+    case OP_ENTER:
+        return i->imm >= 0x800;
+    }
+    return false;
+}
+
+/* An address without registers: remember where it is, to aim it. */
+static void find_displacement(struct generated *g, const struct insn *insn, unsigned behind_opcode)
+{
+    g->disp_size = 0;
+    if (!insn->memory || insn->index != REG_NONE ||
+        (insn->base != REG_NONE && insn->base != REG_RIP))
+        return;
+    g->at = behind_opcode;
+    g->disp_size = insn->address_size;
+    if (!insn->modrm && insn->operation == OP_MOV && insn->opcode >= 0xa0 && insn->opcode <= 0xa3)
+        return;
+    g->at++;
+    g->disp_size = MIN(g->disp_size, 4);
+    if (insn->address_size != 2 && (insn->modrm & 7) == 4)
+        g->at++; /* the SIB byte */
+}
+
+void generate_bytes(struct generated *g, const struct form *form, struct insn *insn)
+{
+    unsigned n, modrm;
+
+    do {
+        n = modrm = put_opcode(g->bytes, put_prefixes(g->bytes, form), form);
+        while (n < sizeof(g->bytes))
+            g->bytes[n++] = random_u64() >> 56;
+        if (form->modrm && form->reg >= 0)
+            g->bytes[modrm] = (g->bytes[modrm] & 0xc7) | form->reg << 3;
+        if (form->modrm && form->memory && g->bytes[modrm] >= 0xc0)
+            g->bytes[modrm] -= 0x40 * (1 + random_below(3));
+        if (form->modrm && !form->memory)
+            g->bytes[modrm] |= 0xc0;
+        if (form->operation == OP_ENTER)
+            g->bytes[modrm + 1] &= 7;
+    } while (decode(g->bytes, INSN_MAX, form->size, insn) < 0 || !is_of_form(insn, form) ||
+             unwanted(insn));
+    find_displacement(g, insn, modrm);
 }
 
 static void set_reg(struct machine_state *state, unsigned reg, unsigned width, u64 value)
@@ -205,10 +206,13 @@ static void aim_memory(struct generated *g, struct insn *i, enum code_size size,
     u64 offset = target(size, i->segment) - adjust;
     unsigned width = i->address_size;
 
-    if (g->disp_size) {
+    if (i->index == REG_NONE && (i->base == REG_NONE || i->base == REG_RIP)) {
         u64 disp = offset - (i->base == REG_RIP ? place + i->length : 0);
 
+        if (!g->disp_size)
+            return;
         memcpy(g->bytes + g->at, &disp, g->disp_size);
+        decode(g->bytes, INSN_MAX, size, i);
     } else if (i->index == REG_NONE) {
         set_reg(state, i->base, width, offset - i->disp);
     } else if (i->base == REG_NONE || i->base == i->index) {
@@ -220,33 +224,135 @@ static void aim_memory(struct generated *g, struct insn *i, enum code_size size,
     }
 }
 
-void generate_state(struct generated *g, struct insn *i, enum code_size size, u64 place,
-                    struct machine_state *state)
+/* Registers that are addresses without being a ModRM operand's. */
+static void aim_implied(const struct insn *i, enum code_size size, struct machine_state *state)
 {
-    bool string = i->operation >= OP_MOVS && i->operation <= OP_SCAS;
-
-    for (unsigned n = 0; n < 16; n++) {
-        state->gpr[n] = n < 8 || size == CODE_64 ? random_value() : 0;
-        if (size != CODE_64)
-            state->gpr[n] = (u32)state->gpr[n];
-    }
-    state->rflags = RFLAGS_FIXED | (random_u64() & (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF |
-                                                    RFLAGS_SF | RFLAGS_OF | RFLAGS_DF));
-    if (i->operation == OP_PUSH || i->operation == OP_POP || i->operation == OP_PUSHF)
-        set_reg(state, REG_RSP, size, target(size, SEG_SS));
-    if (i->memory)
-        aim_memory(g, i, size, place, state);
-    if (string) {
+    if (is_string(i->operation)) {
         set_reg(state, REG_RSI, i->address_size, target(size, i->segment));
         set_reg(state, REG_RDI, i->address_size, target(size, SEG_ES));
         set_reg(state, REG_RCX, i->address_size, random_below(12));
+    } else if (i->operation == OP_XLAT) {
+        set_reg(state, REG_RBX, i->address_size,
+                target(size, i->segment) - (state->gpr[REG_RAX] & 0xff));
+    } else if (i->operation >= OP_PUSH && i->operation <= OP_RET) {
+        set_reg(state, REG_RSP, size, target(size, SEG_SS));
+        if (i->operation == OP_ENTER) /* with room below */
+            set_reg(state, REG_RSP, size,
+                    DATA_BASE + DATA_SIZE / 2 + random_below(DATA_SIZE / 2) -
+                        machine_segment_base(size, SEG_SS));
+        if (i->operation == OP_ENTER || i->operation == OP_LEAVE)
+            set_reg(state, REG_RBP, size, target(size, SEG_SS));
     }
+}
+
+/* Where a branch may go: within the segment, canonical, and not to a slot's beginning. */
+static u64 target_of(u64 value, enum code_size size)
+{
+    return (value & (size == CODE_16 ? 0xffff : 0x7fffffffffff)) | 1;
+}
+
+/* Values for which the instruction does what it is there for, half of the time. */
+static void aim_values(const struct insn *i, enum code_size size, struct machine_state *state)
+{
+    unsigned bits = 8 * i->operand_size;
+
+    switch (i->operation) {
+    case OP_CMPXCHG:
+        if (one_in(2))
+            state->gpr[REG_RAX] = i->memory ? 0 : state->gpr[i->rm & 15];
+        /* Unicorn 2.0.1 clears the upper half of RAX even if CMPXCHG does not write EAX. */
+        if (i->operand_size == 4)
+            state->gpr[REG_RAX] = (u32)state->gpr[REG_RAX];
+        break;
+    case OP_BSF: /* Unicorn clears the upper half of a destination that is not written */
+    case OP_BSR:
+        if (i->operand_size == 4)
+            state->gpr[i->reg] = (u32)state->gpr[i->reg];
+        break;
+    case OP_DIV: /* a small dividend */
+        if (one_in(2))
+            state->gpr[i->operand_size == 1 ? REG_RAX : REG_RDX] = random_below(200);
+        break;
+    case OP_IDIV: /* the same, with a sign */
+        if (one_in(2) && i->operand_size > 1)
+            state->gpr[REG_RDX] = state->gpr[REG_RAX] >> (bits - 1) & 1 ? ~0ULL : 0;
+        break;
+    case OP_SHLD: /* by CL: no more than the size is defined */
+    case OP_SHRD:
+        if (i->operand_size == 2)
+            state->gpr[REG_RCX] &= ~0x10ULL;
+        break;
+    case OP_LOOP:
+    case OP_JCXZ:
+        if (one_in(2))
+            set_reg(state, REG_RCX, i->address_size, random_below(2));
+        break;
+    case OP_JMP: /* to where code may be */
+    case OP_CALL:
+        if (i->src == OPERAND_RM && !i->memory)
+            state->gpr[i->rm] = target_of(state->gpr[i->rm], size);
+        break;
+    }
+}
+
+static u64 mask_of(unsigned bytes)
+{
+    return ~0ULL >> (64 - 8 * bytes);
+}
+
+static u64 stack_top(enum code_size size, const struct machine_state *state)
+{
+    return (state->gpr[REG_RSP] & mask_of(size)) + machine_segment_base(size, SEG_SS);
+}
+
+static u64 operand_top(const struct insn *i, enum code_size size, u64 place,
+                       const struct machine_state *state)
+{
+    u64 offset = i->disp;
+
+    if (i->base == REG_RIP)
+        offset += place + i->length;
+    else if (i->base != REG_NONE)
+        offset += state->gpr[i->base];
+    if (i->index != REG_NONE)
+        offset += state->gpr[i->index] << i->scale;
+    offset = (offset & mask_of(i->address_size)) + machine_segment_base(size, i->segment);
+    return size == CODE_64 ? offset : (u32)offset;
+}
+
+/* Values in memory that matter more than others: flags without TF, targets where code may be. */
+static void aim_data(struct generated *g, const struct insn *i, enum code_size size, u64 place,
+                     const struct machine_state *state)
+{
+    g->poke_size = i->operand_size;
+    g->poke = random_u64();
+    if (i->operation == OP_POPF) {
+        g->poke_at = stack_top(size, state);
+        g->poke &= ~RFLAGS_TF;
+        return;
+    }
+    g->poke = target_of(g->poke, size);
+    if (i->operation == OP_RET)
+        g->poke_at = stack_top(size, state);
+    else if ((i->operation == OP_JMP || i->operation == OP_CALL) && i->memory)
+        g->poke_at = operand_top(i, size, place, state);
+    else
+        g->poke_at = 0;
+}
+
+void generate_state(struct generated *g, struct insn *i, enum code_size size, u64 place,
+                    struct machine_state *state)
+{
+    for (unsigned n = 0; n < 16; n++)
+        state->gpr[n] = n < 8 || size == CODE_64 ? random_value() : 0;
+    state->rflags = RFLAGS_FIXED | (random_u64() & (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF |
+                                                    RFLAGS_SF | RFLAGS_OF | RFLAGS_DF));
+    aim_implied(i, size, state);
+    aim_values(i, size, state);
+    if (i->memory)
+        aim_memory(g, i, size, place, state);
     if (size != CODE_64)
         for (unsigned n = 0; n < 8; n++)
             state->gpr[n] = (u32)state->gpr[n];
-    if (i->operation == OP_CMPXCHG && one_in(2))
-        state->gpr[REG_RAX] = i->memory ? 0 : state->gpr[i->rm & 15];
-    /* Unicorn 2.0.1 clears the upper half of RAX even if CMPXCHG does not write EAX. */
-    if (i->operation == OP_CMPXCHG && i->operand_size == 4)
-        state->gpr[REG_RAX] = (u32)state->gpr[REG_RAX];
+    aim_data(g, i, size, place, state);
 }

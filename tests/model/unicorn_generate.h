@@ -5,6 +5,7 @@
 #ifndef UNICORN_GENERATE_H
 #define UNICORN_GENERATE_H
 
+#include "unicorn_forms.h"
 #include "unicorn_oracle.h"
 
 /* A pseudo-random number; the seed decides the whole run. */
@@ -19,12 +20,18 @@ struct generated {
     u8 bytes[INSN_BUFFER]; /* the instruction, then noise */
     unsigned at;           /* where its displacement is, if it has one */
     unsigned disp_size;    /* its size, or 0 */
+    u64 poke_at;           /* linear address of a value that the data must hold, or 0: none */
+    u64 poke;              /* the value */
+    unsigned poke_size;    /* its bytes */
 };
 
-/* Random bytes that begin like one of the instructions that the executor knows. */
-void generate_bytes(struct generated *g, enum code_size size);
-/* Random registers for it; an address without registers is patched in g->bytes and *insn. Call for
- * each new state. place: linear address of the instruction. */
+/* Is it a near branch? */
+bool is_branch(unsigned operation);
+/* A random instruction of this form, decoded. */
+void generate_bytes(struct generated *g, const struct form *form, struct insn *insn);
+/* Random registers for it; an address without registers is patched in g->bytes and *insn. What
+ * g->poke says must be stored before it is run. Call for each new state. place: linear address of
+ * the instruction. */
 void generate_state(struct generated *g, struct insn *insn, enum code_size size, u64 place,
                     struct machine_state *state);
 

@@ -1,6 +1,7 @@
 /*
  * The oracle: see unicorn_oracle.h. Instructions are placed in fresh slots, as Unicorn keeps
- * translations; an engine that has used its slots up is closed and another opened.
+ * translations; an engine that has used its slots up is closed and another opened. No branch goes
+ * to the beginning of a slot (unicorn_generate.c), for what it finds there would be kept, too.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -11,7 +12,7 @@
 #include <cmocka.h>
 #include "unicorn_oracle.h"
 
-enum { CODE_BYTES = CODE_SLOT * CODE_SLOTS };
+enum { CODE_BYTES = CODE_SLOT * CODE_SLOTS, HLT = 0xf4 };
 
 /* Unicorn frees little of what it allocates; the leak checker is for our own code. */
 const char *__lsan_default_suppressions(void);
@@ -26,8 +27,15 @@ const char *__lsan_default_suppressions(void)
 }
 
 static uc_engine *uc;
+static uc_context *fresh; /* the processor before it has executed anything */
 static enum code_size mode;
 static u8 *code_memory, *data_memory;
+
+enum { NOTHING_RAISED = -1 };
+static int raised;        /* the vector of an exception */
+static bool branches;     /* the instruction is a branch; then: */
+static unsigned executed; /* instructions, of which the first counts */
+static u64 went_to;       /* linear address of the second */
 
 static int reg_ids[18] = {UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX,
                           UC_X86_REG_RSP, UC_X86_REG_RBP, UC_X86_REG_RSI, UC_X86_REG_RDI,
@@ -77,8 +85,29 @@ static void set_segments(void)
     }
 }
 
+/* An exception; and the end, as Unicorn would deliver it nowhere. */
+static void on_interrupt(uc_engine *engine, uint32_t vector, void *opaque)
+{
+    (void)opaque;
+    raised = vector;
+    uc_emu_stop(engine);
+}
+
+/* A branch: the second instruction is where it went. */
+static void on_code(uc_engine *engine, uint64_t la, uint32_t len, void *opaque)
+{
+    (void)len;
+    (void)opaque;
+    if (!branches || executed++ == 0)
+        return;
+    went_to = la;
+    uc_emu_stop(engine);
+}
+
 void oracle_open(enum code_size size, u8 **data)
 {
+    uc_hook hook;
+
     mode = size;
     must(uc_open(UC_ARCH_X86,
                  size == CODE_64   ? UC_MODE_64
@@ -87,16 +116,21 @@ void oracle_open(enum code_size size, u8 **data)
                  &uc));
     code_memory = aligned_alloc(4096, CODE_BYTES);
     data_memory = aligned_alloc(4096, DATA_SIZE);
-    memset(code_memory, 0x90, CODE_BYTES);
+    memset(code_memory, HLT, CODE_BYTES);
     memset(data_memory, 0, DATA_SIZE);
+    must(uc_hook_add(uc, &hook, UC_HOOK_INTR, on_interrupt, NULL, 1, 0));
+    must(uc_hook_add(uc, &hook, UC_HOOK_CODE, on_code, NULL, 1, 0));
     must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_ALL, code_memory));
     must(uc_mem_map_ptr(uc, DATA_BASE, DATA_SIZE, UC_PROT_READ | UC_PROT_WRITE, data_memory));
     set_segments();
+    must(uc_context_alloc(uc, &fresh));
+    must(uc_context_save(uc, fresh));
     *data = data_memory;
 }
 
 void oracle_close(void)
 {
+    must(uc_context_free(fresh));
     must(uc_close(uc));
     free(code_memory);
     free(data_memory);
@@ -105,6 +139,8 @@ void oracle_close(void)
 u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len)
 {
     assert_true(slot < CODE_SLOTS && len <= CODE_SLOT);
+    if (slot > 0) /* a branch is to find nothing that could be executed */
+        memset(code_memory + (slot - 1) * CODE_SLOT, HLT, CODE_SLOT);
     memcpy(code_memory + slot * CODE_SLOT, bytes, len);
     return CODE_BASE + slot * CODE_SLOT;
 }
@@ -125,7 +161,7 @@ static void set_state(const struct machine_state *state)
     must(uc_reg_write(uc, UC_X86_REG_EFLAGS, &flags));
 }
 
-static void get_state(struct machine_state *state)
+static void get_state(u64 code_base, struct machine_state *state)
 {
     void *values[16];
     u64 flags = 0;
@@ -137,9 +173,20 @@ static void get_state(struct machine_state *state)
     must(uc_reg_read_batch(uc, mode == CODE_64 ? reg_ids : reg_ids_32, values, reg_count()));
     must(uc_reg_read(uc, UC_X86_REG_EFLAGS, &flags));
     state->rflags = (u32)flags;
+    state->rip = 0;
+    if (executed > 1)
+        state->rip = went_to - (mode == CODE_16 ? code_base : 0);
+    else
+        must(uc_reg_read(uc, mode == CODE_64 ? UC_X86_REG_RIP : UC_X86_REG_EIP, &state->rip));
 }
 
-enum oracle_result oracle_run(unsigned slot, unsigned len, struct machine_state *state)
+/* Where a branch goes to there need not be any code. */
+static bool is_fetch(uc_err err)
+{
+    return err == UC_ERR_FETCH_UNMAPPED || err == UC_ERR_FETCH_PROT;
+}
+
+enum oracle_result oracle_run(unsigned slot, unsigned len, bool jumps, struct machine_state *state)
 {
     u64 start = CODE_BASE + slot * CODE_SLOT;
     u16 cs = start >> 4;
@@ -148,8 +195,17 @@ enum oracle_result oracle_run(unsigned slot, unsigned len, struct machine_state 
     if (mode == CODE_16)
         must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
     set_state(state);
-    err = uc_emu_start(uc, start, start + len, 0, 0);
-    get_state(state);
+    raised = NOTHING_RAISED;
+    executed = 0;
+    branches = jumps;
+    err = uc_emu_start(uc, start, jumps ? 0 : start + len, 0, 0);
+    get_state(start, state);
+    if (raised != NOTHING_RAISED) {
+        must(uc_context_restore(uc, fresh)); /* it is not to make the next one a double fault */
+        return ORACLE_FAULT;
+    }
+    if (jumps && is_fetch(err))
+        err = UC_ERR_OK;
     switch (err) {
     case UC_ERR_OK:
         return ORACLE_OK;

@@ -31,7 +31,8 @@ void oracle_close(void);
 u64 machine_segment_base(enum code_size size, enum seg seg);
 /* Puts an instruction in a slot; the linear address it got. */
 u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len);
-/* Executes the instruction of len bytes in the slot, REP to its end. */
-enum oracle_result oracle_run(unsigned slot, unsigned len, struct machine_state *state);
+/* Executes the instruction of len bytes in the slot, REP to its end; one that may go elsewhere if
+ * `jumps`. */
+enum oracle_result oracle_run(unsigned slot, unsigned len, bool jumps, struct machine_state *state);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "stub_emulate_world.h"
@@ -255,3 +256,70 @@ const struct emulate_ops world_ops = {
 };
 
 const struct emulate_ops world_fetch_only = {.fetch = fetch};
+
+struct regs regs;
+struct emulate_ctx ctx;
+
+int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    w.code_page_2 = true;
+    w.readonly_from = ~0ULL;
+    w.cr0 = CR0_PE;
+    for (unsigned n = 0; n < 6; n++)
+        w.seg[n] = (struct segment){.limit = 0xffffffff, .attr = n == SEG_CS ? 0x49b : 0x493};
+    memset(&regs, 0, sizeof(regs));
+    regs.rip = CODE;
+    regs.rflags = RFLAGS_FIXED;
+    regs.rax = 0x1122334455667788;
+    regs.rbx = 0x0b;
+    regs.rcx = 0xc0000080;
+    regs.rdx = 0x99000003f8;
+    regs.rsi = DATA + 0x100;
+    regs.rdi = DATA;
+    regs.rsp = DATA + 0x800;
+    return 0;
+}
+
+unsigned put_code(u64 at, const char *hex)
+{
+    unsigned n = 0, value;
+    int used;
+
+    for (; sscanf(hex, "%2x%n", &value, &used) == 1; hex += used)
+        w.code[at - CODE + n++] = value;
+    return n;
+}
+
+enum emulate_result run_with(const struct emulate_ops *with, const char *hex, enum code_size size,
+                             unsigned cpl)
+{
+    struct regs before = regs;
+    unsigned len = put_code(regs.rip, hex);
+    enum emulate_result result;
+
+    w.log[0] = 0;
+    emulate_init(&ctx, &regs, with, NULL, size, cpl);
+    result = emulate_insn(&ctx);
+    if (result == EMULATE_OK && !(ctx.notes & (EMULATE_REP_MORE | EMULATE_JUMPED)))
+        assert_int_equal(regs.rip, before.rip + len);
+    if (result != EMULATE_OK && !(ctx.insn.prefixes & (PREFIX_REP | PREFIX_REPNE)))
+        assert_memory_equal(&regs, &before, sizeof(regs));
+    return result;
+}
+
+enum emulate_result run(const char *hex)
+{
+    return run_with(&world_ops, hex, CODE_64, 0);
+}
+
+void must_fault(const char *hex, enum code_size size, unsigned cpl, unsigned vector)
+{
+    if (run_with(&world_ops, hex, size, cpl) != EMULATE_FAULT)
+        fail_msg("%s: no fault", hex);
+    if (ctx.fault.vector != vector)
+        fail_msg("%s: vector %u", hex, ctx.fault.vector);
+    assert_int_equal(ctx.fault.has_error, vector >= 10 && vector != 16);
+    assert_int_equal(w.log[0], 0);
+}

@@ -25,6 +25,21 @@ extern struct emulate_world w;
 
 extern const struct emulate_ops world_ops;
 extern const struct emulate_ops world_fetch_only; /* no other hook is there */
+
+/* The processor. */
+extern struct regs regs;
+extern struct emulate_ctx ctx; /* of the last run */
+/* Everything back to where a test begins (cmocka's set-up). */
+int setup(void **state);
+/* Puts the bytes written in hex at a linear address of code; how many they are. */
+unsigned put_code(u64 at, const char *hex);
+/* Executes hex at regs.rip. Whatever does not succeed must leave the registers as they were. */
+enum emulate_result run_with(const struct emulate_ops *with, const char *hex, enum code_size size,
+                             unsigned cpl);
+/* The same with world_ops, in 64-bit code at CPL 0. */
+enum emulate_result run(const char *hex);
+/* It faults with this vector, and no hook has been asked to do anything. */
+void must_fault(const char *hex, enum code_size size, unsigned cpl, unsigned vector);
 /* A pseudo-random number; world_seed begins a sequence. */
 void world_seed(u64 value);
 u32 random_u32(void);

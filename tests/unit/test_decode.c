@@ -1,4 +1,4 @@
-// sources: src/cpu/emulate/decode.c src/cpu/emulate/decode_special.c src/cpu/emulate/opcodes.c
+// sources: src/cpu/emulate/decode*.c src/cpu/emulate/opcode*.c
 /*
  * The decoder: known encodings, each also cut short at every length and stretched by prefixes to 15
  * and 16 bytes; LOCK on everything; random bytes.
@@ -78,11 +78,30 @@ static const struct known known[] = {
     {8, "3c 80", "CMP1 rax, 0xffffffffffffff80"},
     {8, "82 c0 01", NULL},
     {4, "82 c0 01", "ADD1 rax, 0x1"},
+    {8, "6b 07 80", "IMUL34 rax, [ds:rdi]"},
+    {8, "48 69 c7 00 00 00 80", "IMUL38 rax, rdi"},
+    {8, "48 0f af c7", "IMUL28 rax, rdi"},
+    {8, "f6 ff", "IDIV1 -, bh"},
+    {8, "0f a4 07 05", "SHLD4 [ds:rdi], rax"},
+    {8, "48 0f ad d8", "SHRD8 rax, rbx"},
+    {8, "0f bc 07", "BSF4 rax, [ds:rdi]"},
+    {8, "f3 0f bc 07", "TZCNT4 rax, [ds:rdi]"},
+    {8, "f3 0f bd 07", "LZCNT4 rax, [ds:rdi]"},
+    {8, "f3 0f b8 07", "POPCNT4 rax, [ds:rdi]"},
+    {8, "0f b8 07", NULL},
+    {8, "49 0f cf", "BSWAP8 r15"},
+    {8, "48 98", "CBW8"},
+    {8, "66 99", "CWD2"},
+    {8, "65 d7", "XLAT4"},
+    {8, "9f", "LAHF4"},
+    {4, "d4 0a", "AAM4 -, 0xa"},
+    {8, "d4 0a", NULL},
+    {8, "27", NULL},
     {8, "f7 07 00 01 00 00", "TEST4 [ds:rdi], 0x100"},
     {8, "f6 0f 01", "TEST1 [ds:rdi], 0x1"},
     {8, "48 f7 17", "NOT8 [ds:rdi]"},
     {8, "f0 ff 0f", "DEC4 [ds:rdi]"},
-    {8, "48 f7 27", "UNKNOWN8 [ds:rdi]"},
+    {8, "48 f7 27", "MUL8 -, [ds:rdi]"},
     {8, "48 d3 e7", "SHL8 rdi, cl"},
     {8, "d1 37", "SHL4 [ds:rdi], 1"},
     {8, "c0 ff 07", "SAR1 bh, 0x7"},
@@ -115,6 +134,20 @@ static const struct known known[] = {
     {8, "8f 07", "POP8 [ds:rdi]"},
     {8, "8f 0f", NULL},
     {4, "ff 37", "PUSH4 -, [ds:rdi]"},
+    {8, "9d", "POPF8"},
+    {4, "60", "PUSHA4"},
+    {8, "61", NULL},
+    {8, "c8 ff ff 1f", "ENTER8 -, 0xffff+31"},
+    {8, "c9", "LEAVE8"},
+    /* near branches */
+    {8, "74 80", "JCC8 -, 0xffffffffffffff80"},
+    {8, "eb fe", "JMP8 -, 0xfffffffffffffffe"},
+    {8, "ff 20", "JMP8 -, [ds:rax]"},
+    {4, "ff d0", "CALL4 -, rax"},
+    {8, "c2 08 00", "RET8 -, 0x8"},
+    {8, "c3", "RET8"},
+    {8, "67 e2 80", "LOOP8 -, 0xffffffffffffff80"},
+    {8, "e3 80", "JCXZ8 -, 0xffffffffffffff80"},
     /* 16- and 32-bit code */
     {2, "89 07", "MOV2 [ds:rbx a2], rax"},
     {2, "66 89 00", "MOV4 [ds:rbx+rsi<<0 a2], rax"},
@@ -130,10 +163,10 @@ static const struct known known[] = {
     {4, "67 8b 07", "MOV4 rax, [ds:rbx a2]"},
     {4, "8b 05 10 00 00 00", "MOV4 rax, [ds:+0x10]"},
     {4, "26 c7 45 00 01 00 00 00", "MOV4 [es:rbp], 0x1"},
-    {4, "9a 00 00 00 00 08 00", "UNKNOWN4"},
+    {4, "9a 00 00 00 00 08 00", "UNKNOWN4+8"},
     {8, "9a 00 00 00 00 08 00", NULL},
-    {2, "ea 00 00 08 00", "UNKNOWN2"},
-    {4, "c8 10 00 01", "UNKNOWN4"},
+    {2, "ea 00 00 08 00", "UNKNOWN2+8"},
+    {4, "c8 10 00 01", "ENTER4 -, 0x10+1"},
     {4, "06", "UNKNOWN4"},
     {8, "06", NULL},
     /* strings and ports */
@@ -193,10 +226,10 @@ static const struct known known[] = {
     /* others: length only */
     {8, "0f 0b 90", NULL},
     {8, "0f b9 c0", NULL},
-    {8, "e8 00 00 00 00", "UNKNOWN8"},
-    {8, "66 e8 00 00 00 00", "UNKNOWN8"},
-    {4, "66 e8 00 00", "UNKNOWN2"},
-    {8, "0f 84 00 00 00 00", "UNKNOWN8"},
+    {8, "e8 00 00 00 00", "CALL8 -, 0x0"},
+    {8, "66 e8 00 00 00 00", "CALL8 -, 0x0"},
+    {4, "66 e8 00 00", "CALL2 -, 0x0"},
+    {8, "0f 84 00 00 00 00", "JCC8 -, 0x0"},
     {8, "66 0f 70 c1 e4", "UNKNOWN2"},
     {8, "66 0f 3a 0f c1 08", "UNKNOWN2"},
     {8, "c5 f8 28 07", "UNKNOWN4"},
@@ -285,6 +318,8 @@ static void describe(char *at, const struct insn *i, unsigned code_size)
         at = describe_operand(append(at, " "), i, i->dst, code_size);
     if (i->src != OPERAND_NONE)
         at = describe_operand(append(at, ", "), i, i->src, code_size);
+    if (i->imm2)
+        at = append(at, "+%u", i->imm2);
     if (i->src_size != i->operand_size)
         append(at, "/%u", i->src_size);
 }

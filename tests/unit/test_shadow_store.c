@@ -1,7 +1,5 @@
-// sources: src/cpu/table_store.c src/cpu/emulate/decode.c src/cpu/emulate/decode_special.c
-// sources: src/cpu/emulate/opcodes.c src/cpu/emulate/emulate.c src/cpu/emulate/access.c
-// sources: src/cpu/emulate/alu.c src/cpu/emulate/exec_short.c src/cpu/emulate/exec_data.c
-// sources: src/cpu/emulate/exec_string.c src/cpu/emulate/exec_system.c
+// sources: src/cpu/emulate/*.c
+// sources: src/cpu/table_store.c
 /*
  * The quick way for stores to page tables (src/cpu/table_store.c) against the executor: whatever it
  * takes on comes out the same, registers, flags, RIP and memory; whatever it does not leaves no

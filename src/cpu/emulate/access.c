@@ -1,18 +1,8 @@
 /*
  * From operands to linear addresses and values: the checks of segmentation ("Protection",
- * "Canonical Addressing"), alignment, the stack's width, I/O permission.
+ * "Canonical Addressing"), alignment, I/O permission.
  */
 #include "executor.h"
-
-/* The attribute bits of struct segment. */
-enum segment_attr {
-    ATTR_TYPE_WRITABLE = 1 << 1,    /* data: writable; code: readable */
-    ATTR_TYPE_EXPAND_DOWN = 1 << 2, /* data only */
-    ATTR_TYPE_CODE = 1 << 3,
-    ATTR_PRESENT = 1 << 7,
-    ATTR_BIG = 1 << 10, /* D/B */
-    ATTR_UNUSABLE = 1 << 12,
-};
 
 static enum emulate_result segment_fault(struct emulate_ctx *ctx, enum seg seg)
 {
@@ -22,11 +12,11 @@ static enum emulate_result segment_fault(struct emulate_ctx *ctx, enum seg seg)
 /* "Type Checking": does this segment permit the access at all? */
 static bool type_permits(const struct segment *s, bool write)
 {
-    if (s->attr & ATTR_UNUSABLE)
+    if (s->attr & SEG_ATTR_UNUSABLE)
         return false;
-    if (s->attr & ATTR_TYPE_CODE)
-        return !write && (s->attr & ATTR_TYPE_WRITABLE);
-    return !write || (s->attr & ATTR_TYPE_WRITABLE);
+    if (s->attr & TYPE_CODE)
+        return !write && (s->attr & TYPE_WRITABLE);
+    return !write || (s->attr & TYPE_WRITABLE);
 }
 
 /* "Limit Checking" */
@@ -34,29 +24,26 @@ static bool limit_permits(const struct segment *s, u64 offset, unsigned len)
 {
     u64 last = offset + len - 1;
 
-    if ((s->attr & (ATTR_TYPE_CODE | ATTR_TYPE_EXPAND_DOWN)) == ATTR_TYPE_EXPAND_DOWN)
-        return offset > s->limit && last <= (s->attr & ATTR_BIG ? 0xffffffffu : 0xffffu);
+    if ((s->attr & (TYPE_CODE | TYPE_EXPAND_DOWN)) == TYPE_EXPAND_DOWN)
+        return offset > s->limit && last <= (s->attr & SEG_ATTR_DB ? 0xffffffffu : 0xffffu);
     return last <= s->limit;
 }
 
-/* "Segmentation" outside 64-bit code. In real and virtual-8086 mode a segment's type is not looked
- * at. */
-static enum emulate_result segmented_address(struct emulate_ctx *ctx, enum seg seg, u64 offset,
-                                             unsigned len, bool write, u64 *la)
+/* "Segmentation" outside 64-bit code; vector and error: what an access that is not permitted
+ * raises. In real and virtual-8086 mode a segment's type is not looked at. */
+static enum emulate_result segmented_address(struct emulate_ctx *ctx, const struct segment *s,
+                                             u64 offset, unsigned len, bool write, u8 vector,
+                                             u16 error, u64 *la)
 {
     bool protected_mode = true;
-    struct segment s;
 
-    TRY(HOOK(ctx, segment, seg, &s));
     if (ctx->regs->rflags & RFLAGS_VM)
         protected_mode = false;
-    else if (!type_permits(&s, write))
+    else if (!type_permits(s, write))
         TRY(cr_bit(ctx, 0, CR0_PE, &protected_mode));
-    if (protected_mode && !type_permits(&s, write))
-        return segment_fault(ctx, seg);
-    if (!limit_permits(&s, offset, len))
-        return segment_fault(ctx, seg);
-    *la = (u32)(s.base + offset);
+    if ((protected_mode && !type_permits(s, write)) || !limit_permits(s, offset, len))
+        return emulate_raise(ctx, vector, error);
+    *la = (u32)(s->base + offset);
     return EMULATE_OK;
 }
 
@@ -74,14 +61,30 @@ static enum emulate_result check_alignment(struct emulate_ctx *ctx, u64 la, unsi
 enum emulate_result linear_address_checked(struct emulate_ctx *ctx, enum seg seg, u64 offset,
                                            unsigned len, bool write, u64 *la)
 {
+    struct segment s;
+
     if (ctx->code_size == CODE_64) {
         TRY(linear_address_unchecked(ctx, seg, offset, la));
         if (!canonical(*la) || !canonical(*la + len - 1))
             return segment_fault(ctx, seg);
     } else {
-        TRY(segmented_address(ctx, seg, offset, len, write, la));
+        TRY(HOOK(ctx, segment, seg, &s));
+        TRY(segmented_address(ctx, &s, offset, len, write, seg == SEG_SS ? VEC_SS : VEC_GP, 0, la));
     }
     return check_alignment(ctx, *la, len);
+}
+
+enum emulate_result stack_address(struct emulate_ctx *ctx, const struct stack *s, u64 offset,
+                                  unsigned len, bool write, u64 *la)
+{
+    if (s->width < 8) {
+        TRY(segmented_address(ctx, &s->ss, offset, len, write, VEC_SS, s->error, la));
+    } else {
+        *la = offset;
+        if (!canonical(offset) || !canonical(offset + len - 1))
+            return emulate_raise(ctx, VEC_SS, s->error);
+    }
+    return s->system ? EMULATE_OK : check_alignment(ctx, *la, len);
 }
 
 enum emulate_result linear_address_unchecked(struct emulate_ctx *ctx, enum seg seg, u64 offset,
@@ -161,16 +164,4 @@ enum emulate_result check_port(struct emulate_ctx *ctx, u16 port, unsigned len)
     if (!ctx->ops->io_allowed)
         return emulate_raise(ctx, VEC_GP, 0);
     return ctx->ops->io_allowed(ctx, port, len);
-}
-
-enum emulate_result stack_size(struct emulate_ctx *ctx, unsigned *size)
-{
-    struct segment ss;
-
-    *size = 8;
-    if (ctx->code_size == CODE_64)
-        return EMULATE_OK;
-    TRY(HOOK(ctx, segment, SEG_SS, &ss));
-    *size = ss.attr & ATTR_BIG ? 4 : 2;
-    return EMULATE_OK;
 }

@@ -237,10 +237,12 @@ INLINE void take_immediate(struct decoder *d, struct insn *i)
         i->imm = take_signed(d, i->operand_size);
         break;
     case OF_IMMENTER:
-        d->at += 3;
+        i->imm = (u16)take_signed(d, 2);
+        i->imm2 = (u8)take_signed(d, 1);
         break;
     case OF_IMMFAR:
-        d->at += z + 2;
+        i->imm = take_signed(d, z);
+        i->imm2 = take_signed(d, 2);
         break;
     }
 }

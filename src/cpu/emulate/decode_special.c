@@ -111,6 +111,13 @@ static int special_map_0f(unsigned size, struct insn *i)
         return 0;
     case 0x20 ... 0x23:
         return special_mov_cr(size, i);
+    case 0xb8: /* without F3: JMPE, of another architecture */
+        return i->prefixes & PREFIX_REP ? 0 : DECODE_INVALID;
+    case 0xbc: /* the F3 forms: other operations where BMI is, older processors ignore the prefix */
+    case 0xbd:
+        if (i->prefixes & PREFIX_REP)
+            i->operation = i->opcode == 0xbc ? OP_TZCNT : OP_LZCNT;
+        return 0;
     case 0xb6:
     case 0xbe:
         i->src_size = 1;

@@ -16,10 +16,33 @@ static handler *const handlers[OP_COUNT] = {
     [OP_LEA] = exec_lea,
     [OP_SETCC] = exec_setcc,
     [OP_CMOVCC] = exec_cmovcc,
+    [OP_IMUL2... OP_IMUL3] = exec_multiply_reg,
+    [OP_MUL... OP_IMUL] = exec_multiply,
+    [OP_DIV... OP_IDIV] = exec_divide,
+    [OP_SHLD... OP_SHRD] = exec_double_shift,
+    [OP_BSF... OP_POPCNT] = exec_bit_scan,
+    [OP_BSWAP] = exec_bswap,
+    [OP_CBW] = exec_cbw,
+    [OP_CWD] = exec_cwd,
+    [OP_XLAT] = exec_xlat,
+    [OP_LAHF... OP_STD] = exec_flags,
+    [OP_DAA... OP_AAD] = exec_decimal,
+    [OP_SALC] = exec_salc,
     [OP_NOP] = exec_nop,
     [OP_PUSH] = exec_push,
     [OP_POP] = exec_pop,
     [OP_PUSHF] = exec_pushf,
+    [OP_POPF] = exec_popf,
+    [OP_PUSHA] = exec_pusha,
+    [OP_POPA] = exec_popa,
+    [OP_ENTER] = exec_enter,
+    [OP_LEAVE] = exec_leave,
+    [OP_JMP] = exec_jmp,
+    [OP_CALL] = exec_call,
+    [OP_RET] = exec_ret,
+    [OP_JCC] = exec_jcc,
+    [OP_LOOP] = exec_loop,
+    [OP_JCXZ] = exec_jcxz,
     [OP_MOVS... OP_OUTS] = exec_string,
     [OP_IN] = exec_in,
     [OP_OUT] = exec_out,
@@ -139,7 +162,7 @@ static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
 {
     struct regs *regs = ctx->regs;
 
-    if (likely(!(ctx->notes & EMULATE_REP_MORE))) {
+    if (likely(!(ctx->notes & (EMULATE_REP_MORE | EMULATE_JUMPED)))) {
         regs->rip += ctx->insn.length;
         if (ctx->code_size != CODE_64)
             regs->rip = (u32)regs->rip;

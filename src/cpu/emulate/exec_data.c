@@ -1,5 +1,5 @@
 /*
- * Handlers of what moves and computes data: MOV, ALU, bits, exchanges, conditions, the stack.
+ * Handlers of what moves and computes data: MOV, ALU, bits, exchanges, conditions.
  */
 #include "executor.h"
 
@@ -256,49 +256,4 @@ enum emulate_result exec_nop(struct emulate_ctx *ctx)
 {
     (void)ctx;
     return EMULATE_OK;
-}
-
-static enum emulate_result push(struct emulate_ctx *ctx, u64 value)
-{
-    unsigned size = ctx->insn.operand_size, width;
-    u64 sp, la;
-
-    TRY(stack_size(ctx, &width));
-    sp = (read_reg(ctx, REG_RSP, width) - size) & alu_mask(width);
-    TRY(linear_address(ctx, SEG_SS, sp, size, true, &la));
-    TRY(HOOK(ctx, write, la, value & alu_mask(size), size));
-    write_reg(ctx, REG_RSP, width, sp);
-    return EMULATE_OK;
-}
-
-enum emulate_result exec_push(struct emulate_ctx *ctx)
-{
-    u64 value;
-
-    TRY(load_source(ctx, &value));
-    return push(ctx, value);
-}
-
-enum emulate_result exec_pushf(struct emulate_ctx *ctx)
-{
-    if ((ctx->regs->rflags & RFLAGS_VM) && ctx->iopl < 3)
-        return emulate_raise(ctx, VEC_GP, 0);
-    return push(ctx, ctx->regs->rflags & ~(RFLAGS_VM | RFLAGS_RF));
-}
-
-/* A destination in memory that is based on RSP uses the value after the pop. */
-enum emulate_result exec_pop(struct emulate_ctx *ctx)
-{
-    unsigned size = ctx->insn.operand_size, width;
-    u64 before = ctx->regs->rsp, value, la;
-    enum emulate_result result;
-
-    TRY(stack_size(ctx, &width));
-    TRY(linear_address(ctx, SEG_SS, read_reg(ctx, REG_RSP, width), size, false, &la));
-    TRY(HOOK(ctx, read, la, &value, size, EMULATE_READ));
-    write_reg(ctx, REG_RSP, width, read_reg(ctx, REG_RSP, width) + size);
-    result = store_destination(ctx, value);
-    if (result != EMULATE_OK)
-        ctx->regs->rsp = before;
-    return result;
 }

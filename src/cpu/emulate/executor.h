@@ -118,8 +118,51 @@ static inline enum emulate_result cr_bit(struct emulate_ctx *ctx, unsigned cr, u
 
 /* True if the port may be reached: else a fault. */
 enum emulate_result check_port(struct emulate_ctx *ctx, u16 port, unsigned len);
-/* The width of a stack pointer: 8, 4 or 2. */
-enum emulate_result stack_size(struct emulate_ctx *ctx, unsigned *size);
+
+/* exec_stack.c: a stack while an instruction works on it. RSP changes only when it is committed. */
+struct stack {
+    struct segment ss; /* outside 64-bit code: its segment */
+    u64 sp;            /* of width bytes */
+    u8 width;          /* of the stack pointer: 8, 4 or 2 */
+    bool system;       /* accessed as a supervisor: the stack of an inner privilege level */
+    u16 error;         /* error code of its #SS */
+};
+
+/* SS:RSP as it is. */
+enum emulate_result stack_open(struct emulate_ctx *ctx, struct stack *s);
+enum emulate_result stack_pop(struct emulate_ctx *ctx, struct stack *s, u64 *value, unsigned size);
+/* Pushes values[0], then the others, of size bytes each; all or none. */
+enum emulate_result stack_push(struct emulate_ctx *ctx, struct stack *s, const u64 *values,
+                               unsigned count, unsigned size);
+/* Could count values of size bytes be pushed? */
+enum emulate_result stack_try(struct emulate_ctx *ctx, const struct stack *s, unsigned count,
+                              unsigned size);
+/* Takes bytes off without looking at them. */
+void stack_release(struct stack *s, u64 bytes);
+void stack_commit(struct emulate_ctx *ctx, const struct stack *s);
+/* access.c: the linear address of len bytes of the stack. */
+enum emulate_result stack_address(struct emulate_ctx *ctx, const struct stack *s, u64 offset,
+                                  unsigned len, bool write, u64 *la);
+
+/* exec_branch.c: #GP(0) if a near branch's target does not lie in CS. */
+enum emulate_result check_target(struct emulate_ctx *ctx, u64 target);
+/* RIP becomes the target. */
+void jump_to(struct emulate_ctx *ctx, u64 target);
+/* The offset of the instruction behind this one. */
+u64 next_rip(const struct emulate_ctx *ctx);
+/* exec_stack.c: the flags that POPF and IRET may load with operands of size bytes. */
+u64 loadable_flags(const struct emulate_ctx *ctx, unsigned size);
+/* #GP(0) in virtual-8086 mode with IOPL below 3. */
+enum emulate_result require_v86_iopl(struct emulate_ctx *ctx);
+
+/* "Code- and Data-Segment Descriptor Types": bits of a segment's type. */
+enum segment_type {
+    TYPE_ACCESSED = 1 << 0,
+    TYPE_WRITABLE = 1 << 1,    /* data: writable; code: readable */
+    TYPE_EXPAND_DOWN = 1 << 2, /* data */
+    TYPE_CONFORMING = 1 << 2,  /* code */
+    TYPE_CODE = 1 << 3,
+};
 
 /*
  * exec_short.c: decodes and executes at once what page-table and device accesses mostly are; see
@@ -148,7 +191,13 @@ typedef enum emulate_result handler(struct emulate_ctx *ctx);
 /* exec_data.c */
 handler exec_mov, exec_alu, exec_bit, exec_xchg, exec_xadd, exec_cmpxchg, exec_cmpxchg8b;
 handler exec_extend, exec_movbe, exec_lea, exec_setcc, exec_cmovcc, exec_nop;
-handler exec_push, exec_pop, exec_pushf;
+/* exec_arith.c */
+handler exec_multiply, exec_multiply_reg, exec_divide, exec_double_shift, exec_bit_scan, exec_bswap;
+handler exec_cbw, exec_cwd, exec_xlat, exec_decimal, exec_salc, exec_flags;
+/* exec_stack.c */
+handler exec_push, exec_pop, exec_pushf, exec_popf, exec_pusha, exec_popa, exec_enter, exec_leave;
+/* exec_branch.c */
+handler exec_jmp, exec_call, exec_ret, exec_jcc, exec_loop, exec_jcxz;
 /* exec_string.c; these move RIP themselves, or note EMULATE_REP_MORE */
 handler exec_string;
 /* exec_system.c */
