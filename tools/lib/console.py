@@ -57,6 +57,8 @@ def take(console, name, word, line):
         console.machine = line
     elif word in ("violation", "panic"):
         console.faults.append(f"{word}: {line.get('what')}")
+    elif word == "lab":
+        console.faults.append(f"exercise {line['missing']} is not written yet")
     elif word == "domain":
         console.speaker(line["domain"]).lives.append(line)
         judge_attack_end(console.speaker(line["domain"]), line)
