@@ -1,10 +1,15 @@
 #!/bin/sh
-# Prints, as C, the table of function names of a linked hypervisor ($1), sorted by address, for
-# backtraces (src/core/names.c). Offsets are from the image's start.
+# Prints, as C, the function names of a linked hypervisor ($1) by ascending address, for backtraces
+# (src/core/names.c): where each begins, from the image's start, and the names one after another.
 set -e
 base=$(nm "$1" | awk '$3 == "image_start" { print $1 }')
+functions=$(nm -n "$1" | awk '$3 == "text_start" { inside = 1 } $3 == "text_end" { inside = 0 }
+    inside && ($2 == "t" || $2 == "T") && $3 !~ /^(stub_|text_)/ { print $1, $3 }')
+[ -n "$functions" ]
 echo '#include "names.h"'
-echo "#define ENTRY(a, n) {(u32)(0x##a##ULL - 0x${base}ULL), n},"
-echo '__attribute__((section(".names"), used)) const struct name_entry name_table[] = {'
-nm -n "$1" | awk '($2 == "t" || $2 == "T") && length($1) == 16 && $1 >= "ffff8" && $3 !~ /^(stub_|text_|\.)/ { printf "ENTRY(%s, \"%.*s\")\n", $1, 27, $3 }'
+echo '__attribute__((section(".names"), used)) static const u32 names[] = {'
+echo "$functions" | awk -v base="$base" '{ printf "(u32)(0x%sULL - 0x%sULL),\n", $1, base }'
 echo '};'
+echo '__attribute__((section(".names_text"), used)) static const char text[] ='
+echo "$functions" | awk '{ printf "\"%s\\0\"\n", $2 }'
+echo ';'

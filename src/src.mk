@@ -18,6 +18,14 @@ HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror  -Wmissing-prototypes -Wstr
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-strict-aliasing -fcf-protection=none \
     -fno-tree-loop-distribute-patterns -iquote src/include -Isrc/include/libc
 HV_CFLAGS_debug   := -DDEBUG_BUILD
+# What runs seldom is small rather than fast: the image has a ceiling.
+HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/exec_*.c)) src/cpu/vmx/check/%.c \
+    $(addprefix src/core/,command_line.c console.c domain.c elf_image.c format.c heap.c ledger_print.c lives.c main.c panic.c \
+        local_apic.c clock.c host_trap.c trace_drain.c vga.c) \
+    $(addprefix src/cpu/,cpuid_policy.c domain_full.c report.c) \
+    $(addprefix src/cpu/vmx/,capability.c capability_rules.c field_names.c names.c report.c setup.c) \
+    $(addprefix src/io/,pic.c pit.c rtc.c rtc_time.c) \
+    src/mmu-shadow/check.c src/mmu-ept/physmap_check.c src/pv/builder.c src/pv/page_check.c
 HV_CFLAGS_release := -fomit-frame-pointer
 HV_LDFLAGS := -nostdlib -static -T src/hypervisor.ld -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
     --build-id=none
@@ -33,13 +41,9 @@ build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
 	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) -MD -MP -MF $$(@D)/asm_offsets.d -MT $$@ -S -o $$(@D)/asm_offsets.s $$<
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $$(@D)/asm_offsets.s > $$@
 
-# The emulator's handlers are many and seldom run: small rather than fast, but for the short way.
-build/$(1)/$(2)/src/cpu/emulate/exec_%.c.o: HV_SIZE := -Os
-build/$(1)/$(2)/src/cpu/emulate/exec_short.c.o: HV_SIZE :=
-
 build/$(1)/$(2)/%.c.o: %.c src/src.mk
 	@mkdir -p $$(@D)
-	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) $$(HV_SIZE) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) $$(if $$(filter $$(HV_SMALL),$$<),-Os) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
 
 build/$(1)/$(2)/%.S.o: %.S src/src.mk
 	@mkdir -p $$(@D)
@@ -65,9 +69,6 @@ build/$(1)/$(2)/trivisor.elf: $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o s
 
 -include $$(HV_OBJ_$(1)_$(2):.o=.d) build/$(1)/$(2)/asm_offsets.d
 endef
-
-# What runs only when something has gone wrong may be slow; the image has a ceiling.
-$(foreach m,shadow ept,build/$(m)/release/src/cpu/vmx/check/%.c.o): HV_CFLAGS += -Os
 
 .PHONY: FORCE_VERSION hypervisors
 FORCE_VERSION:

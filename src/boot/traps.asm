@@ -15,7 +15,7 @@ extern host_trap, trap_from_guest, trap_from_guest_ist
 
 section .text
 %macro STUB 1
-align 16
+align 4
 stub_%1:
   %if %1 >= 32 || ((HAS_ERROR_CODE >> %1) & 1) == 0
     push 0

@@ -8,13 +8,15 @@
 const char *name_of(u64 a, u64 *into)
 {
     u64 base = (u64)(uintptr_t)image_start;
-    const char *best = NULL;
+    const char *name = names_text, *best = NULL;
 
     if (a < base || a >= (u64)(uintptr_t)text_end)
         return NULL;
-    for (const struct name_entry *e = names_start; e < names_end && base + e->offset <= a; e++) {
-        best = e->name;
-        *into = a - base - e->offset;
+    for (const u32 *offset = names_start; offset < names_end && base + *offset <= a; offset++) {
+        best = name;
+        *into = a - base - *offset;
+        while (*name++)
+            ;
     }
     return best;
 }

@@ -7,13 +7,10 @@
 
 #include "types.h"
 
-struct name_entry {
-    u32 offset;    /* from image_start */
-    char name[28]; /* cut to fit */
-};
-
-/* Linker symbols: empty in the first link. */
-extern const struct name_entry names_start[], names_end[];
+/* Linker symbols: where each function begins, from image_start, ascending (none in the first link),
+ * and their names in the same order, each with its zero. */
+extern const u32 names_start[], names_end[];
+extern const char names_text[];
 
 /* Name of the function that holds address a, and how far into it; NULL if none does. */
 const char *name_of(u64 a, u64 *into);
