@@ -98,13 +98,12 @@ void physmap_dirty_stop(struct domain *d)
 }
 
 /* The first write since the log was read to the frame of a 4 KiB leaf, whose entry this is: it is
- * noted, and permitted from now on. LC_DIRTY_FRAME goes up. */
-static void first_write(struct domain *d, u64 *entry)
+ * noted, and permitted from now on. */
+static void first_write(u64 *entry)
 {
     /* lab ept.8 */
     *entry |= stage2_format->write;
     frame_of(stage2_mfn(*entry))->flags |= FRAME_DIRTY;
-    ledger_count(&d->ledger, LC_DIRTY_FRAME);
     /* lab end ept.8 */
 }
 
@@ -118,8 +117,10 @@ bool physmap_allow_write(struct domain *d, gfn_t gfn)
     u64 *entry = stage2_find(p, gfn.v, &level);
     if (!stage2_present(*entry))
         return false;
-    if (!(*entry & stage2_format->write))
-        first_write(d, entry);
+    if (!(*entry & stage2_format->write)) {
+        first_write(entry);
+        ledger_count(&d->ledger, LC_DIRTY_FRAME);
+    }
     return true;
 }
 

@@ -102,17 +102,15 @@ enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
  * Fills the 2 MiB of RAM around gfn with one leaf at entry, the empty entry for it at level 2. They
  * must lie inside the RAM as a whole, and their 512 machine frames must be contiguous and begin at
  * a multiple of 512 (frame_alloc_order with order STAGE2_BITS). Each frame's record is told its
- * gfn; physmap.mapped_2m, the domain's count of frames and LC_POPULATED_2M go up. False: they do
- * not fit, or there are no such frames, and nothing has changed.
+ * gfn; physmap.mapped_2m and the domain's count of frames go up. False: they do not fit, or there
+ * are no such frames, and nothing has changed.
  */
-static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
+static bool make_large(struct domain *d, u64 gfn, u64 *entry)
 {
-    struct physmap *p = d->physmap;
-
-    if (p->small_pages || p->dirty_log)
-        return false;
     /* lab ept.6: return false; */
+    struct physmap *p = d->physmap;
     u64 first = gfn - gfn % STAGE2_2M_FRAMES;
+
     if (first + STAGE2_2M_FRAMES > p->ram_frames)
         return false;
     struct frame *f = frame_alloc_order(d->id, STAGE2_BITS);
@@ -123,10 +121,18 @@ static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
     *entry = stage2_leaf(frame_mfn(f), 2, true);
     p->mapped_2m++;
     d->frames += STAGE2_2M_FRAMES;
-    ledger_count(&d->ledger, LC_POPULATED_2M);
-    TRACE(d, POPULATED_2M, gfn, frame_mfn(f).v);
     return true;
     /* lab end ept.6 */
+}
+
+/* The same, if leaves at level 2 are wanted at all. */
+static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
+{
+    if (d->physmap->small_pages || d->physmap->dirty_log || !make_large(d, gfn, entry))
+        return false;
+    ledger_count(&d->ledger, LC_POPULATED_2M);
+    TRACE(d, POPULATED_2M, gfn, stage2_mfn(*entry).v);
+    return true;
 }
 
 /* Fills the reserve: takes some frames at once, so that most first touches need not go to the
@@ -149,7 +155,8 @@ static bool __attribute__((noinline)) refill(struct domain *d)
 /*
  * Fills gfn with a 4 KiB leaf at entry, its empty entry at level 1, from the next frame in reserve.
  * The frame's record is told its gfn, and is marked dirty if the dirty log is on: it has contents
- * that nobody has seen. physmap.mapped_4k and LC_POPULATED_4K go up. 0 or -ENOMEM.
+ * that nobody has seen. physmap.mapped_4k goes up; the domain's count of frames has them already.
+ * 0 or -ENOMEM.
  */
 static int populate_small(struct domain *d, u64 gfn, u64 *entry)
 {
@@ -165,10 +172,10 @@ static int populate_small(struct domain *d, u64 gfn, u64 *entry)
         f->flags |= FRAME_DIRTY;
     *entry = stage2_leaf(frame_mfn(f), 1, true);
     p->mapped_4k++;
-    ledger_count(&d->ledger, LC_POPULATED_4K);
-    TRACE(d, POPULATED_4K, gfn, frame_mfn(f).v);
-    return 0;
     /* lab end ept.4 */
+    ledger_count(&d->ledger, LC_POPULATED_4K);
+    TRACE(d, POPULATED_4K, gfn, stage2_mfn(*entry).v);
+    return 0;
 }
 
 /*
