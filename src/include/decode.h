@@ -111,6 +111,23 @@ enum decode_error {
     X(JCC)                                                                                         \
     X(LOOP) /* LOOPE, LOOPNE */                                                                    \
     X(JCXZ)                                                                                        \
+    X(JMP_FAR)                                                                                     \
+    X(CALL_FAR)                                                                                    \
+    X(RET_FAR)                                                                                     \
+    X(INT)                                                                                         \
+    X(INT3)                                                                                        \
+    X(INTO)                                                                                        \
+    X(INT1)                                                                                        \
+    X(BOUND)                                                                                       \
+    X(IRET)                                                                                        \
+    X(PUSH_SEG)                                                                                    \
+    X(POP_SEG)                                                                                     \
+    X(LOAD_FAR) /* LES, LDS, LSS, LFS, LGS */                                                      \
+    X(LAR)                                                                                         \
+    X(LSL)                                                                                         \
+    X(VERR)                                                                                        \
+    X(VERW)                                                                                        \
+    X(ARPL)                                                                                        \
     X(MOVS)                                                                                        \
     X(STOS)                                                                                        \
     X(LODS)                                                                                        \

@@ -8,8 +8,9 @@
  * instruction, some iterations are done, RIP stays and EMULATE_REP_MORE is noted. The caller ends
  * an interrupt shadow that was there before, begins one that is noted, and delivers a #DB that is
  * noted.
- * - EMULATE_FAULT: ctx->fault is to be injected. Registers are as before, except what earlier
- *   iterations of a REP have moved.
+ * - EMULATE_FAULT: ctx->fault is to be injected: an exception, or outside real mode what INT, INT3,
+ *   INTO and INT1 ask for. Registers are as before, except what earlier iterations of a REP have
+ *   moved.
  * - EMULATE_RETRY, EMULATE_UNHANDLEABLE: nothing has changed, with the same exception.
  * Memory may have been read but is written only by an instruction that completes (PUSH, MOV, ...)
  * or by an iteration that does.
@@ -51,6 +52,9 @@ enum emulate_notes {
 /* Descriptor-table registers of LGDT, LIDT, SGDT, SIDT. */
 enum emulate_table { EMULATE_GDTR, EMULATE_IDTR };
 
+/* What leads to another task. */
+enum emulate_task { EMULATE_TASK_JMP, EMULATE_TASK_CALL, EMULATE_TASK_IRET };
+
 struct emulate_ctx;
 
 /*
@@ -72,8 +76,20 @@ struct emulate_ops {
      * then a write. */
     enum emulate_result (*cmpxchg)(struct emulate_ctx *ctx, u64 la, u64 *old, const u64 *new_value,
                                    unsigned len);
-    /* A segment register with what it hides. In 64-bit code asked for FS and GS only. */
+    /* A segment register, LDTR or TR, with what it hides. For an address in 64-bit code asked for
+     * FS and GS only. */
     enum emulate_result (*segment)(struct emulate_ctx *ctx, enum seg seg, struct segment *out);
+    /* Loads one; all has been checked, and it must not fail. The level of CS is the new CPL. */
+    enum emulate_result (*write_segment)(struct emulate_ctx *ctx, enum seg seg,
+                                         const struct segment *in);
+    /* What the processor itself reads and writes as a supervisor, whatever CPL is: descriptors, the
+     * TSS, the real-mode interrupt table, the stack of an inner level. len: 1, 2, 4 or 8. */
+    enum emulate_result (*system_read)(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len);
+    enum emulate_result (*system_write)(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len);
+    /* Another task: by a TSS or task gate (selector), or back by its link. It does everything, RIP
+     * included, and returns EMULATE_RETRY, or a fault. */
+    enum emulate_result (*task_switch)(struct emulate_ctx *ctx, u16 selector,
+                                       enum emulate_task why);
 
     /* Control and debug registers; CR0, 2, 3, 4, 8 and DR0-3, 6, 7 only. CLTS, LMSW and SMSW are
      * made of these too. DR7.GD is the hook's business. */
@@ -107,9 +123,6 @@ struct emulate_ops {
                                       u16 *limit);
     enum emulate_result (*write_table)(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
                                        u16 limit);
-    /* The visible part of a segment register, LDTR or TR; writing loads the descriptor. */
-    enum emulate_result (*read_selector)(struct emulate_ctx *ctx, enum seg seg, u16 *selector);
-    enum emulate_result (*write_selector)(struct emulate_ctx *ctx, enum seg seg, u16 selector);
 };
 
 /* One emulation. The caller fills the first part, best by emulate_init. */
@@ -149,6 +162,13 @@ static inline void emulate_init(struct emulate_ctx *ctx, struct regs *regs,
 
 /* Executes the instruction at regs->rip. */
 enum emulate_result emulate_insn(struct emulate_ctx *ctx);
+
+/*
+ * Real mode: what the processor does for an interrupt or exception with this vector, return_to
+ * being the offset that is pushed. ctx as for emulate_insn. EMULATE_OK, or EMULATE_FAULT if the
+ * table is too short or the stack faults.
+ */
+enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u64 return_to);
 
 /* For hooks: the fault to report. The error code is dropped for vectors that have none. */
 static inline enum emulate_result emulate_raise(struct emulate_ctx *ctx, u8 vector, u32 error)

@@ -16,6 +16,7 @@ static bool elsewhere(unsigned operation)
 {
     switch (operation) {
     case OP_UNKNOWN:
+    case OP_JMP_FAR ... OP_ARPL:
     case OP_INS ... OP_OUT:
     case OP_MOV_FROM_SEG ... OP_VMCALL:
         return true;

@@ -122,7 +122,7 @@ static enum emulate_result mem_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old
 
 static enum emulate_result get_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
 {
-    assert_in_range(seg, SEG_ES, SEG_GS);
+    assert_in_range(seg, SEG_ES, SEG_TR);
     *out = w.seg[seg];
     return random_failure(ctx);
 }
@@ -152,7 +152,6 @@ static enum emulate_result read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *va
 NOTE2(write_cr, unsigned, u64)
 READ2(read_dr, unsigned, 0xd00 + x)
 NOTE2(write_dr, unsigned, u64)
-READ2(read_msr, u32, 0x1111111122222222)
 NOTE2(write_msr, u32, u64)
 NOTE2(io_allowed, u16, unsigned)
 READ2(rdpmc, u32, 0x5)
@@ -161,7 +160,12 @@ NOTE2(xsetbv, u32, u64)
 NOTE0(hlt)
 NOTE0(vmcall)
 NOTE0(swapgs)
-NOTE2(write_selector, enum seg, u16)
+
+static enum emulate_result read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value)
+{
+    *value = w.msr;
+    return w.quiet_msr ? random_failure(ctx) : note(ctx, "read_msr %x;", msr);
+}
 
 static enum emulate_result io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
 {
@@ -206,7 +210,7 @@ static enum emulate_result wbinvd(struct emulate_ctx *ctx, bool write_back)
 static enum emulate_result read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
                                       u16 *limit)
 {
-    *base = 0xffff800000001000 + table;
+    *base = table == EMULATE_GDTR ? w.gdt : w.idt;
     *limit = 0x7f;
     return random_failure(ctx);
 }
@@ -217,10 +221,59 @@ static enum emulate_result write_table(struct emulate_ctx *ctx, enum emulate_tab
     return note(ctx, "table %u %llx %x;", table, (unsigned long long)base, limit);
 }
 
-static enum emulate_result read_selector(struct emulate_ctx *ctx, enum seg seg, u16 *selector)
+static enum emulate_result write_segment(struct emulate_ctx *ctx, enum seg seg,
+                                         const struct segment *in)
 {
-    *selector = 0x10 + seg;
-    return random_failure(ctx);
+    (void)ctx;
+    assert_in_range(seg, SEG_ES, SEG_TR);
+    w.seg[seg] = *in;
+    w.loads++;
+    return EMULATE_OK;
+}
+
+/* The supervisor's memory: a page of tables, and all that data is. */
+static enum emulate_result at_system(struct emulate_ctx *ctx, u64 la, unsigned len, u8 **at)
+{
+    if (w.fail_one_in) {
+        *at = w.tables + la % (TABLES_SIZE - 16);
+        return random_failure(ctx);
+    }
+    if (la < TABLES || la + len > TABLES + TABLES_SIZE)
+        return at_data(ctx, la, len, true, at);
+    *at = w.tables + (la - TABLES);
+    return EMULATE_OK;
+}
+
+static enum emulate_result system_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len)
+{
+    enum emulate_result result;
+    u8 *at;
+
+    assert_true(len == 1 || len == 2 || len == 4 || len == 8);
+    result = at_system(ctx, la, len, &at);
+    *value = 0;
+    if (result == EMULATE_OK)
+        memcpy(value, at, len);
+    return result;
+}
+
+static enum emulate_result system_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    enum emulate_result result;
+    u8 *at;
+
+    assert_true(len == 8 || value >> (8 * len) == 0);
+    result = at_system(ctx, la, len, &at);
+    if (result == EMULATE_OK)
+        memcpy(at, &value, len);
+    return result;
+}
+
+static enum emulate_result task_switch(struct emulate_ctx *ctx, u16 selector, enum emulate_task why)
+{
+    enum emulate_result result = note(ctx, "task %x %u;", selector, why);
+
+    return result == EMULATE_OK ? EMULATE_RETRY : result;
 }
 
 const struct emulate_ops world_ops = {
@@ -251,8 +304,10 @@ const struct emulate_ops world_ops = {
     .swapgs = swapgs,
     .read_table = read_table,
     .write_table = write_table,
-    .read_selector = read_selector,
-    .write_selector = write_selector,
+    .write_segment = write_segment,
+    .system_read = system_read,
+    .system_write = system_write,
+    .task_switch = task_switch,
 };
 
 const struct emulate_ops world_fetch_only = {.fetch = fetch};
@@ -267,8 +322,15 @@ int setup(void **state)
     w.code_page_2 = true;
     w.readonly_from = ~0ULL;
     w.cr0 = CR0_PE;
+    w.msr = 0x1111111122222222;
     for (unsigned n = 0; n < 6; n++)
-        w.seg[n] = (struct segment){.limit = 0xffffffff, .attr = n == SEG_CS ? 0x49b : 0x493};
+        w.seg[n] = (struct segment){
+            .limit = 0xffffffff, .attr = n == SEG_CS ? 0x49b : 0x493, .selector = 0x10 + n};
+    w.seg[SEG_LDTR] = (struct segment){.attr = 0x1000};
+    w.seg[SEG_TR] =
+        (struct segment){.base = TABLES + 0x800, .limit = 0x67, .attr = 0x8b, .selector = 0x17};
+    w.gdt = TABLES;
+    w.idt = TABLES + 0x400;
     memset(&regs, 0, sizeof(regs));
     regs.rip = CODE;
     regs.rflags = RFLAGS_FIXED;

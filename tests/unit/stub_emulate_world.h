@@ -7,7 +7,14 @@
 
 #include "emulate.h"
 
-enum { DATA = 0x10000, DATA_SIZE = 0x2000, CODE = 0x400000, CODE_SIZE = 0x2000 };
+enum {
+    DATA = 0x10000,
+    DATA_SIZE = 0x2000,
+    CODE = 0x400000,
+    CODE_SIZE = 0x2000,
+    TABLES = 0x7000, /* the supervisor's */
+    TABLES_SIZE = 0x1000,
+};
 
 /* What the hooks show. */
 struct emulate_world {
@@ -16,7 +23,12 @@ struct emulate_world {
     bool code_page_2;        /* the second page of code is there */
     u64 readonly_from;       /* data from here on cannot be written */
     u64 cr0, cr4;            /* what read_cr says */
-    struct segment seg[6];   /* outside 64-bit code; base of FS and GS in it */
+    u8 tables[TABLES_SIZE];  /* GDT, interrupt table, TSS */
+    u64 gdt, idt;            /* their bases; the limit is 7f */
+    u64 msr;                 /* what every MSR holds */
+    bool quiet_msr;          /* reading one is not noted */
+    struct segment seg[8];   /* by enum seg */
+    unsigned loads;          /* so many segment registers were loaded */
     unsigned lost_exchanges; /* so many cmpxchg find another value */
     char log[512];           /* what other hooks were asked */
     unsigned fail_one_in;    /* fuzzing: a hook fails now and then */

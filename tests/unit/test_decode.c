@@ -63,7 +63,7 @@ static const struct known known[] = {
     {8, "66 0f be 07", "MOVSX2 rax, [ds:rdi]/1"},
     {8, "48 63 07", "MOVSX8 rax, [ds:rdi]/4"},
     {8, "66 63 07", "MOVSX2 rax, [ds:rdi]"},
-    {4, "63 07", "UNKNOWN4"},
+    {4, "63 07", "ARPL2 [ds:rdi], rax"},
     {8, "0f 38 f1 07", "MOVBE4 [ds:rdi], rax"},
     {8, "66 0f 38 f0 07", "MOVBE2 rax, [ds:rdi]"},
     {8, "f2 0f 38 f1 c7", "UNKNOWN4"},
@@ -163,11 +163,11 @@ static const struct known known[] = {
     {4, "67 8b 07", "MOV4 rax, [ds:rbx a2]"},
     {4, "8b 05 10 00 00 00", "MOV4 rax, [ds:+0x10]"},
     {4, "26 c7 45 00 01 00 00 00", "MOV4 [es:rbp], 0x1"},
-    {4, "9a 00 00 00 00 08 00", "UNKNOWN4+8"},
+    {4, "9a 00 00 00 00 08 00", "CALL_FAR4 -, 0x0+8"},
     {8, "9a 00 00 00 00 08 00", NULL},
-    {2, "ea 00 00 08 00", "UNKNOWN2+8"},
+    {2, "ea 00 00 08 00", "JMP_FAR2 -, 0x0+8"},
     {4, "c8 10 00 01", "ENTER4 -, 0x10+1"},
-    {4, "06", "UNKNOWN4"},
+    {4, "06", "PUSH_SEG4"},
     {8, "06", NULL},
     /* strings and ports */
     {8, "f3 48 ab", "rep STOS8"},
@@ -238,8 +238,8 @@ static const struct known known[] = {
     {8, "c5 f8 77", "UNKNOWN4"},
     {8, "62 f1 7c 48 28 07", "UNKNOWN4"},
     {8, "66 c5 f8 28 07", NULL},
-    {4, "c5 07", "UNKNOWN4"},
-    {4, "62 07", "UNKNOWN4"},
+    {4, "c5 07", "LOAD_FAR4 rax, [ds:rdi]"},
+    {4, "62 07", "BOUND4 rax, [ds:rdi]"},
 };
 /* clang-format on */
 

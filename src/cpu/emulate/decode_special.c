@@ -79,8 +79,10 @@ static int special_map_1(unsigned size, struct insn *i)
         if (size == CODE_64) {
             i->src_size = MIN(i->operand_size, 4);
         } else {
-            i->operation = OP_UNKNOWN;
-            i->dst = i->src = OPERAND_NONE;
+            i->operation = OP_ARPL;
+            i->dst = OPERAND_RM;
+            i->src = OPERAND_REG;
+            i->operand_size = i->src_size = 2;
         }
         return 0;
     case 0x8c:
@@ -100,7 +102,7 @@ static int special_map_0f(unsigned size, struct insn *i)
 {
     switch (i->opcode) {
     case 0x00: /* SLDT, STR to memory and LLDT, LTR: 2 bytes */
-        if (i->memory || i->operation == OP_LLDT || i->operation == OP_LTR)
+        if (i->memory || (i->operation != OP_SLDT && i->operation != OP_STR))
             i->operand_size = i->src_size = 2;
         return 0;
     case 0x01:
@@ -108,6 +110,10 @@ static int special_map_0f(unsigned size, struct insn *i)
             return special_0f01(i);
         if (i->operation == OP_SMSW || i->operation == OP_LMSW)
             i->operand_size = i->src_size = 2;
+        return 0;
+    case 0x02:
+    case 0x03:
+        i->src_size = 2;
         return 0;
     case 0x20 ... 0x23:
         return special_mov_cr(size, i);
@@ -194,10 +200,13 @@ static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode 
 
 struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *error)
 {
+    enum { BOUND = 0x62 };
     struct opcode row = {OP_UNKNOWN, 0, OF_MODRM | OF_MEMORY};
 
     if (first != 0x0f) {
-        take_vex(d, i, first, &row, error);
+        if (!take_vex(d, i, first, &row, error))
+            row = (struct opcode){first == BOUND ? OP_BOUND : OP_LOAD_FAR,
+                                  OPERAND_REG | OPERAND_RM << 4, OF_MODRM | OF_MEMORY};
         return row;
     }
     i->opcode = *d->at++;

@@ -43,6 +43,16 @@ static handler *const handlers[OP_COUNT] = {
     [OP_JCC] = exec_jcc,
     [OP_LOOP] = exec_loop,
     [OP_JCXZ] = exec_jcxz,
+    [OP_JMP_FAR... OP_CALL_FAR] = exec_far,
+    [OP_RET_FAR] = exec_ret_far,
+    [OP_INT... OP_INT1] = exec_int,
+    [OP_BOUND] = exec_bound,
+    [OP_IRET] = exec_iret,
+    [OP_PUSH_SEG] = exec_push_segment,
+    [OP_POP_SEG] = exec_pop_segment,
+    [OP_LOAD_FAR] = exec_load_far,
+    [OP_LAR... OP_VERW] = exec_ask_segment,
+    [OP_ARPL] = exec_arpl,
     [OP_MOVS... OP_OUTS] = exec_string,
     [OP_IN] = exec_in,
     [OP_OUT] = exec_out,
@@ -157,6 +167,15 @@ static bool is_system(enum operation op)
     return op >= OP_MOV_FROM_CR || (op >= OP_INS && op <= OP_OUT);
 }
 
+/* With TF: a step is due, but not behind a load of SS, and not at an interrupt's handler. */
+static bool steps(const struct emulate_ctx *ctx)
+{
+    enum operation op = ctx->insn.operation;
+
+    return !(ctx->notes & EMULATE_MOV_SS_SHADOW) &&
+           !(op >= OP_INT && op <= OP_INT1 && (ctx->notes & EMULATE_JUMPED));
+}
+
 /* RIP goes on, RF is cleared, and a single step is due if TF was set before. */
 static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
 {
@@ -167,8 +186,9 @@ static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
         if (ctx->code_size != CODE_64)
             regs->rip = (u32)regs->rip;
     }
-    regs->rflags &= ~RFLAGS_RF;
-    if (unlikely(rflags_before & RFLAGS_TF))
+    if (likely(ctx->insn.operation != OP_IRET)) /* which loads it */
+        regs->rflags &= ~RFLAGS_RF;
+    if (unlikely(rflags_before & RFLAGS_TF) && steps(ctx))
         ctx->notes |= EMULATE_SINGLE_STEP;
 }
 

@@ -25,12 +25,20 @@ void stack_commit(struct emulate_ctx *ctx, const struct stack *s)
     write_reg(ctx, REG_RSP, s->width, s->sp);
 }
 
+static enum emulate_result stack_read(struct emulate_ctx *ctx, const struct stack *s, u64 la,
+                                      u64 *value, unsigned size, enum emulate_access why)
+{
+    if (s->system)
+        return HOOK(ctx, system_read, la, value, size);
+    return HOOK(ctx, read, la, value, size, why);
+}
+
 enum emulate_result stack_pop(struct emulate_ctx *ctx, struct stack *s, u64 *value, unsigned size)
 {
     u64 la;
 
     TRY(stack_address(ctx, s, s->sp, size, false, &la));
-    TRY(HOOK(ctx, read, la, value, size, EMULATE_READ));
+    TRY(stack_read(ctx, s, la, value, size, EMULATE_READ));
     stack_release(s, size);
     return EMULATE_OK;
 }
@@ -42,7 +50,7 @@ enum emulate_result stack_try(struct emulate_ctx *ctx, const struct stack *s, un
 
     for (unsigned n = 1; n <= count; n++) {
         TRY(stack_address(ctx, s, (s->sp - n * (u64)size) & alu_mask(s->width), size, true, &la));
-        TRY(HOOK(ctx, read, la, &there, size, EMULATE_RMW));
+        TRY(stack_read(ctx, s, la, &there, size, EMULATE_RMW));
     }
     return EMULATE_OK;
 }
@@ -58,7 +66,10 @@ enum emulate_result stack_push(struct emulate_ctx *ctx, struct stack *s, const u
         u64 sp = (s->sp - size) & alu_mask(s->width);
 
         TRY(stack_address(ctx, s, sp, size, true, &la));
-        TRY(HOOK(ctx, write, la, values[n] & alu_mask(size), size));
+        if (s->system)
+            TRY(HOOK(ctx, system_write, la, values[n] & alu_mask(size), size));
+        else
+            TRY(HOOK(ctx, write, la, values[n] & alu_mask(size), size));
         s->sp = sp;
     }
     return EMULATE_OK;

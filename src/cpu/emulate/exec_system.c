@@ -4,13 +4,12 @@
  */
 #include "executor.h"
 
-static enum emulate_result require_cpl0(struct emulate_ctx *ctx)
+enum emulate_result require_cpl0(struct emulate_ctx *ctx)
 {
     return ctx->cpl == 0 ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
-/* Outside CPL 0 a bit of CR4 decides: #GP if it is as `forbids` says. */
-static enum emulate_result require_cr4(struct emulate_ctx *ctx, u64 bit, bool forbids)
+enum emulate_result require_cr4(struct emulate_ctx *ctx, u64 bit, bool forbids)
 {
     bool set;
 
@@ -26,18 +25,6 @@ static enum emulate_result require_osxsave(struct emulate_ctx *ctx)
 
     TRY(cr_bit(ctx, 4, CR4_OSXSAVE, &set));
     return set ? EMULATE_OK : emulate_raise(ctx, VEC_UD, 0);
-}
-
-/* Instructions on LDTR and TR are #UD in real and virtual-8086 mode. */
-static enum emulate_result require_protected_mode(struct emulate_ctx *ctx)
-{
-    bool pe = true;
-
-    if (ctx->code_size != CODE_64)
-        TRY(cr_bit(ctx, 0, CR0_PE, &pe));
-    if (!pe || (ctx->regs->rflags & RFLAGS_VM))
-        return emulate_raise(ctx, VEC_UD, 0);
-    return EMULATE_OK;
 }
 
 static u64 edx_eax(const struct emulate_ctx *ctx)
@@ -80,23 +67,6 @@ enum emulate_result exec_out(struct emulate_ctx *ctx)
 
     TRY(check_port(ctx, port, size));
     return HOOK(ctx, io_out, port, size, read_reg(ctx, REG_RAX, size));
-}
-
-enum emulate_result exec_mov_segment(struct emulate_ctx *ctx)
-{
-    const struct insn *i = &ctx->insn;
-    u16 selector;
-    u64 value;
-
-    if (i->operation == OP_MOV_FROM_SEG) {
-        TRY(HOOK(ctx, read_selector, i->reg, &selector));
-        return store_destination(ctx, selector);
-    }
-    TRY(load_source(ctx, &value));
-    TRY(HOOK(ctx, write_selector, i->reg, value));
-    if (i->reg == SEG_SS)
-        ctx->notes |= EMULATE_MOV_SS_SHADOW;
-    return EMULATE_OK;
 }
 
 enum emulate_result exec_mov_cr(struct emulate_ctx *ctx)
@@ -203,28 +173,6 @@ enum emulate_result exec_store_table(struct emulate_ctx *ctx)
     TRY(operand_address(ctx, TABLE_BASE + size, true, &la));
     TRY(HOOK(ctx, write, la, limit, TABLE_BASE));
     return HOOK(ctx, write, la + TABLE_BASE, base & alu_mask(size), size);
-}
-
-/* LLDT, LTR */
-enum emulate_result exec_load_selector(struct emulate_ctx *ctx)
-{
-    u64 selector;
-
-    TRY(require_protected_mode(ctx));
-    TRY(require_cpl0(ctx));
-    TRY(load_source(ctx, &selector));
-    return HOOK(ctx, write_selector, ctx->insn.operation == OP_LLDT ? SEG_LDTR : SEG_TR, selector);
-}
-
-/* SLDT, STR */
-enum emulate_result exec_store_selector(struct emulate_ctx *ctx)
-{
-    u16 selector;
-
-    TRY(require_protected_mode(ctx));
-    TRY(require_cr4(ctx, CR4_UMIP, true));
-    TRY(HOOK(ctx, read_selector, ctx->insn.operation == OP_SLDT ? SEG_LDTR : SEG_TR, &selector));
-    return store_destination(ctx, selector);
 }
 
 enum emulate_result exec_rdmsr(struct emulate_ctx *ctx)

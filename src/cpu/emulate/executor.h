@@ -144,6 +144,13 @@ void stack_commit(struct emulate_ctx *ctx, const struct stack *s);
 enum emulate_result stack_address(struct emulate_ctx *ctx, const struct stack *s, u64 offset,
                                   unsigned len, bool write, u64 *la);
 
+/* exec_system.c: #GP(0) unless CPL is 0; */
+enum emulate_result require_cpl0(struct emulate_ctx *ctx);
+/* outside CPL 0 a bit of CR4 decides: #GP(0) if it is as `forbids` says. */
+enum emulate_result require_cr4(struct emulate_ctx *ctx, u64 bit, bool forbids);
+/* exec_segment.c: the far pointer that is the memory operand. */
+enum emulate_result load_far_pointer(struct emulate_ctx *ctx, u64 *offset, u16 *selector);
+
 /* exec_branch.c: #GP(0) if a near branch's target does not lie in CS. */
 enum emulate_result check_target(struct emulate_ctx *ctx, u64 target);
 /* RIP becomes the target. */
@@ -198,11 +205,16 @@ handler exec_cbw, exec_cwd, exec_xlat, exec_decimal, exec_salc, exec_flags;
 handler exec_push, exec_pop, exec_pushf, exec_popf, exec_pusha, exec_popa, exec_enter, exec_leave;
 /* exec_branch.c */
 handler exec_jmp, exec_call, exec_ret, exec_jcc, exec_loop, exec_jcxz;
+/* exec_segment.c */
+handler exec_mov_segment, exec_push_segment, exec_pop_segment, exec_load_far, exec_load_selector;
+handler exec_store_selector, exec_ask_segment, exec_arpl;
+/* exec_far.c, exec_interrupt.c */
+handler exec_far, exec_ret_far, exec_int, exec_bound, exec_iret;
 /* exec_string.c; these move RIP themselves, or note EMULATE_REP_MORE */
 handler exec_string;
 /* exec_system.c */
-handler exec_in, exec_out, exec_mov_segment, exec_mov_cr, exec_mov_dr, exec_clts, exec_lmsw;
-handler exec_smsw, exec_load_table, exec_store_table, exec_load_selector, exec_store_selector;
+handler exec_in, exec_out, exec_mov_cr, exec_mov_dr, exec_clts, exec_lmsw;
+handler exec_smsw, exec_load_table, exec_store_table;
 handler exec_rdmsr, exec_wrmsr, exec_rdtsc, exec_rdpmc, exec_cpuid, exec_xgetbv, exec_xsetbv;
 handler exec_invlpg, exec_invpcid, exec_wbinvd, exec_hlt, exec_interrupt_flag, exec_swapgs;
 handler exec_vmcall;
