@@ -2,9 +2,11 @@
  * CPUID: the policy's answer in the guest's registers.
  */
 #include "cpu.h"
+#include "cpuid_bits.h"
 #include "cpuid_policy.h"
 #include "fpu.h"
 #include "insn.h"
+#include "lapic.h"
 #include "timer.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -35,6 +37,15 @@ static inline void answer(struct vcpu *v, const struct exit *e, const u32 out[CP
     v->regs.rdx = out[CPUID_EDX];
     cpu_skip(v, e);
     /* lab end trap.3 */
+}
+
+/* The local APIC is a model: x2APIC and TSC deadline are there whatever the processor has, until
+ * the guest switches it off (lapic.h). */
+static void answer_for_apic(const struct lapic *l, u32 out[CPUID_REGISTERS])
+{
+    out[CPUID_ECX] |= F1C_X2APIC | F1C_TSC_DEADLINE;
+    if (l->mode == LAPIC_DISABLED)
+        out[CPUID_EDX] &= ~(u32)F1D_APIC;
 }
 
 /*

@@ -3,7 +3,7 @@
  * left that a guest may use here. A feature not named below is hidden, so that a newer processor
  * brings nothing that nobody has thought about. Source: SDM, "CPUID-CPU Identification".
  *
- * Hidden on purpose: x2APIC and TSC-deadline (the local APIC is a model without them), MTRR, MCE
+ * Hidden on purpose: x2APIC and TSC-deadline (the machine's: cpuid.c adds the model's), MTRR, MCE
  * and MCA (the machine's), PCID, SMEP, SMAP, UMIP, LA57, PKU (CR4 bits that not every mode
  * virtualizes), MONITOR, VMX, SGX, performance monitoring, AVX-512 (its state is not switched).
  */

@@ -25,7 +25,7 @@
 struct start_of_day {
     struct hvm_start_info info;              /* what EBX points to */
     struct hvm_modlist_entry initrd;         /* the RAM disk, if there is one */
-    struct hvm_memmap_table_entry memory[2]; /* RAM, the local APIC */
+    struct hvm_memmap_table_entry memory[2]; /* RAM, the devices */
 };
 enum start_layout {
     START_LOW = 0x1000, /* below the image, which is usually at 1 MiB */
@@ -90,8 +90,8 @@ static int write_start_info(struct domain *d, const struct elf_image *image, u64
         .memory =
             {
                 {.size = d->config.mem_bytes, .type = XEN_HVM_MEMMAP_TYPE_RAM},
-                {.addr = LAPIC_DEFAULT_BASE,
-                 .size = PAGE_SIZE,
+                {.addr = DEVICE_HOLE,
+                 .size = (1ULL << 32) - DEVICE_HOLE,
                  .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
             },
     };
@@ -157,6 +157,8 @@ static int attach_devices(struct domain *d)
     if (!error)
         error = pic_attach(d);
     if (!error)
+        error = ioapic_attach(d);
+    if (!error)
         error = pit_attach(d);
     if (!error)
         error = rtc_attach(d);
@@ -202,8 +204,8 @@ int domain_build(struct domain *d, char *why, size_t whysize)
         return fail(why, whysize, -ENOEXEC,
                     "its ELF has no note XEN_ELFNOTE_PHYS32_ENTRY with a 32-bit address: it cannot "
                     "be entered under full virtualization");
-    if (d->config.mem_bytes > LAPIC_DEFAULT_BASE)
-        return fail(why, whysize, -EINVAL, "mem= reaches the local APIC: at most 4074M");
+    if (d->config.mem_bytes > DEVICE_HOLE)
+        return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
     if (physmap_init(d) || attach_devices(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
     error = load_segments(d, &image, why, whysize);

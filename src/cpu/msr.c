@@ -8,7 +8,6 @@
 #include "virt_ops.h"
 #include "x86.h"
 
-enum apic_base_bits { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLE = 1 << 11 };
 enum misc_enable_bits { MISC_FAST_STRINGS = 1 << 0 };
 #define PAT_RESERVED_BITS 0xf8f8f8f8f8f8f8f8ULL
 
@@ -26,13 +25,23 @@ static u64 read_tsc(struct vcpu *v)
 
 static u64 read_apic_base(struct vcpu *v)
 {
-    return LAPIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+    return lapic_base(v->lapic);
 }
 
-/* The local APIC neither moves nor goes away. */
 static bool write_apic_base(struct vcpu *v, u64 value)
 {
-    return value == read_apic_base(v);
+    return lapic_set_base(v->lapic, value);
+}
+
+static u64 read_deadline(struct vcpu *v)
+{
+    return lapic_deadline(v->lapic);
+}
+
+static bool write_deadline(struct vcpu *v, u64 value)
+{
+    lapic_set_deadline(v->lapic, value);
+    return true;
 }
 
 static u64 read_misc_enable(struct vcpu *v)
@@ -65,12 +74,13 @@ static u64 read_efer(struct vcpu *v)
     return virt_get(v, VREG_EFER);
 }
 
-enum other_msr { MSR_BIOS_SIGN_ID = 0x8b };
+enum other_msr { MSR_BIOS_SIGN_ID = 0x8b, MSR_TSC_DEADLINE = 0x6e0 };
 
 static const struct msr_policy policy[] = {
     {MSR_EFER, read_efer, cpu_write_efer},
     {MSR_TSC, read_tsc, NULL},
     {MSR_APIC_BASE, read_apic_base, write_apic_base},
+    {MSR_TSC_DEADLINE, read_deadline, write_deadline},
     {MSR_PAT, read_pat, write_pat},
     {MSR_MISC_ENABLE, read_misc_enable, NULL},
     {MSR_BIOS_SIGN_ID, NULL, NULL},
@@ -85,10 +95,19 @@ static const struct msr_policy *find(u32 msr)
     return NULL;
 }
 
+/* The local APIC has rules of its own for these. */
+static bool is_x2apic(u32 msr)
+{
+    return msr - LAPIC_MSR_FIRST < LAPIC_MSRS;
+}
+
 bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 {
-    const struct msr_policy *p = find(msr);
+    const struct msr_policy *p;
 
+    if (is_x2apic(msr))
+        return lapic_rdmsr(v->lapic, msr, value);
+    p = find(msr);
     if (!p)
         return false;
     *value = p->read ? p->read(v) : 0;
@@ -97,7 +116,10 @@ bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value)
 
 bool cpu_wrmsr(struct vcpu *v, u32 msr, u64 value)
 {
-    const struct msr_policy *p = find(msr);
+    const struct msr_policy *p;
 
+    if (is_x2apic(msr))
+        return lapic_wrmsr(v->lapic, msr, value);
+    p = find(msr);
     return p && (!p->write || p->write(v, value));
 }

@@ -6,12 +6,17 @@
 
 struct domain;
 
+/* Guest-physical: no RAM from here to 4 GiB, but the IOAPIC and the local APIC. */
+#define DEVICE_HOLE 0xfec00000ULL
+
 /* A 16550 at the ports of COM1, whose output goes to the domain's console. 0 or -E. */
 int uart_attach(struct domain *d);
 /* Two 8259s, an 8254 with the speaker port, a clock with CMOS memory. 0 or -E. */
 int pic_attach(struct domain *d);
 int pit_attach(struct domain *d);
 int rtc_attach(struct domain *d);
+/* The I/O APIC's memory. 0 or -E. */
+int ioapic_attach(struct domain *d);
 /* The ports that end the domain (docs/formats.md, "How a machine stops"). 0 or -E. */
 int end_port_attach(struct domain *d);
 /* The domain's table of ports and MMIO regions. 0 or -ENOMEM. */

@@ -7,6 +7,7 @@
 #include "mmio.h"
 #include "port.h"
 
+struct ioapic;
 struct pic;
 struct pit;
 
@@ -39,6 +40,7 @@ struct io_space {
     const struct port_range *recent[IO_RECENT]; /* found last, by the port's low bits; or NULL */
     struct io_device device[IO_DEVICES];        /* to be freed with the space */
     u32 devices;                                /* used */
+    struct ioapic *ioapic;                      /* or NULL */
     struct pic *pic;                            /* the 8259s, or NULL */
     struct pit *pit;                            /* the 8254, or NULL */
 };

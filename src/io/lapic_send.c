@@ -1,0 +1,108 @@
+/*
+ * Messages between local APICs, and from the IOAPIC to them: who is meant. Source: SDM, "Issuing
+ * Interprocessor Interrupts", "Determining IPI Destination".
+ *
+ * Delivered are fixed and lowest-priority interrupts. INIT, start-up, SMI and NMI have no effect:
+ * a domain has one processor that runs, and no system management.
+ */
+#include "domain.h"
+#include "lapic_parts.h"
+
+enum delivery_mode { DELIVER_FIXED, DELIVER_LOWEST };
+enum icr_bits {
+    ICR_MODE_SHIFT = 8,
+    ICR_MODE = 7,
+    ICR_LOGICAL = 1 << 11,
+    ICR_SHORTHAND_SHIFT = 18,
+    ICR_SHORTHAND = 3,
+};
+enum icr_shorthand { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
+enum destination_format { DFR_FLAT = 0xf, DFR_SHIFT = 28, CLUSTER_SHIFT = 4, CLUSTER_BITS = 0xf };
+
+/* "Logical Destination Mode": flat, cluster, x2APIC's. */
+static bool in_logical(const struct lapic *l, u32 destination)
+{
+    u32 mine = l->ldr >> ID_SHIFT;
+
+    if (l->mode == LAPIC_X2APIC) {
+        mine = lapic_x2_ldr(l->vcpu->id);
+        return destination == ~0u ||
+               (mine >> 16 == destination >> 16 && mine & destination & 0xffff);
+    }
+    if (l->dfr >> DFR_SHIFT == DFR_FLAT)
+        return mine & destination;
+    return mine >> CLUSTER_SHIFT == destination >> CLUSTER_SHIFT &&
+           mine & destination & CLUSTER_BITS;
+}
+
+static bool is_meant(const struct lapic *l, const struct lapic_message *m)
+{
+    if (m->logical)
+        return in_logical(l, m->destination);
+    return m->destination == l->vcpu->id || m->destination == ~0u || m->destination == ID_ALL;
+}
+
+void lapic_send(struct domain *d, const struct lapic_message *m)
+{
+    struct lapic *best = NULL;
+
+    if (m->mode > DELIVER_LOWEST)
+        return;
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        struct lapic *l = d->vcpu[i]->lapic;
+        if (!l || !is_meant(l, m))
+            continue;
+        if (m->mode == DELIVER_FIXED)
+            lapic_request_as(l, m->vector, m->level);
+        else if (!best || lapic_priority(l) < lapic_priority(best))
+            best = l;
+    }
+    if (best)
+        lapic_request_as(best, m->vector, m->level);
+}
+
+bool lapic_requested(struct domain *d, const struct lapic_message *m)
+{
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        const struct lapic *l = d->vcpu[i]->lapic;
+        if (l && is_meant(l, m) && lapic_has(l->irr, m->vector))
+            return true;
+    }
+    return false;
+}
+
+static void send_by_shorthand(struct lapic *l, const struct lapic_message *m,
+                              enum icr_shorthand shorthand)
+{
+    const struct domain *d = l->vcpu->domain;
+
+    if (shorthand == TO_SELF) {
+        lapic_request_as(l, m->vector, false);
+        return;
+    }
+    for (u32 i = 0; i < d->vcpu_count; i++) {
+        struct lapic *other = d->vcpu[i]->lapic;
+        if (other && (other != l || shorthand == TO_ALL))
+            lapic_request_as(other, m->vector, false);
+    }
+}
+
+void lapic_command(struct lapic *l)
+{
+    enum icr_shorthand shorthand = l->icr_low >> ICR_SHORTHAND_SHIFT & ICR_SHORTHAND;
+    struct lapic_message m = {
+        .vector = l->icr_low & LVT_VECTOR,
+        .mode = l->icr_low >> ICR_MODE_SHIFT & ICR_MODE,
+        .logical = l->icr_low & ICR_LOGICAL,
+        .destination = l->mode == LAPIC_X2APIC ? l->icr_high : l->icr_high >> ID_SHIFT,
+    };
+
+    if (m.mode > DELIVER_LOWEST)
+        return;
+    if (m.vector < LOWEST_VECTOR)
+        l->esr |= ESR_ILLEGAL_SEND;
+    else if (shorthand == TO_DESTINATION)
+        lapic_send(l->vcpu->domain, &m);
+    else
+        send_by_shorthand(l, &m, shorthand);
+}
