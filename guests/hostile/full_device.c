@@ -7,15 +7,37 @@
 #include "kit/kit.h"
 
 enum apic { APIC_BASE = 0xfee00000, APIC_ID = 0x20, APIC_PAGE = 4096 };
-enum end_port { END_PORT = 0xf4 };
-enum uart { UART_FIRST = 0x3f8, UART_LAST = 0x3ff };
-enum attempts { MSR_ATTEMPTS = 5000, PORT_STEP = 7, WRITE_ATTEMPTS = 5000 };
+enum attempts {
+    MSR_ATTEMPTS = 5000,
+    PORT_STEP = 7,
+    WRITE_ATTEMPTS = 5000,
+    DEVICE_ATTEMPTS = 20000,
+};
+
+/* The ports behind which there is something (docs/devices.md). */
+static const struct device_ports {
+    u16 first, last;
+    bool harmless; /* whatever is written there, this guest goes on, if its interrupts are off */
+} device_ports[] = {
+    {0x20, 0x21, true},    {0x40, 0x43, true},      {0x60, 0x60, false},  {0x61, 0x61, true},
+    {0x64, 0x64, false},   {0x70, 0x71, true},      {0x80, 0x80, true},   {0x92, 0x92, false},
+    {0xa0, 0xa1, true},    {0xe9, 0xe9, false},     {0xf4, 0xf7, false},  {0x1f0, 0x1f7, true},
+    {0x3f6, 0x3f6, true},  {0x3f8, 0x3ff, false},   {0x4d0, 0x4d1, true}, {0x600, 0x60b, false},
+    {0xcf8, 0xcff, false}, {0x8900, 0x8900, false},
+};
 
 static u32 in32(u16 port)
 {
     u32 value;
 
     __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static u64 read_rflags(void)
+{
+    u64 value;
+
+    __asm__ volatile("pushfq; popq %0" : "=r"(value));
     return value;
 }
 static void out32(u16 port, u32 value)
@@ -25,8 +47,10 @@ static void out32(u16 port, u32 value)
 
 static bool is_real(unsigned port)
 {
-    return (port >= UART_FIRST - 3 && port <= UART_LAST) ||
-           (port >= END_PORT - 3 && port <= END_PORT);
+    for (unsigned i = 0; i < ARRAY_SIZE(device_ports); i++)
+        if (port + 3 >= device_ports[i].first && port <= device_ports[i].last)
+            return true;
+    return false;
 }
 
 /* Ports that are nobody's read as ones and take what is written. Returns how many did not. */
@@ -43,6 +67,41 @@ static s64 random_ports(void)
             wrong++;
     }
     return wrong;
+}
+
+/* Anything to any register of the devices, with interrupts off; then the 8259s are masked, and the
+ * timers stopped. */
+static s64 random_devices(void)
+{
+    u64 flags = read_rflags();
+
+    cli();
+    for (unsigned i = 0; i < DEVICE_ATTEMPTS; i++) {
+        u64 r = random_next();
+        const struct device_ports *d = &device_ports[r % ARRAY_SIZE(device_ports)];
+        u16 port = (u16)(d->first + (r >> 16) % (d->last - d->first + 1u));
+        if (!d->harmless)
+            continue;
+        if (r & 1u << 8)
+            out8(port, (u8)(r >> 24));
+        else if (r & 1u << 9)
+            (void)in8(port);
+        else if (r & 1u << 10)
+            out32(port, (u32)(r >> 32));
+        else
+            (void)in32(port);
+    }
+    out8(0x20, 0x11);
+    out8(0xa0, 0x11);
+    for (unsigned i = 0; i < 3; i++) {
+        out8(0x21, 0x01);
+        out8(0xa1, 0x01);
+    }
+    out8(0x21, 0xff);
+    out8(0xa1, 0xff);
+    if (flags & 1 << 9) /* IF */
+        sti();
+    return in8(0x21) + in8(0xa1);
 }
 
 /* MSRs at random: a value or #GP(0), nothing else. Returns how many ended otherwise. */
@@ -139,6 +198,10 @@ static struct outcome try_random_ports(void)
 {
     return probe(random_ports);
 }
+static struct outcome try_random_devices(void)
+{
+    return probe(random_devices);
+}
 static struct outcome try_odd_apic_reads(void)
 {
     return probe(odd_apic_reads);
@@ -159,6 +222,7 @@ static struct outcome try_vector_store(void)
 #define NOT_EMULATED "with an instruction that is not emulated"
 static const struct attack attacks[] = {
     {"ports at random", SURVIVES, try_random_ports, RETURNS(0), 0},
+    {"devices at random", SURVIVES, try_random_devices, RETURNS(2 * 0xff), 0},
     {"reading MSRs at random", SURVIVES, random_msr_reads, RETURNS(0), 0},
     {"writing MSRs at random", SURVIVES, random_msr_writes, RETURNS(0), 0},
     {"reading the local APIC oddly", SURVIVES, try_odd_apic_reads, RETURNS(0), 0},

@@ -56,7 +56,7 @@ static void answer_for_apic(const struct lapic *l, u32 out[CPUID_REGISTERS])
  */
 static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit *e)
 {
-    u32 out[CPUID_REGISTERS];
+    u32 out[CPUID_REGISTERS], leaf = (u32)v->regs.rax;
 
     /* lab trap.3 */
     struct cpuid_vcpu now = {
@@ -64,6 +64,8 @@ static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit
 
     cpuid_policy((u32)v->regs.rax, (u32)v->regs.rcx, &now, out);
     /* lab end trap.3 */
+    if (leaf == LEAF_FEATURES && v->lapic)
+        answer_for_apic(v->lapic, out);
     answer(v, e, out);
 }
 

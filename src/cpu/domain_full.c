@@ -150,27 +150,6 @@ static void set_registers(struct vcpu *v, u64 entry, u64 start_info)
     virt_set(v, VREG_EFER, 0);
 }
 
-static int attach_devices(struct domain *d)
-{
-    int error = io_space_init(d);
-
-    if (!error)
-        error = pic_attach(d);
-    if (!error)
-        error = ioapic_attach(d);
-    if (!error)
-        error = pit_attach(d);
-    if (!error)
-        error = rtc_attach(d);
-    if (!error)
-        error = uart_attach(d);
-    if (!error)
-        error = end_port_attach(d);
-    if (!error)
-        error = lapic_attach(d);
-    return error;
-}
-
 static int ready_vcpus(struct domain *d)
 {
     int error = 0;
@@ -206,7 +185,7 @@ int domain_build(struct domain *d, char *why, size_t whysize)
                     "be entered under full virtualization");
     if (d->config.mem_bytes > DEVICE_HOLE)
         return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
-    if (physmap_init(d) || attach_devices(d))
+    if (physmap_init(d) || devices_attach(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
     error = load_segments(d, &image, why, whysize);
     if (!error)

@@ -15,6 +15,11 @@ int uart_attach(struct domain *d);
 int pic_attach(struct domain *d);
 int pit_attach(struct domain *d);
 int rtc_attach(struct domain *d);
+/* The keyboard controller with nothing but reset and A20; the ports 0x80, 0x92, 0xe9. 0 or -E. */
+int kbc_attach(struct domain *d);
+int board_attach(struct domain *d);
+/* All of these, and the table of ports and MMIO regions. 0 or -E. */
+int devices_attach(struct domain *d);
 /* The I/O APIC's memory. 0 or -E. */
 int ioapic_attach(struct domain *d);
 /* The ports that end the domain (docs/formats.md, "How a machine stops"). 0 or -E. */
