@@ -13,7 +13,7 @@ enum msr { MSR_EFER = 0xc0000080, MSR_FS_BASE = 0xc0000100, EFER_LMA = 1 << 10 }
 enum control { CR0_PE = 1, CR4_PAE = 1 << 5 };
 enum ports {
     PORT_POST = 0x80
-}; /* the power-on self test's display: written by all, read by none */
+}; /* the power-on self test's display: a device's simplest register */
 enum sleep { SLEEP_TICKS = 20000, SLEEP_SAMPLES = 17 };
 #define CR0_PG (1ULL << 31)
 

@@ -82,17 +82,24 @@ static const struct port_range *port_find(struct domain *d, u16 port, unsigned s
     /* lab end trap.4 */
 }
 
-/* port_find, but ports that are accessed again and again are found at once. */
+static const struct port_range *__attribute__((noinline))
+find_and_remember(struct domain *d, u16 port, unsigned size)
+{
+    const struct port_range *r = port_find(d, port, size);
+
+    if (r)
+        d->io->recent[port % IO_RECENT] =
+            (struct recent_port){.key = port | size << 16, .range = r};
+    return r;
+}
+
+/* port_find, but what is accessed again and again is found at once. */
 static inline const struct port_range *port_of(struct domain *d, u16 port, unsigned size)
 {
-    const struct port_range **recent = &d->io->recent[port % IO_RECENT], *r = *recent;
+    const struct recent_port *recent = &d->io->recent[port % IO_RECENT];
 
-    if (likely(r && port >= r->first && port + size - 1 <= r->last))
-        return r;
-    r = port_find(d, port, size);
-    if (r)
-        *recent = r;
-    return r;
+    return likely(recent->key == (port | size << 16)) ? recent->range
+                                                      : find_and_remember(d, port, size);
 }
 
 /* What the device answers, and no more of it than `size` bytes; nobody's port reads all ones. */

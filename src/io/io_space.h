@@ -25,6 +25,12 @@ struct mmio_range {
     void *device;               /* its argument */
 };
 
+/* An access that was answered. */
+struct recent_port {
+    u32 key;                        /* port, and the size from bit 16 on; 0: none */
+    const struct port_range *range; /* who answered */
+};
+
 /* A device's state, made by device_alloc. */
 struct io_device {
     void *state;          /* its structure */
@@ -33,16 +39,16 @@ struct io_device {
 };
 
 struct io_space {
-    struct port_range port[IO_PORT_RANGES];     /* none overlap */
-    u32 ports;                                  /* used */
-    struct mmio_range mmio[IO_MMIO_RANGES];     /* none overlap */
-    u32 mmios;                                  /* used */
-    const struct port_range *recent[IO_RECENT]; /* found last, by the port's low bits; or NULL */
-    struct io_device device[IO_DEVICES];        /* to be freed with the space */
-    u32 devices;                                /* used */
-    struct ioapic *ioapic;                      /* or NULL */
-    struct pic *pic;                            /* the 8259s, or NULL */
-    struct pit *pit;                            /* the 8254, or NULL */
+    struct port_range port[IO_PORT_RANGES]; /* none overlap */
+    u32 ports;                              /* used */
+    struct mmio_range mmio[IO_MMIO_RANGES]; /* none overlap */
+    u32 mmios;                              /* used */
+    struct recent_port recent[IO_RECENT];   /* by the port's low bits */
+    struct io_device device[IO_DEVICES];    /* to be freed with the space */
+    u32 devices;                            /* used */
+    struct ioapic *ioapic;                  /* or NULL */
+    struct pic *pic;                        /* the 8259s, or NULL */
+    struct pit *pit;                        /* the 8254, or NULL */
 };
 
 /* Zeroed memory for a device of d's, freed with d->io; NULL: no memory. stop may be NULL. */

@@ -88,7 +88,7 @@ static void decode_dr(struct exit *e)
     e->gpr = q >> DRQ_GPR_SHIFT & 0xf;
 }
 
-static void decode_io(struct exit *e)
+void vmx_decode_io(struct exit *e)
 {
     u64 q = vmread(VMCS_EXIT_QUALIFICATION);
 
@@ -166,7 +166,7 @@ void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
         decode_dr(e);
         break;
     case VMX_IO:
-        decode_io(e);
+        vmx_decode_io(e);
         break;
     case VMX_EPT_MISCONFIGURATION:
         e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);

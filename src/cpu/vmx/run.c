@@ -274,8 +274,12 @@ void vmx_run(struct vcpu *v, u64 until, struct exit *e)
 
     e->tsc = rdtsc();
     v = container_of(after.regs, struct vcpu, regs);
-    if (likely(kind & KIND_PLAIN))
+    if (likely(kind & KIND_PLAIN)) {
         decode_instruction(v, raw, kind, e);
-    else
+    } else if (raw == VMX_IO) { /* what emulated devices cost */
+        decode_instruction(v, raw, kind, e);
+        vmx_decode_io(e);
+    } else {
         run_on(v, e, raw, kind, until);
+    }
 }

@@ -198,6 +198,8 @@ enum vmx_exit_kind {
 extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
 /* Reads what is special to the exit. */
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e);
+/* The same for IN, OUT, INS and OUTS alone. */
+void vmx_decode_io(struct exit *e);
 /* An exit that no instruction asked for, or a failed entry. The event whose delivery it
  * interrupted, if any, becomes common.event again. */
 void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e);
