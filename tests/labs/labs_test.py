@@ -181,6 +181,54 @@ class Handouts(unittest.TestCase):
         self.assertEqual(holes, before)
 
 
+class Handin(unittest.TestCase):
+    """make handin, in a handout of `walk`."""
+
+    def tool(self, folder, *words):
+        """(exit status, what the tool said) in the student's tree."""
+        done = subprocess.run([sys.executable, "-B", "tools/labs.py", *words], cwd=folder, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return done.returncode, done.stdout
+
+    def commit(self, folder):
+        """All changes."""
+        lab_handout.run(["git", "commit", "-qam", "mine"], folder, **lab_handout.COMMIT)
+
+    def test_all(self):
+        """What is committed is packed, twice the same bytes; refused with changes, and if it does not build; the grader
+        takes the archive, and no more than its listed files."""
+        with tempfile.TemporaryDirectory() as top:
+            folder, path = os.path.join(top, "tree"), "src/core/walk.c"
+            lab_handout.make("walk", folder)
+            handin = ("handin", "--lab", "walk", "--student", "anna")
+            status, said = self.tool(folder, *handin)
+            self.assertEqual(status, 0, said)
+            archive = os.path.join(folder, said.split()[0])
+            with open(archive, "rb") as file:
+                first = file.read()
+            self.tool(folder, *handin)
+            with open(archive, "rb") as file:
+                self.assertEqual(first, file.read())
+            found, wrong = lab_tree.submitted(lab_catalog.load("walk"), archive)
+            self.assertEqual((sorted(found), wrong), (sorted(lab_catalog.load("walk").files), ""))
+            text = lab_regions.read(folder, path)
+            lab_regions.write(folder, path, text + "\n")
+            status, said = self.tool(folder, *handin)
+            self.assertEqual((status, said.count("\n")), (2, 1), said)
+            self.assertIn("src/core/walk.c has changes that are not committed", said)
+            lab_regions.write(folder, path, text + "int x = ;\n")
+            self.commit(folder)
+            status, said = self.tool(folder, *handin)
+            self.assertEqual(status, 2)
+            self.assertIn("does not build, and is not handed in", said)
+            status, said = self.tool(folder, *handin[:-1], "../anna")
+            self.assertEqual((status, said.count("\n")), (2, 1), said)
+            os.remove(os.path.join(folder, path))
+            status, said = self.tool(folder, "grade", "--lab", "walk")
+            self.assertEqual(status, 0)
+            self.assertIn("src/core/walk.c was not handed in", said)
+
+
 class Seals(unittest.TestCase):
     """lab_seal."""
     KEY = (0x0706050403020100, 0x0f0e0d0c0b0a0908)
@@ -278,7 +326,7 @@ class Reports(unittest.TestCase):
         self.assertEqual((suite.getAttribute("failures"), suite.getAttribute("errors")), ("1", "1"))
 
 
-CASES = (Regions, Handouts, Seals, Hostile, Reports)
+CASES = (Regions, Handouts, Handin, Seals, Hostile, Reports)
 
 
 def matrix(jobs):

@@ -182,6 +182,19 @@ def right_answers(grader):
         raise Mistake(f"{grader.lab.folder}/wrong has neither answers.txt nor solve.py: the right answers.") from error
 
 
+def build_handout(name):
+    """"" if everything in the lab's handout builds, without a warning; or what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            lab_handout.make(name, folder)
+            said = lab_handout.run(["make", "-s", "--no-print-directory", f"-j{os.cpu_count()}", "hypervisors", "guests",
+                                    "lab-guests"], folder)
+            lab_handout.run(["make", "-s", "handin", f"LAB={name}", "STUDENT=nobody"], folder)
+        except (Mistake, RuntimeError) as error:
+            return str(error)
+    return "".join(line for line in said.splitlines(True) if not line.startswith("built "))
+
+
 def check(names, jobs, whole=False):
     """Yields (lab, variant, "" or what is wrong, report) as they are found; several at a time."""
     todo = [(name, variant) for name in names for variant in Matrix(name).variants(whole)]
@@ -212,6 +225,8 @@ def check(names, jobs, whole=False):
             return name, variant, f"the grader failed: {error}", ""
         finally:
             workers.put(number)
+    for name in names if whole else []:
+        yield name, Variant("the handout builds, and can be handed in", {}, None), build_handout(name), ""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for future in concurrent.futures.as_completed([pool.submit(one, item) for item in todo]):
             yield future.result()
