@@ -13,6 +13,7 @@ from lib.usage import Mistake
 LEFT_OUT = ("labs/INSTRUCTOR.md", "labs/*/wrong", "tests/*", "docs/tour.md", "tools/tour.py", "tools/fresh-check", ".ci",
             "labs/submissions")
 KEPT = ("tests/tests.mk", "tests/bench")  # although in a folder that is left out
+FOLDERS = ("src", "guests", "labs", "tests", "tools", "docs", "packages")
 KIT = {"labs/kit/lab.h": "src/include/lab.h", "labs/kit/lab_missing.c": "src/core/lab_missing.c"}
 COMMIT = {"GIT_AUTHOR_NAME": "Trivisor", "GIT_AUTHOR_EMAIL": "course@trivisor.invalid",
           "GIT_COMMITTER_NAME": "Trivisor", "GIT_COMMITTER_EMAIL": "course@trivisor.invalid",
@@ -20,13 +21,17 @@ COMMIT = {"GIT_AUTHOR_NAME": "Trivisor", "GIT_AUTHOR_EMAIL": "course@trivisor.in
 
 
 def files_of(top):
-    """The files of a tree that belong to it: git's, also those not committed yet."""
-    done = subprocess.run(["git", "-C", top, "ls-files", "-co", "--exclude-standard", "-z"], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise Mistake(f"{top} is no git repository: the labs are made from a clone.")
-    paths = sorted(set(done.stdout.decode().split("\0")) - {""})
-    return [path for path in paths if os.path.lexists(os.path.join(top, path))]
+    """The files of a tree that belong to it: git's, and in its own folders also those not committed yet. (A teacher
+    has other things there: submissions, marks.)"""
+    paths = set()
+    for words in (["-c"], ["-o", "--exclude-standard", "--", *FOLDERS]):
+        done = subprocess.run(["git", "-C", top, "ls-files", "-z", *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise Mistake(f"{top} is no git repository: the labs are made from a clone.")
+        paths |= set(done.stdout.decode().split("\0")) - {""}
+    return sorted(path for path in paths if os.path.islink(os.path.join(top, path)) or
+                  os.path.isfile(os.path.join(top, path)))
 
 
 def _matches(path, pattern):
