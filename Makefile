@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test check boot linux debug iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
+ifneq ($(filter run test check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -34,7 +34,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
-.PHONY: help run test check boot linux debug iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
+.PHONY: help run test check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
     setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -91,6 +91,20 @@ debug: setup-test ## a lab's guest in the debugger: LAB= [MODE=], or a test of i
 endif
 debug_lab_arguments = --lab "$(LAB)" --mode "$(if $(filter command,$(firstword $(origin MODE))),$(MODE))" --test "$(TEST)" --emu "$(EMU)"
 debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
+
+trace: setup-run ## what happens in a run, for Perfetto's viewer and as text: MODE= GUEST= [KINDS=exits,shadow] [IN=regions] [KIB=] [EMU=]
+	@$(PYTHON) tools/trace.py $(trace_arguments) --check
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(build-lab-guests)
+	@$(PYTHON) tools/trace.py $(trace_arguments) --args "$(ARGS)"
+trace_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)" --kinds "$(or $(KINDS),all)" \
+    --scope "$(or $(IN),life)" --kib "$(or $(KIB),16384)"
+
+trace-diff: setup-run ## the same operations of a guest's in two modes, exit by exit: A=shadow B=ept GUEST=fault [FIGURE=name]
+	@$(PYTHON) tools/trace_diff.py $(trace_diff_arguments) --check
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(PYTHON) tools/trace_diff.py $(trace_diff_arguments) --args "$(ARGS)"
+trace_diff_arguments = --a "$(or $(A),shadow)" --b "$(or $(B),ept)" --guest "$(GUEST)" --figure "$(FIGURE)" --build "$(BUILD)"
 
 linux: setup-run ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]
 	@tools/install linux

@@ -24,10 +24,11 @@ import strangers  # noqa: E402
 import suite  # noqa: E402
 import tools  # noqa: E402
 import together  # noqa: E402
+import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
-         "desk": desk.run, "together": together.run, "bad-input": bad_input.run, "strangers": strangers.run,
-         "class": class_test.run, "bad-boots": bad_boot_test.run, "labs": labs_test.run}
+         "desk": desk.run, "trace": trace_test.run, "together": together.run, "bad-input": bad_input.run,
+         "strangers": strangers.run, "class": class_test.run, "bad-boots": bad_boot_test.run, "labs": labs_test.run}
 
 
 def main():

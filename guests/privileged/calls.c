@@ -131,6 +131,21 @@ static void none(const char *const *names, unsigned count, const char *why)
         figure_none(names[i], why);
 }
 
+/* The trace's call; with the argument `trace`, in a machine booted with trace_in=calls, brackets
+ * one CPUID. */
+static void check_trace(void)
+{
+    enum { ERROR_INVAL = 22 };
+
+    check_equal("the trace is neither on nor off", (u64)-ERROR_INVAL,
+                (u64)platform->trivisor(TRIVISOR_TRACE, 2, 0));
+    if (!boot_has_argument("trace"))
+        return;
+    check_equal("the trace on", 0, (u64)platform->trivisor(TRIVISOR_TRACE, 1, 0));
+    cpuid(1, 0);
+    check_equal("the trace off", 0, (u64)platform->trivisor(TRIVISOR_TRACE, 0, 0));
+}
+
 void calls_measure(void)
 {
     static const char *const calls[] = {"xen_version", "multicall_item"};
@@ -140,6 +155,8 @@ void calls_measure(void)
         figure(&(struct figure){.name = "trivisor_null", .op = do_trivisor_null});
     else
         figure_none("trivisor_null", "there is no Trivisor");
+    if (platform->trivisor)
+        check_trace();
     if (platform->xen_calls)
         measure_hypercalls();
     else

@@ -81,6 +81,7 @@ static int vcpu_create(struct domain *d)
 
 static void free_domain(struct domain *d)
 {
+    trace_life_end(d);
     vcpus_destroy(d);
     domain_unbuild(d);
     ASSERT(d->frames == 0);
@@ -222,7 +223,6 @@ static void bury(struct domain *d)
     char why[160];
 
     console_guest_flush(d);
-    TRACE(d, LIFE_END, d->end, d->end_code);
     report_end(d, well);
     ledger_print(d);
     if (!well)

@@ -6,6 +6,7 @@
 #include "boot.h"
 #include "domain.h"
 #include "errno.h"
+#include "frame.h"
 #include "log.h"
 #include "sched.h"
 
@@ -31,10 +32,17 @@ static const char *const group_names[TRACE_GROUP_COUNT] = {
 #undef GROUP
 };
 
+enum { CALIBRATIONS = 16 };
+
 u32 trace_groups;
+static u32 chosen;     /* what trace_groups is while any domain's records are wanted; 0: no trace */
+static u32 interested; /* how many domains' are */
 static enum trace_scope scope;
-static struct trace_life lives[TRACE_LIVES];
-static u32 life_count = 1; /* number 0 is nobody's */
+/* Ticks of making a record that it cannot see itself: getting there, and there and back. */
+static u64 way_there, way;
+static struct trace_life *lives; /* TRACE_LIVES of them, a page */
+_Static_assert(TRACE_LIVES * sizeof(struct trace_life) <= PAGE_SIZE, "a page");
+static u32 life_count; /* number 0 is nobody's */
 
 /* a, of n characters, is the word b but for upper and lower case. */
 static bool same_word(const char *a, size_t n, const char *b)
@@ -49,15 +57,15 @@ static u32 group_of_word(const char *word, size_t n)
 {
     if (same_word(word, n, "ALL"))
         return TRACE_ALL;
-    for (unsigned i = 0; i < TRACE_GROUP_COUNT; i++)
-        if (i != TRACE_GROUP_ALWAYS && same_word(word, n, group_names[i]))
+    for (unsigned i = 0; i < TRACE_GROUP_ALWAYS; i++)
+        if (same_word(word, n, group_names[i]))
             return 1u << i;
     return 0;
 }
 
 u32 trace_parse_groups(const char *words)
 {
-    u32 groups = TRACE_ALWAYS;
+    u32 groups = 0;
 
     for (;;) {
         size_t n = 0;
@@ -73,47 +81,73 @@ u32 trace_parse_groups(const char *words)
     }
 }
 
+const char *trace_scope_name(void)
+{
+    static const char *const names[] = {
+        [TRACE_IN_LIFE] = "life", [TRACE_IN_REGIONS] = "regions", [TRACE_IN_CALLS] = "calls"};
+
+    return names[scope];
+}
+
 void trace_set_scope(enum trace_scope s)
 {
     scope = s;
 }
 
-/* Whether d's records are kept at present. The records of ALWAYS are in any case. */
-static bool wanted(const struct domain *d, u32 group)
+static bool wanted(const struct domain *d)
 {
-    if (group == TRACE_ALWAYS || !d)
-        return true;
     if (scope == TRACE_IN_REGIONS)
         return d->ledger.open_region >= 0;
     return scope == TRACE_IN_CALLS ? d->trace_switch == TRACE_SWITCHED_ON
                                    : d->trace_switch != TRACE_SWITCHED_OFF;
 }
 
+/* Whether d's records are kept may have changed. While nobody's are the trace costs nothing. */
+static void follow(struct domain *d, bool want)
+{
+    if (want == d->trace_wanted)
+        return;
+    d->trace_wanted = want;
+    interested += want ? 1 : -1u;
+    trace_groups = interested ? chosen : 0;
+}
+
 static void put(const struct domain *d, unsigned vcpu, enum trace_kind kind, u64 tsc, u64 ticks,
                 u64 start, const u64 *arg)
 {
-    if (!wanted(d, trace_kind_info[kind].group))
-        return;
     struct trace_record *r = trace_ring_next();
     *r = (struct trace_record){
         .tsc = tsc,
         .ticks = (u32)MIN(ticks, ~0u),
-        .life = d ? d->trace_life : 0,
+        .life = d->trace_life,
         .kind = (u8)kind,
         .vcpu = (u8)vcpu,
     };
     for (unsigned i = 0; i < TRACE_ARGS; i++)
         r->arg[i] = arg[i];
-    r->cost = (u32)(sched_now() - start);
+    r->cost = (u32)(sched_now() - start + way);
 }
 
-void trace_now(const struct domain *d, enum trace_kind kind, u64 a, u64 b, u64 c, u64 e)
+/* A moment, now. */
+static void record(const struct domain *d, enum trace_kind kind, const u64 *arg)
 {
     u64 now = sched_now();
     const struct vcpu *v = sched_current();
 
-    put(d, v && v->domain == d ? v->id : TRACE_NO_VCPU, kind, now, 0, now,
-        (const u64[TRACE_ARGS]){a, b, c, e});
+    put(d, v && v->domain == d ? v->id : TRACE_NO_VCPU, kind, now - way_there, 0, now, arg);
+}
+
+void trace_now(const struct domain *d, enum trace_kind kind, u64 a, u64 b, u64 c, u64 e)
+{
+    if (d->trace_wanted)
+        record(d, kind, (const u64[TRACE_ARGS]){a, b, c, e});
+}
+
+/* The same for TRACE_ALWAYS. */
+static void always(const struct domain *d, enum trace_kind kind, u64 a, u64 b)
+{
+    if (chosen)
+        record(d, kind, (const u64[TRACE_ARGS]){a, b});
 }
 
 void trace_span(const struct vcpu *v, enum ledger_counter counter, u64 tsc, u64 ticks,
@@ -122,20 +156,70 @@ void trace_span(const struct vcpu *v, enum ledger_counter counter, u64 tsc, u64 
     u64 start = sched_now();
     unsigned kind = kind_of[counter];
 
-    if (kind && trace_groups & trace_kind_info[kind - 1].group)
+    if (kind && v->domain->trace_wanted && trace_groups & trace_kind_info[kind - 1].group)
         put(v->domain, v->id, kind - 1, tsc, ticks, start, arg);
+}
+
+/* The number of a new life; 0 if there are no more. */
+static u16 name_life(const struct domain *d)
+{
+    struct trace_life *l = &lives[life_count];
+
+    if (life_count == TRACE_LIVES)
+        return 0;
+    _Static_assert(sizeof(l->name) == sizeof(d->config.name), "the same names");
+    memcpy(l->name, d->config.name, sizeof(l->name));
+    l->life = d->life;
+    return (u16)life_count++;
+}
+
+/* Finds them by making records that are then forgotten; the quickest counts. */
+static void calibrate(struct domain *d)
+{
+
+    u64 least = ~0ULL, least_there = 0;
+
+    way = way_there = 0;
+    d->trace_wanted = true;
+    for (unsigned i = 0; i < CALIBRATIONS; i++) {
+        u64 before = sched_now();
+        trace_now(d, TRACE_KIND_LIFE_BEGIN, 0, 0, 0, 0);
+        u64 after = sched_now();
+        u64 this_way = after - before - trace_ring_at(i)->cost;
+        if (this_way >= least)
+            continue;
+        least = this_way;
+        least_there = trace_ring_at(i)->tsc - before;
+    }
+    way = least;
+    way_there = least_there;
+    d->trace_wanted = false;
+    trace_ring_clear();
 }
 
 void trace_life_begin(struct domain *d)
 {
-    if (!trace_groups || life_count == TRACE_LIVES)
+    if (!chosen)
         return;
-    struct trace_life *l = &lives[life_count];
-    _Static_assert(sizeof(l->name) == sizeof(d->config.name), "the same names");
-    memcpy(l->name, d->config.name, sizeof(l->name));
-    l->life = d->life;
-    d->trace_life = (u16)life_count++;
-    TRACE(d, LIFE_BEGIN, d->life);
+    if (life_count == 1) /* the first: nothing has been recorded */
+        calibrate(d);
+    d->trace_life = name_life(d);
+    always(d, TRACE_KIND_LIFE_BEGIN, d->life, 0);
+    follow(d, wanted(d));
+}
+
+void trace_life_end(struct domain *d)
+{
+    always(d, TRACE_KIND_LIFE_END, d->end, d->end_code);
+    follow(d, false);
+}
+
+void trace_mark(struct domain *d, bool begin, u64 region)
+{
+    if (!chosen)
+        return;
+    always(d, begin ? TRACE_KIND_MARK_BEGIN : TRACE_KIND_MARK_END, region, 0);
+    follow(d, wanted(d));
 }
 
 u32 trace_lives(void)
@@ -152,9 +236,11 @@ s64 trace_switch(struct domain *d, u64 on)
 {
     if (on > 1)
         return -EINVAL;
-    if (!trace_groups)
+    if (!chosen)
         return -ENODEV;
     d->trace_switch = on ? TRACE_SWITCHED_ON : TRACE_SWITCHED_OFF;
+    always(d, TRACE_KIND_SWITCHED, on, 0);
+    follow(d, wanted(d));
     return 0;
 }
 
@@ -201,8 +287,10 @@ void trace_init(void)
                words);
     trace_set_scope(scope_option());
     u64 kib = ring_kib();
-    if (!trace_ring_make(kib))
+    lives = hv_alloc_pages(NULL, 0);
+    life_count = 1;
+    if (!lives || !trace_ring_make(kib))
         refuse("trace_kib=%lu is more than there is.", kib);
-    trace_groups = groups;
+    chosen = groups;
     log_line("trace: %s, room for %lu records", words, trace_ring_capacity());
 }

@@ -2,6 +2,7 @@
  * The trace leaves the machine through the debug port (Bochs' port 0xe9 hack, QEMU's isa-debugcon),
  * which takes a byte at the cost of an instruction; the format is in docs/formats.md.
  */
+#include "boot.h"
 #include "insn.h"
 #include "log.h"
 #include "timer.h"
@@ -88,9 +89,15 @@ static const char *group_name(u32 group)
 
 static void put_head(void)
 {
+    char kinds[80];
+
+    if (!boot_option("trace", kinds, sizeof(kinds)))
+        kinds[0] = 0;
     put_line("\n@trace {\"mode\":\"" MODE_NAME "\",\"build\":\"" BUILD_NAME
-             "\",\"commit\":\"%s\",\"tsc_khz\":%lu,\"records\":%lu,\"lost\":%lu}",
-             build_commit, tsc_khz, trace_ring_count(), trace_ring_lost());
+             "\",\"commit\":\"%s\",\"tsc_khz\":%lu,\"kinds\":\"%s\",\"in\":\"%s\",\"records\":%lu,"
+             "\"lost\":%lu}",
+             build_commit, tsc_khz, kinds, trace_scope_name(), trace_ring_count(),
+             trace_ring_lost());
     for (u32 i = 1; i < trace_lives(); i++)
         put_line("@trace_life {\"number\":%u,\"domain\":\"%s\",\"life\":%u}", i,
                  trace_life_at(i)->name, trace_life_at(i)->life);
@@ -102,7 +109,7 @@ static void put_head(void)
 
 void trace_drain(void)
 {
-    if (!trace_groups || drained)
+    if (!trace_ring_capacity() || drained)
         return;
     drained = true;
     trace_groups = 0;

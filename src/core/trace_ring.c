@@ -63,6 +63,11 @@ const struct trace_record *trace_ring_at(u64 i)
     return slot(trace_ring_lost() + i);
 }
 
+void trace_ring_clear(void)
+{
+    made = 0;
+}
+
 struct trace_record *trace_ring_next(void)
 {
     return slot(made++);

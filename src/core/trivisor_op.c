@@ -27,7 +27,7 @@ static s64 mark_begin(struct domain *d, u64 region, enum ledger_counter own)
     int error = ledger_mark_begin(&d->ledger, d, region, own);
 
     if (!error)
-        TRACE(d, MARK_BEGIN, region);
+        trace_mark(d, true, region);
     return error;
 }
 
@@ -36,7 +36,7 @@ static s64 mark_end(struct domain *d, u64 region)
     int error = ledger_mark_end(&d->ledger, region);
 
     if (!error)
-        TRACE(d, MARK_END, region);
+        trace_mark(d, false, region);
     return error;
 }
 

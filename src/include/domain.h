@@ -45,6 +45,7 @@ struct domain {
     u32 expect;                          /* enum trivisor_expect of this life */
     u16 trace_life;                      /* number of this life in the trace, or 0 */
     u8 trace_switch;                     /* enum trace_switched */
+    bool trace_wanted;                   /* its records are kept at present */
     bool started;                        /* has been handed to the scheduler */
     bool doomed;                         /* end is set: no vcpu of it may run again */
     enum end_reason end;                 /* why it ended */

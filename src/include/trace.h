@@ -3,7 +3,8 @@
  * Switched on by the command line (docs/formats.md); it leaves the machine when that stops.
  *
  * Invariants
- *  - Off, a place that is traced costs one load and one branch that is never taken.
+ *  - A place that is traced costs one test and a branch that is not taken as long as no domain's
+ *    records are wanted.
  *  - The ring keeps the newest records; `lost` says how many older ones were overwritten.
  *  - A record of an exit or a hypercall is made at its end, so it comes after the records of what
  *    was done inside; tsc is when it began.
@@ -29,7 +30,7 @@ enum trace_group {
 #define GROUP(name, meaning) TRACE_##name = 1 << TRACE_GROUP_##name,
     TRACE_GROUPS(GROUP)
 #undef GROUP
-        TRACE_ALL = (1 << TRACE_GROUP_COUNT) - 1
+        TRACE_ALL = TRACE_ALWAYS - 1 /* all that can be chosen */
 };
 
 enum trace_kind {
@@ -75,7 +76,7 @@ enum trace_scope {
 /* What a domain has said of its own records (struct domain's trace_switch). */
 enum trace_switched { TRACE_UNSWITCHED, TRACE_SWITCHED_OFF, TRACE_SWITCHED_ON };
 
-/* enum trace_group bits that are recorded; 0: the trace is off, or there is none. */
+/* enum trace_group bits that are recorded at present; 0: the trace is off, or there is none. */
 extern u32 trace_groups;
 /* Whether any of these is: the one test that a traced place makes. Host tests of such places are
  * linked without the trace. */
@@ -97,17 +98,20 @@ static inline __attribute__((always_inline)) bool trace_wants(u32 groups)
     } while (0)
 #define TRACE_FOUR(d, kind, a, b, c, e, ...) trace_now(d, kind, a, b, c, e)
 void trace_now(const struct domain *d, enum trace_kind kind, u64 a, u64 b, u64 c, u64 e)
-    __attribute__((cold));
+    __attribute__((noinline));
 /* Records an exit or hypercall of v's that was charged to `counter`, from tsc on for so many ticks;
  * nothing if the counter's group is off. */
 void trace_span(const struct vcpu *v, enum ledger_counter counter, u64 tsc, u64 ticks,
-                const u64 arg[TRACE_ARGS]) __attribute__((cold));
+                const u64 arg[TRACE_ARGS]);
 
 /* At boot: reads `trace=`, `trace_kib=` and `trace_in=`, takes the memory. refuse()s what it cannot
  * do. */
 void trace_init(void);
-/* A life begins: it gets a number for its records. */
+/* A life begins: it gets a number for its records. It ends. */
 void trace_life_begin(struct domain *d);
+void trace_life_end(struct domain *d);
+/* A region of d's ledger has been opened or closed. */
+void trace_mark(struct domain *d, bool begin, u64 region);
 /* TRIVISOR_TRACE: 0, -EINVAL, -ENODEV if there is no trace. */
 s64 trace_switch(struct domain *d, u64 on);
 /* When the machine stops: everything out to the debug port (docs/formats.md). */
@@ -121,6 +125,7 @@ void trace_drain(void);
 u32 trace_parse_groups(const char *words);
 /* A ring of `kib` KiB (rounded up to a whole number of its blocks). False: no memory. */
 bool trace_ring_make(u64 kib);
+void trace_ring_clear(void);
 /* The next record, to be filled: the oldest one's place if the ring is full. */
 struct trace_record *trace_ring_next(void);
 /* Records that the ring can hold, that it holds, and that it has lost. */
@@ -130,6 +135,7 @@ u64 trace_ring_lost(void);
 /* The i-th oldest of trace_ring_count(). */
 const struct trace_record *trace_ring_at(u64 i);
 void trace_set_scope(enum trace_scope scope);
+const char *trace_scope_name(void); /* as `trace_in=` has it */
 /* Name of a kind in the X-macro's spelling, the names of its arguments, and its group. */
 struct trace_kind_info {
     const char *name; /* as SHADOW_FILL */

@@ -7,16 +7,16 @@
 #ifndef TRACE_KINDS_H
 #define TRACE_KINDS_H
 
-/* The words of `trace=`: which kinds go together. ALWAYS is on whenever anything is. */
+/* The words of `trace=`: which kinds go together. ALWAYS, the last, is recorded by every trace. */
 #define TRACE_GROUPS(G)                                                                            \
-    G(ALWAYS, "lives and the marks of regions")                                                    \
     G(EXITS, "why the processor left the guest, and for how long")                                 \
     G(HYPERCALLS, "calls of the guest's kernel, and for how long")                                 \
     G(FAULTS, "exceptions delivered to the guest")                                                 \
     G(EVENTS, "interrupts, timers, scheduling")                                                    \
     G(SHADOW, "what shadow paging does to its tables")                                             \
     G(DIRECT, "what direct paging does to the guest's tables")                                     \
-    G(MEMORY, "frames filled on first touch, accesses to devices")
+    G(MEMORY, "frames filled on first touch, accesses to devices")                                 \
+    G(ALWAYS, "lives and the marks of regions")
 
 #define TRACE_COUNTED(K)                                                                           \
     K(EXIT_EXCEPTION, EXITS, "rip vector error address")                                           \
@@ -95,6 +95,7 @@
     K(LIFE_END, ALWAYS, "reason code")                                                             \
     K(MARK_BEGIN, ALWAYS, "region")                                                                \
     K(MARK_END, ALWAYS, "region")                                                                  \
+    K(SWITCHED, ALWAYS, "on")                                                                      \
     K(DESCHEDULED, EVENTS, "")
 
 #endif

@@ -26,6 +26,7 @@ static const char *option_trace, *option_kib, *option_in;
 static u64 now, blocks_left, blocks_taken;
 static void *taken[128];
 static struct vcpu *current;
+static struct domain *living;
 static jmp_buf refused;
 
 bool boot_option(const char *key, char *out, size_t size)
@@ -74,14 +75,16 @@ static int setup(void **state)
     now = 0;
     current = NULL;
     blocks_left = 64;
-    trace_groups = 0;
-    trace_set_scope(TRACE_IN_LIFE);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
+    current = NULL;
+    if (living)
+        trace_life_end(living);
+    living = NULL;
     while (blocks_taken)
         free(taken[--blocks_taken]);
     return 0;
@@ -96,12 +99,7 @@ static bool is_refused(void)
     return false;
 }
 
-static void start(u32 groups)
-{
-    assert_true(trace_ring_make(SMALL_KIB));
-    trace_groups = groups;
-}
-
+/* A domain that has not begun to live. */
 static struct domain *domain_named(const char *name)
 {
     static struct domain d;
@@ -113,18 +111,52 @@ static struct domain *domain_named(const char *name)
     return &d;
 }
 
+/* A trace of these kinds, and a domain that lives; nothing is recorded yet. */
+static struct domain *start(const char *words, const char *kib, const char *in)
+{
+    option_trace = words;
+    option_kib = kib;
+    option_in = in;
+    assert_false(is_refused());
+    living = domain_named("a");
+    trace_life_begin(living);
+    trace_ring_clear();
+    return living;
+}
+
+static void fill(struct domain *d, u64 value)
+{
+    trace_now(d, TRACE_KIND_SHADOW_FILL, value, 0, 0, 0);
+}
+
+/* Must be the first: without `trace=` there is no trace. */
+static void test_none(void **state)
+{
+    struct domain *d = domain_named("a");
+
+    (void)state;
+    assert_false(is_refused());
+    trace_life_begin(d);
+    trace_mark(d, true, 0);
+    assert_int_equal(trace_switch(d, 1), -ENODEV);
+    trace_life_end(d);
+    assert_int_equal(trace_groups, 0);
+    assert_int_equal(trace_ring_count(), 0);
+}
+
 static void test_overwrite(void **state)
 {
+    struct domain *d = start("all", "4", NULL);
+
     (void)state;
-    start(TRACE_ALL);
     assert_int_equal(trace_ring_capacity(), SMALL_RECORDS);
     for (u64 i = 0; i < SMALL_RECORDS; i++)
-        trace_now(NULL, TRACE_KIND_SHADOW_FILL, i, 0, 0, 0);
+        fill(d, i);
     assert_int_equal(trace_ring_count(), SMALL_RECORDS);
     assert_int_equal(trace_ring_lost(), 0);
     assert_int_equal(trace_ring_at(0)->arg[0], 0);
     for (u64 i = 0; i < SMALL_RECORDS + 5; i++)
-        trace_now(NULL, TRACE_KIND_SHADOW_FILL, 1000 + i, 0, 0, 0);
+        fill(d, 1000 + i);
     assert_int_equal(trace_ring_count(), SMALL_RECORDS);
     assert_int_equal(trace_ring_lost(), SMALL_RECORDS + 5);
     for (u64 i = 0; i < SMALL_RECORDS; i++)
@@ -135,14 +167,13 @@ static void test_overwrite(void **state)
 static void test_blocks(void **state)
 {
     enum { RECORDS = 3 << 15 };
+    struct domain *d = start("all", "5120", NULL);
 
     (void)state;
-    assert_true(trace_ring_make(5 << 10));
     assert_int_equal(trace_ring_capacity(), RECORDS);
-    assert_int_equal(blocks_taken, 3);
-    trace_groups = TRACE_ALL;
+    assert_int_equal(blocks_taken, 4) /* one for the names of lives */;
     for (u64 i = 0; i < RECORDS + 1; i++)
-        trace_now(NULL, TRACE_KIND_SHADOW_FILL, i, 0, 0, 0);
+        fill(d, i);
     assert_int_equal(trace_ring_lost(), 1);
     for (u64 i = 0; i < RECORDS; i++)
         assert_int_equal(trace_ring_at(i)->arg[0], i + 1);
@@ -163,9 +194,9 @@ static void test_groups(void **state)
 {
     (void)state;
     assert_int_equal(trace_parse_groups("all"), TRACE_ALL);
-    assert_int_equal(trace_parse_groups("exits"), TRACE_ALWAYS | TRACE_EXITS);
-    assert_int_equal(trace_parse_groups("exits,shadow"), TRACE_ALWAYS | TRACE_EXITS | TRACE_SHADOW);
-    assert_int_equal(trace_parse_groups("memory,memory"), TRACE_ALWAYS | TRACE_MEMORY);
+    assert_int_equal(trace_parse_groups("exits"), TRACE_EXITS);
+    assert_int_equal(trace_parse_groups("exits,shadow"), TRACE_EXITS | TRACE_SHADOW);
+    assert_int_equal(trace_parse_groups("memory,memory"), TRACE_MEMORY);
     const char *const bad[] = {"",       ",",      "exits,", ",exits", "exit",
                                "exitss", "always", "EXITS ", "0"};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
@@ -177,8 +208,6 @@ static void test_options(void **state)
     const char *const bad_kib[] = {"", "3", "1k", "-1", "131073", "99999999999"};
 
     (void)state;
-    assert_false(is_refused());
-    assert_int_equal(trace_groups, 0);
     option_trace = "exits,nonsense";
     assert_true(is_refused());
     option_trace = "all";
@@ -192,17 +221,16 @@ static void test_options(void **state)
     option_in = "regions";
     assert_false(is_refused());
     assert_int_equal(trace_ring_capacity(), 1024);
-    assert_int_equal(trace_groups, TRACE_ALL);
 }
 
 /* An exit whose group is off, or whose counter has no kind, is not recorded. */
 static void test_mask(void **state)
 {
     const u64 arg[TRACE_ARGS] = {1, 2, 3, 4, 5};
-    struct vcpu v = {.domain = domain_named("a"), .id = 0};
+    struct vcpu v = {.domain = start("exits", "4", NULL), .id = 0};
 
     (void)state;
-    start(TRACE_ALWAYS | TRACE_EXITS);
+    assert_int_equal(trace_groups, TRACE_EXITS);
     trace_span(&v, LC_EXIT_CPUID, 100, 7, arg);
     trace_span(&v, LC_HC_IRET, 200, 7, arg);
     trace_span(&v, LC_EMULATED_INSN, 300, 7, arg);
@@ -211,7 +239,7 @@ static void test_mask(void **state)
     assert_int_equal(r->kind, TRACE_KIND_EXIT_CPUID);
     assert_int_equal(r->tsc, 100);
     assert_int_equal(r->ticks, 7);
-    assert_int_equal(r->cost, 10);
+    assert_int_equal(r->cost, 30); /* 10 seen by itself, 10 on the way there, 10 back */
     assert_memory_equal(r->arg, arg, sizeof(arg));
 }
 
@@ -219,10 +247,9 @@ static void test_mask(void **state)
 static void test_long(void **state)
 {
     const u64 arg[TRACE_ARGS] = {0};
-    struct vcpu v = {.domain = domain_named("a")};
+    struct vcpu v = {.domain = start("all", "4", NULL)};
 
     (void)state;
-    start(TRACE_ALL);
     trace_span(&v, LC_EXIT_HLT, 1, 1ULL << 40, arg);
     assert_int_equal(trace_ring_at(0)->ticks, ~0u);
 }
@@ -241,11 +268,9 @@ static void test_kinds(void **state)
 #undef KIND
     };
     const u64 arg[TRACE_ARGS] = {0};
-    struct vcpu v = {.domain = domain_named("a")};
+    struct vcpu v = {.domain = start("all", "64", NULL)};
 
     (void)state;
-    assert_true(trace_ring_make(64));
-    trace_groups = TRACE_ALL;
     for (unsigned i = 0; i < ARRAY_SIZE(same); i++) {
         trace_span(&v, same[i].counter, 1, 1, arg);
         assert_int_equal(trace_ring_at(i)->kind, same[i].kind);
@@ -261,81 +286,101 @@ static void test_kinds(void **state)
 
 static void test_whose(void **state)
 {
-    struct domain *d = domain_named("hello");
+    struct domain *d = start("all", "4", NULL);
     struct vcpu v = {.domain = d, .id = 3};
 
     (void)state;
-    start(TRACE_ALL);
-    u32 before = trace_lives();
-    trace_life_begin(d);
-    assert_int_equal(trace_lives(), before + 1);
-    assert_int_equal(d->trace_life, before);
-    assert_string_equal(trace_life_at(before)->name, "hello");
+    assert_int_equal(trace_lives(), 2);
+    assert_int_equal(d->trace_life, 1);
+    assert_string_equal(trace_life_at(1)->name, "a");
     trace_now(d, TRACE_KIND_BLOCKED, 0, 0, 0, 0);
-    assert_int_equal(trace_ring_at(0)->life, before);
+    assert_int_equal(trace_ring_at(0)->life, 1);
     assert_int_equal(trace_ring_at(0)->vcpu, TRACE_NO_VCPU);
     current = &v;
     trace_now(d, TRACE_KIND_BLOCKED, 0, 0, 0, 0);
     assert_int_equal(trace_ring_at(1)->vcpu, 3);
+    trace_life_end(d);
+    assert_int_equal(trace_ring_at(2)->kind, TRACE_KIND_LIFE_END);
+    assert_int_equal(trace_groups, 0);
 }
 
 /* More lives than there are names for: the later ones are nobody's. */
 static void test_many_lives(void **state)
 {
     (void)state;
-    start(TRACE_ALL);
-    for (unsigned i = 0; i < 2 * TRACE_LIVES; i++)
+    start("all", "4", NULL);
+    for (unsigned i = 0; i < 2 * TRACE_LIVES; i++) {
+        trace_life_end(living);
         trace_life_begin(domain_named("x"));
-    struct domain *d = domain_named("last");
-    trace_life_begin(d);
+    }
     assert_int_equal(trace_lives(), TRACE_LIVES);
-    assert_int_equal(d->trace_life, 0);
+    assert_int_equal(living->trace_life, 0);
 }
 
-static u64 made_by(struct domain *d)
+/* Whether something of d's would be recorded now. */
+static u64 is_kept(struct domain *d)
 {
     u64 before = trace_ring_count();
 
-    trace_now(d, TRACE_KIND_SHADOW_FILL, 0, 0, 0, 0);
-    return trace_ring_count() - before;
+    fill(d, 0);
+    u64 made = trace_ring_count() - before;
+    assert_int_equal(trace_groups, made ? TRACE_ALL : 0);
+    return made;
 }
 
-static void test_scope(void **state)
+static enum trace_kind last_kind(void)
 {
-    struct domain *d = domain_named("a");
+    return trace_ring_at(trace_ring_count() - 1)->kind;
+}
 
+static void test_switched_off(void **state)
+{
     (void)state;
-    assert_int_equal(trace_switch(d, 1), -ENODEV);
-    start(TRACE_ALL);
+    struct domain *d = start("all", "4", "life");
     assert_int_equal(trace_switch(d, 2), -EINVAL);
-    assert_int_equal(made_by(d), 1);
+    assert_true(is_kept(d));
     assert_int_equal(trace_switch(d, 0), 0);
-    assert_int_equal(made_by(d), 0);
+    assert_int_equal(last_kind(), TRACE_KIND_SWITCHED);
+    assert_false(is_kept(d));
     assert_int_equal(trace_switch(d, 1), 0);
-    assert_int_equal(made_by(d), 1);
+    assert_true(is_kept(d));
+}
 
-    trace_set_scope(TRACE_IN_CALLS);
-    d->trace_switch = TRACE_UNSWITCHED;
-    assert_int_equal(made_by(d), 0);
+static void test_calls(void **state)
+{
+    (void)state;
+    struct domain *d = start("all", "4", "calls");
+    assert_false(is_kept(d));
     assert_int_equal(trace_switch(d, 1), 0);
-    assert_int_equal(made_by(d), 1);
+    assert_true(is_kept(d));
+    assert_int_equal(trace_switch(d, 1), 0);
+    assert_int_equal(trace_switch(d, 0), 0);
+    assert_false(is_kept(d));
+}
 
-    trace_set_scope(TRACE_IN_REGIONS);
-    assert_int_equal(made_by(d), 0);
-    u64 before = trace_ring_count();
-    trace_now(d, TRACE_KIND_MARK_END, 3, 0, 0, 0);
-    assert_int_equal(trace_ring_count(), before + 1);
+static void test_regions(void **state)
+{
+    (void)state;
+    struct domain *d = start("all", "4", "regions");
+    assert_false(is_kept(d));
     d->ledger.open_region = 3;
-    assert_int_equal(made_by(d), 1);
+    trace_mark(d, true, 3);
+    assert_int_equal(last_kind(), TRACE_KIND_MARK_BEGIN);
+    assert_true(is_kept(d));
+    d->ledger.open_region = -1;
+    trace_mark(d, false, 3);
+    assert_int_equal(last_kind(), TRACE_KIND_MARK_END);
+    assert_false(is_kept(d));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_overwrite), TEST(test_blocks), TEST(test_no_memory),  TEST(test_groups),
-        TEST(test_options),   TEST(test_mask),   TEST(test_long),       TEST(test_kinds),
-        TEST(test_whose),     TEST(test_scope),  TEST(test_many_lives),
+        TEST(test_none),   TEST(test_overwrite), TEST(test_blocks),     TEST(test_no_memory),
+        TEST(test_groups), TEST(test_options),   TEST(test_mask),       TEST(test_long),
+        TEST(test_kinds),  TEST(test_whose),     TEST(test_many_lives), TEST(test_switched_off),
+        TEST(test_calls),  TEST(test_regions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
