@@ -39,7 +39,7 @@ enum entry_bits {
     PS = 1 << 7,
     G = 1 << 8,
 };
-enum numbers { PER_GROUP = 400, ENTRIES = 4 };
+enum numbers { PER_GROUP = 240, ENTRIES = 4 };
 static const uint64_t PAGED = BIT(31) | BIT(0), WP = BIT(16), PAE = BIT(5), SMEP = BIT(20),
                       SMAP = BIT(21), LONG = BIT(10) | BIT(8), NXE = BIT(11), XD = BIT(63);
 
@@ -84,7 +84,11 @@ static const unsigned accesses[] = {
     IMPLICIT | AC,
     IMPLICIT | AC | WRITE,
 };
-enum { ACCESSES = sizeof(accesses) / sizeof(accesses[0]) };
+enum {
+    ACCESSES = sizeof(accesses) / sizeof(accesses[0]),
+    MODES = 16, /* of WP, SMEP, SMAP, NXE */
+    RIGHTS_CASES = ACCESSES * MODES * 3,
+};
 
 static void permits(void)
 {
@@ -213,7 +217,7 @@ static void print_walk(const char *group, struct scene *s)
     printf("\n");
 }
 
-/* One bit of one entry that the model calls reserved. */
+/* One bit of one entry that the model calls reserved; often the first that is. */
 static void spoil_reserved(struct scene *s)
 {
     struct tables good = s->tables;
@@ -223,22 +227,33 @@ static void spoil_reserved(struct scene *s)
     do {
         i = pick(s->tables.count);
         s->tables = good;
-        s->tables.value[i] |= BIT(pick(64));
+        s->tables.value[i] |= BIT(s->r.maxphyaddr < 52 && pick(2) ? s->r.maxphyaddr : pick(64));
         translate(s, &out);
     } while (out.cause != MMU_RESERVED || out.level != top_level(s) - i);
 }
 
-/* Withholds rights, and draws the mode bits that they depend on. */
-static void random_rights(struct scene *s)
+/*
+ * Case n of RIGHTS_CASES, whatever is drawn: every access, in every mode that rights depend on,
+ * with one right withheld at one level. What is drawn is the level, and now and then another right.
+ */
+static void withhold(struct scene *s, unsigned n)
 {
-    bool long_mode = s->r.efer & BIT(10);
+    unsigned mode = n / ACCESSES % MODES, what = n / ACCESSES / MODES;
+    unsigned first = s->r.efer & BIT(10) ? 0 : 1; /* a PDPTE has no rights */
+    uint64_t *one = &s->tables.value[first + pick(s->tables.count - first)];
 
-    s->r.cr4 |= (pick(2) ? SMEP : 0) | (pick(2) ? SMAP : 0);
-    for (unsigned i = long_mode ? 0 : 1; i < s->tables.count; i++) {
-        s->tables.value[i] &= ~(pick(7) ? 0 : W) & ~(uint64_t)(pick(7) ? 0 : U);
-        if ((s->r.efer & NXE) && pick(9) == 0)
-            s->tables.value[i] |= XD;
-    }
+    s->access = accesses[n % ACCESSES];
+    s->r.cr0 = PAGED | (mode & 1 ? WP : 0);
+    s->r.cr4 = PAE | (mode & 2 ? SMEP : 0) | (mode & 4 ? SMAP : 0);
+    s->r.efer = (s->r.efer & ~NXE) | (mode & 8 ? NXE : 0);
+    if (what == 0)
+        *one &= ~(uint64_t)U;
+    else if (what == 1)
+        *one &= ~(uint64_t)W;
+    else if (s->r.efer & NXE)
+        *one |= XD;
+    if (pick(4) == 0)
+        s->tables.value[first + pick(s->tables.count - first)] &= ~(uint64_t)(pick(2) ? U : W);
 }
 
 /* Some accessed and dirty flags are not set. */
@@ -256,37 +271,45 @@ static bool ends_with(struct scene *s, enum mmu_cause cause)
     return out.cause == cause;
 }
 
+/* Rights and flags together, and now and then another fault. */
+static void whole_walks(void)
+{
+    struct scene s;
+
+    for (unsigned i = 0; i < RIGHTS_CASES; i++) {
+        build(&s, true);
+        withhold(&s, i);
+        print_walk("page_rights", &s);
+        build(&s, true);
+        withhold(&s, i);
+        random_flags(&s);
+        if (i % 5 == 0)
+            spoil_reserved(&s);
+        print_walk("walk_4level", &s);
+        build(&s, false);
+        withhold(&s, i);
+        random_flags(&s);
+        if (i % 5 == 0)
+            s.tables.value[pick(s.tables.count)] &= ~(uint64_t)P;
+        print_walk("pae_walk", &s);
+    }
+}
+
 static void walks(void)
 {
     struct scene s;
 
-    for (unsigned i = 0; i < PER_GROUP;) {
+    for (unsigned i = 0; i < PER_GROUP; i++) {
         build(&s, true);
         s.tables.value[pick(s.tables.count)] = random64() & ~(uint64_t)P;
         print_walk("not_present", &s);
         build(&s, true);
         spoil_reserved(&s);
         print_walk("reserved", &s);
-        build(&s, true);
-        random_rights(&s);
-        print_walk("page_rights", &s);
-        build(&s, true);
-        random_rights(&s);
-        random_flags(&s);
-        if (pick(5) == 0)
-            spoil_reserved(&s);
-        print_walk("walk_4level", &s);
-        build(&s, false);
-        random_rights(&s);
-        random_flags(&s);
-        if (pick(5) == 0)
-            s.tables.value[pick(s.tables.count)] &= ~(uint64_t)P;
-        print_walk("pae_walk", &s);
-        build(&s, true);
-        if (ends_with(&s, MMU_OK)) {
-            print_walk(s.leaf == 1 ? "page_4k" : "page_large", &s);
-            i++;
-        }
+        do {
+            build(&s, true);
+        } while (!ends_with(&s, MMU_OK) || (s.leaf == 1) != i % 2);
+        print_walk(s.leaf == 1 ? "page_4k" : "page_large", &s);
     }
 }
 
@@ -339,5 +362,6 @@ int main(int argc, char **argv)
     errors();
     reserved();
     walks();
+    whole_walks();
     return 0;
 }
