@@ -15,7 +15,6 @@
 
 #include <string.h>
 
-enum xcr0_bits { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 enum fpu_constants {
     CPUID_FEATURES = 1,
     CPUID_XSAVE = 0xd,
@@ -23,7 +22,10 @@ enum fpu_constants {
     XSAVE_HEADER_BYTES = 64,
     FCW_RESET = 0x37f, /* FINIT */
     MXCSR_RESET = 0x1f80,
-    FXSAVE_MXCSR = 24, /* offset */
+    FXSAVE_MXCSR = 24,   /* offset */
+    FXSAVE_XMM = 160,    /* the first of 16 registers, 16 bytes each */
+    CPUID_AVX_STATE = 2, /* subleaf: its EBX is where the registers' upper halves are */
+    XMM_BYTES = 16,
 };
 
 struct fpu_state {
@@ -33,6 +35,7 @@ struct fpu_state {
 
 static u64 features; /* XCR0 bits offered; 0: FXSAVE only */
 static u32 area_bytes = FXSAVE_BYTES;
+static u32 avx_offset; /* of the vector registers' upper halves in the area */
 
 void fpu_init(void)
 {
@@ -43,6 +46,7 @@ void fpu_init(void)
     write_cr4(read_cr4() | CR4_OSXSAVE);
     features = cpuid(CPUID_XSAVE, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
     xsetbv(0, features);
+    avx_offset = features & XCR0_AVX ? cpuid(CPUID_XSAVE, CPUID_AVX_STATE).ebx : 0;
     area_bytes = (cpuid(CPUID_XSAVE, 0).ebx + 63) & ~63u;
 }
 
@@ -92,6 +96,13 @@ void fpu_vcpu_reset(struct vcpu *v)
     v->fpu->xcr0 = XCR0_X87;
 }
 
+/* XCR0 is the guest's while its state is in the processor. */
+static void fpu_restore_xcr0(const struct vcpu *v)
+{
+    if (features && v->fpu->xcr0 != features)
+        xsetbv(0, v->fpu->xcr0);
+}
+
 void fpu_load(struct vcpu *v)
 {
     if (!features) {
@@ -100,8 +111,7 @@ void fpu_load(struct vcpu *v)
     }
     xsetbv(0, features);
     xrstor64(v->fpu->area, features);
-    if (v->fpu->xcr0 != features)
-        xsetbv(0, v->fpu->xcr0);
+    fpu_restore_xcr0(v);
 }
 
 void fpu_save(struct vcpu *v)
@@ -113,6 +123,32 @@ void fpu_save(struct vcpu *v)
     if (v->fpu->xcr0 != features)
         xsetbv(0, features);
     xsave64(v->fpu->area, features);
+}
+
+void fpu_read_vector(struct vcpu *v, unsigned reg, u64 value[4])
+{
+    const u8 *area = v->fpu->area;
+
+    fpu_save(v);
+    fpu_restore_xcr0(v);
+    memcpy(value, area + FXSAVE_XMM + reg * XMM_BYTES, XMM_BYTES);
+    memset(value + 2, 0, XMM_BYTES);
+    if (avx_offset)
+        memcpy(value + 2, area + avx_offset + reg * XMM_BYTES, XMM_BYTES);
+}
+
+/* A component that is in its initial state is not loaded from the area: it no longer is. */
+void fpu_write_vector(struct vcpu *v, unsigned reg, const u64 value[4])
+{
+    u8 *area = v->fpu->area;
+
+    fpu_save(v);
+    memcpy(area + FXSAVE_XMM + reg * XMM_BYTES, value, XMM_BYTES);
+    if (avx_offset)
+        memcpy(area + avx_offset + reg * XMM_BYTES, value + 2, XMM_BYTES);
+    if (features)
+        *(u64 *)(area + FXSAVE_BYTES) |= features & (XCR0_SSE | XCR0_AVX);
+    fpu_load(v);
 }
 
 u64 fpu_xcr0(const struct vcpu *v)

@@ -96,6 +96,13 @@ enum decode_error {
     X(AAM)                                                                                         \
     X(AAD)                                                                                         \
     X(SALC)                                                                                        \
+    X(MOVUPS) /* a vector, wherever it lies: MOVUPD, MOVDQU, LDDQU */                              \
+    X(MOVAPS) /* one that must be aligned: MOVAPD, MOVDQA, the non-temporal moves */               \
+    X(MOVSS)  /* a scalar: MOVSD */                                                                \
+    X(MOVLPS) /* the lower half: MOVLPD */                                                         \
+    X(MOVHPS) /* the upper half: MOVHPD */                                                         \
+    X(MOVQ)   /* between vector registers or memory */                                             \
+    X(MOVD)   /* between a vector register and a general one or memory; MOVQ with REX.W */         \
     X(NOP)                                                                                         \
     X(PUSH)                                                                                        \
     X(POP)                                                                                         \
@@ -179,6 +186,9 @@ enum operation { OPERATIONS(OPERATION_NAME) OP_COUNT };
 
 enum opcode_map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A };
 
+/* Bytes of a vector register. */
+enum vector_size { VECTOR_SSE = 16, VECTOR_AVX = 32 };
+
 enum insn_prefix {
     PREFIX_LOCK = 1 << 0,
     PREFIX_REP = 1 << 1,     /* F3: REP, REPE */
@@ -228,7 +238,7 @@ struct insn {
     u8 opcode;       /* its last byte: the low 4 bits are the condition of SETCC, CMOVCC, JCC */
     u8 prefixes;     /* enum insn_prefix */
     u8 rex;          /* the REX prefix in force, or 0 */
-    u8 operand_size; /* bytes of the destination: 1, 2, 4, 8 */
+    u8 operand_size; /* bytes of the destination: 1, 2, 4, 8; of a vector 16, 32 */
     u8 src_size;     /* bytes of the source; differs for MOVZX, MOVSX */
     u8 address_size; /* bytes: 2, 4, 8 */
     u8 dst, src;     /* enum operand_kind */
@@ -240,6 +250,7 @@ struct insn {
     u8 base, index;  /* enum insn_reg */
     u8 scale;        /* 0 to 3 */
     u16 imm2;        /* a far pointer's selector; ENTER's nesting level */
+    u8 vex;          /* 0, or VEX-encoded: enum vector_size */
     s64 disp;        /* sign-extended; a MOV's absolute offset (moffs) too */
     u64 imm;         /* OPERAND_IMM */
 };

@@ -105,6 +105,11 @@ struct emulate_ops {
     enum emulate_result (*io_in)(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value);
     enum emulate_result (*io_out)(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value);
 
+    /* The register's 32 bytes, the lowest word first; where there is no AVX the upper two words are
+     * 0, and are ignored. */
+    enum emulate_result (*read_vector)(struct emulate_ctx *ctx, unsigned reg, u64 value[4]);
+    enum emulate_result (*write_vector)(struct emulate_ctx *ctx, unsigned reg, const u64 value[4]);
+
     /* out: EAX, EBX, ECX, EDX. */
     enum emulate_result (*cpuid)(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4]);
     enum emulate_result (*rdtsc)(struct emulate_ctx *ctx, u64 *value);

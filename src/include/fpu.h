@@ -23,6 +23,10 @@ void fpu_vcpu_reset(struct vcpu *v);
 /* Put v's state, its XCR0 included, into the processor; take it out. CR0.TS must be clear. */
 void fpu_load(struct vcpu *v);
 void fpu_save(struct vcpu *v);
+/* A vector register of v, whose state is in the processor: 32 bytes, the lowest word first. Without
+ * AVX the upper two words are 0, and are not written. reg: 0 to 15. */
+void fpu_read_vector(struct vcpu *v, unsigned reg, u64 value[4]);
+void fpu_write_vector(struct vcpu *v, unsigned reg, const u64 value[4]);
 /* The guest's XCR0. fpu_set_xcr0: -EINVAL for a value that XSETBV refuses (SDM, "XSETBV"). */
 u64 fpu_xcr0(const struct vcpu *v);
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);

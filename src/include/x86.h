@@ -52,6 +52,11 @@
 #define EFER_LMA (1ULL << 10)
 #define EFER_NXE (1ULL << 11)
 
+/* "Extended Control Registers (Including XCR0)" */
+#define XCR0_X87 (1ULL << 0)
+#define XCR0_SSE (1ULL << 1)
+#define XCR0_AVX (1ULL << 2)
+
 /* "EFLAGS Register" */
 #define RFLAGS_CF    (1ULL << 0)
 #define RFLAGS_FIXED (1ULL << 1)

@@ -26,6 +26,7 @@ struct world {
     const u8 *code; /* the instruction */
     u64 place;      /* its linear address */
     unsigned size;  /* enum code_size */
+    u64 xmm[16][2]; /* vector registers */
 };
 
 static enum emulate_result at_data(struct emulate_ctx *ctx, u64 la, unsigned len, bool write,
@@ -110,8 +111,26 @@ static enum emulate_result read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *va
 {
     struct world *w = ctx->opaque;
 
-    (void)cr;
     *value = w->size == CODE_16 ? 0 : CR0_PE;
+    if (cr == 4)
+        *value = CR4_OSFXSR;
+    return EMULATE_OK;
+}
+
+static enum emulate_result read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4])
+{
+    struct world *w = ctx->opaque;
+
+    memset(value, 0, 4 * sizeof(u64));
+    memcpy(value, w->xmm[reg], sizeof(w->xmm[reg]));
+    return EMULATE_OK;
+}
+
+static enum emulate_result write_vector(struct emulate_ctx *ctx, unsigned reg, const u64 value[4])
+{
+    struct world *w = ctx->opaque;
+
+    memcpy(w->xmm[reg], value, sizeof(w->xmm[reg]));
     return EMULATE_OK;
 }
 
@@ -122,6 +141,8 @@ static const struct emulate_ops ops = {
     .cmpxchg = cmpxchg,
     .segment = segment,
     .read_cr = read_cr,
+    .read_vector = read_vector,
+    .write_vector = write_vector,
 };
 
 static u64 *reg_of(struct regs *regs, unsigned n)
@@ -250,6 +271,7 @@ static bool same_state(const struct insn *i, const struct compared *c)
 
     return c->result == EMULATE_OK &&
            memcmp(c->ours.gpr, c->theirs.gpr, sizeof(c->ours.gpr)) == 0 &&
+           memcmp(c->ours.xmm, c->theirs.xmm, sizeof(c->ours.xmm)) == 0 &&
            c->ours.rip == c->theirs.rip && ((c->ours.rflags ^ c->theirs.rflags) & flags) == 0;
 }
 
@@ -271,11 +293,16 @@ static bool run_case(struct world *w, const struct insn *i, unsigned slot,
     struct compared c = {.before = *before, .ours = *before, .theirs = *before};
     bool good;
 
-    c.expected = oracle_run(slot, i->length, is_branch(i->operation), &c.theirs);
+    c.expected = oracle_run(slot, i->length,
+                            (is_branch(i->operation) ? RUN_BRANCH : 0) |
+                                (is_vector(i->operation) ? RUN_VECTOR : 0),
+                            &c.theirs);
+    memcpy(w->xmm, before->xmm, sizeof(w->xmm));
     c.ours.rip = w->size == CODE_16 ? 0 : w->place;
     c.result = emulate_state(w, i->operation, &c.ours, &c.vector);
-    if (i->operation == OP_CMPXCHG8B && i->operand_size == 8 && c.result == EMULATE_FAULT &&
-        c.vector == VEC_GP)
+    memcpy(c.ours.xmm, w->xmm, sizeof(w->xmm));
+    if (((i->operation == OP_CMPXCHG8B && i->operand_size == 8) || i->operation == OP_MOVAPS) &&
+        c.result == EMULATE_FAULT && c.vector == VEC_GP)
         c.expected = ORACLE_FAULT; /* not aligned: Unicorn lets it pass */
     if (c.expected == ORACLE_OK)
         good = same_state(i, &c) && same_data(w, oracle_data);

@@ -35,6 +35,11 @@ static bool invalid_to_unicorn(const struct insn *i)
     return i->map == MAP_0F && (i->opcode == 0x0d || i->opcode == 0x18) && !i->memory;
 }
 
+bool is_vector(unsigned operation)
+{
+    return operation >= OP_MOVUPS && operation <= OP_MOVD;
+}
+
 bool is_of_form(const struct insn *i, const struct form *form)
 {
     return i->map == form->map && i->opcode == form->opcode && i->operation == form->operation &&
@@ -67,6 +72,8 @@ static void add_form(const u8 *bytes, struct form form)
         i.opcode != form.opcode || elsewhere(i.operation) ||
         (form.modrm && i.memory != form.memory) || invalid_to_unicorn(&i))
         return;
+    if (form.prefix && !is_vector(i.operation)) /* no other instruction */
+        return;
     form.operation = i.operation;
     last = *count ? &list[*count - 1] : NULL;
     /* Not a group: one form for all of ModRM.reg. */
@@ -98,14 +105,6 @@ static void add_forms(const u8 *bytes, unsigned opcode_at, struct form form)
         }
 }
 
-/* Opcodes that a 66, F2 or F3 prefix makes another instruction. */
-static bool has_other(u8 prefix, const struct form *form)
-{
-    if (form->map == MAP_1)
-        return false;
-    return (form->opcode == 0xb8 || form->opcode == 0xbc || form->opcode == 0xbd) && prefix == 0xf3;
-}
-
 static void find_forms(enum code_size size)
 {
     static const u8 prefixes[] = {0, 0x66, 0xf2, 0xf3};
@@ -118,8 +117,6 @@ static void find_forms(enum code_size size)
                 unsigned at = 0;
 
                 form.prefix = prefixes[p];
-                if (form.prefix && !has_other(form.prefix, &form))
-                    continue;
                 if (form.prefix)
                     bytes[at++] = form.prefix;
                 if (map != MAP_1)

@@ -26,6 +26,8 @@ struct form {
 
 /* All forms of a code size; *count of them. Made at the first call. */
 struct form *all_forms(enum code_size size, unsigned *count);
+/* Is it a move of a vector? */
+bool is_vector(unsigned operation);
 /* Is i of this form? */
 bool is_of_form(const struct insn *i, const struct form *form);
 /* A table of cases by opcode. Returns the forms that had fewer than FORM_CASES. */

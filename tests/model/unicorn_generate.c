@@ -63,7 +63,8 @@ static bool wants_66(const struct form *form)
         return form->size == CODE_16;
     if (form->operation == OP_ENTER && form->size == CODE_16)
         return false;
-    if (form->prefix || (is_branch(form->operation) && form->size != CODE_32))
+    if (form->prefix || is_vector(form->operation) ||
+        (is_branch(form->operation) && form->size != CODE_32))
         return false;
     return one_in(4);
 }
@@ -181,10 +182,16 @@ static void set_reg(struct machine_state *state, unsigned reg, unsigned width, u
 }
 
 /* Somewhere in the data, now and then across its end. */
+static u64 target_aligned(enum code_size size, enum seg seg, unsigned alignment)
+{
+    u64 la = DATA_BASE + random_below(DATA_SIZE - (one_in(32) ? 0 : 64));
+
+    return (la & -(u64)alignment) - machine_segment_base(size, seg);
+}
+
 static u64 target(enum code_size size, enum seg seg)
 {
-    return DATA_BASE + random_below(DATA_SIZE - (one_in(32) ? 0 : 64)) -
-           machine_segment_base(size, seg);
+    return target_aligned(size, seg, 1);
 }
 
 /* The bit number of BT mem, reg: near, so that the string of bits stays within the data. */
@@ -203,7 +210,8 @@ static void aim_memory(struct generated *g, struct insn *i, enum code_size size,
                        struct machine_state *state)
 {
     u64 adjust = aim_bit_number(i, state);
-    u64 offset = target(size, i->segment) - adjust;
+    bool aligned = i->operation == OP_MOVAPS && !one_in(8);
+    u64 offset = target_aligned(size, i->segment, aligned ? 16 : 1) - adjust;
     unsigned width = i->address_size;
 
     if (i->index == REG_NONE && (i->base == REG_NONE || i->base == REG_RIP)) {
@@ -347,6 +355,9 @@ void generate_state(struct generated *g, struct insn *i, enum code_size size, u6
         state->gpr[n] = n < 8 || size == CODE_64 ? random_value() : 0;
     state->rflags = RFLAGS_FIXED | (random_u64() & (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF |
                                                     RFLAGS_SF | RFLAGS_OF | RFLAGS_DF));
+    for (unsigned n = 0; n < 16; n++)
+        for (unsigned half = 0; half < 2; half++)
+            state->xmm[n][half] = is_vector(i->operation) ? random_value() : 0;
     aim_implied(i, size, state);
     aim_values(i, size, state);
     if (i->memory)

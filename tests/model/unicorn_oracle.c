@@ -11,6 +11,7 @@
 #include <unicorn/unicorn.h>
 #include <cmocka.h>
 #include "unicorn_oracle.h"
+#include "x86.h"
 
 enum { CODE_BYTES = CODE_SLOT * CODE_SLOTS, HLT = 0xf4 };
 
@@ -104,6 +105,22 @@ static void on_code(uc_engine *engine, uint64_t la, uint32_t len, void *opaque)
     uc_emu_stop(engine);
 }
 
+/* Sets CR4.OSFXSR, as it is set in the other modes, by an instruction: writing the register alone
+ * does not do. */
+static void allow_vectors(void)
+{
+    enum { ASIDE = CODE_BASE + CODE_SLOT / 2 }; /* no slot's beginning */
+    static const u8 mov_cr4_eax[] = {0x0f, 0x22, 0xe0};
+    u32 cr4 = CR4_OSFXSR, zero = 0;
+    u16 cs = ASIDE >> 4;
+
+    memcpy(code_memory + CODE_SLOT / 2, mov_cr4_eax, sizeof(mov_cr4_eax));
+    must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
+    must(uc_reg_write(uc, UC_X86_REG_EAX, &cr4));
+    must(uc_emu_start(uc, ASIDE, ASIDE + sizeof(mov_cr4_eax), 0, 0));
+    must(uc_reg_write(uc, UC_X86_REG_EAX, &zero));
+}
+
 void oracle_open(enum code_size size, u8 **data)
 {
     uc_hook hook;
@@ -123,6 +140,8 @@ void oracle_open(enum code_size size, u8 **data)
     must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_ALL, code_memory));
     must(uc_mem_map_ptr(uc, DATA_BASE, DATA_SIZE, UC_PROT_READ | UC_PROT_WRITE, data_memory));
     set_segments();
+    if (mode == CODE_16)
+        allow_vectors();
     must(uc_context_alloc(uc, &fresh));
     must(uc_context_save(uc, fresh));
     *data = data_memory;
@@ -180,26 +199,42 @@ static void get_state(u64 code_base, struct machine_state *state)
         must(uc_reg_read(uc, mode == CODE_64 ? UC_X86_REG_RIP : UC_X86_REG_EIP, &state->rip));
 }
 
+/* Reads or writes the vector registers. */
+static void each_vector(struct machine_state *state, bool write)
+{
+    for (unsigned n = 0; n < reg_count(); n++) {
+        int id = UC_X86_REG_XMM0 + (int)n;
+
+        must(write ? uc_reg_write(uc, id, state->xmm[n]) : uc_reg_read(uc, id, state->xmm[n]));
+    }
+}
+
 /* Where a branch goes to there need not be any code. */
 static bool is_fetch(uc_err err)
 {
     return err == UC_ERR_FETCH_UNMAPPED || err == UC_ERR_FETCH_PROT;
 }
 
-enum oracle_result oracle_run(unsigned slot, unsigned len, bool jumps, struct machine_state *state)
+enum oracle_result oracle_run(unsigned slot, unsigned len, unsigned run,
+                              struct machine_state *state)
 {
     u64 start = CODE_BASE + slot * CODE_SLOT;
+    bool jumps = run & RUN_BRANCH;
     u16 cs = start >> 4;
     uc_err err;
 
     if (mode == CODE_16)
         must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
     set_state(state);
+    if (run & RUN_VECTOR)
+        each_vector(state, true);
     raised = NOTHING_RAISED;
     executed = 0;
     branches = jumps;
     err = uc_emu_start(uc, start, jumps ? 0 : start + len, 0, 0);
     get_state(start, state);
+    if (run & RUN_VECTOR)
+        each_vector(state, false);
     if (raised != NOTHING_RAISED) {
         must(uc_context_restore(uc, fresh)); /* it is not to make the next one a double fault */
         return ORACLE_FAULT;

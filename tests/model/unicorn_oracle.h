@@ -20,6 +20,7 @@ struct machine_state {
     u64 gpr[16]; /* in encoding order */
     u64 rip;     /* offset in CS */
     u64 rflags;
+    u64 xmm[16][2]; /* only if asked for */
 };
 
 enum oracle_result { ORACLE_OK, ORACLE_FAULT, ORACLE_UD };
@@ -31,8 +32,13 @@ void oracle_close(void);
 u64 machine_segment_base(enum code_size size, enum seg seg);
 /* Puts an instruction in a slot; the linear address it got. */
 u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len);
-/* Executes the instruction of len bytes in the slot, REP to its end; one that may go elsewhere if
- * `jumps`. */
-enum oracle_result oracle_run(unsigned slot, unsigned len, bool jumps, struct machine_state *state);
+/* What else an instruction is about. */
+enum run_flags {
+    RUN_BRANCH = 1 << 0, /* it may go elsewhere */
+    RUN_VECTOR = 1 << 1, /* state->xmm */
+};
+/* Executes the instruction of len bytes in the slot, REP to its end. */
+enum oracle_result oracle_run(unsigned slot, unsigned len, unsigned flags,
+                              struct machine_state *state);
 
 #endif

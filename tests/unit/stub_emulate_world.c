@@ -269,6 +269,20 @@ static enum emulate_result system_write(struct emulate_ctx *ctx, u64 la, u64 val
     return result;
 }
 
+static enum emulate_result read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4])
+{
+    assert_true(reg < ARRAY_SIZE(w.vectors));
+    memcpy(value, w.vectors[reg], sizeof(w.vectors[reg]));
+    return random_failure(ctx);
+}
+
+static enum emulate_result write_vector(struct emulate_ctx *ctx, unsigned reg, const u64 value[4])
+{
+    assert_true(reg < ARRAY_SIZE(w.vectors));
+    memcpy(w.vectors[reg], value, sizeof(w.vectors[reg]));
+    return random_failure(ctx);
+}
+
 static enum emulate_result task_switch(struct emulate_ctx *ctx, u16 selector, enum emulate_task why)
 {
     enum emulate_result result = note(ctx, "task %x %u;", selector, why);
@@ -308,6 +322,8 @@ const struct emulate_ops world_ops = {
     .system_read = system_read,
     .system_write = system_write,
     .task_switch = task_switch,
+    .read_vector = read_vector,
+    .write_vector = write_vector,
 };
 
 const struct emulate_ops world_fetch_only = {.fetch = fetch};

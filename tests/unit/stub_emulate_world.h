@@ -26,6 +26,7 @@ struct emulate_world {
     u8 tables[TABLES_SIZE];  /* GDT, interrupt table, TSS */
     u64 gdt, idt;            /* their bases; the limit is 7f */
     u64 msr;                 /* what every MSR holds */
+    u64 vectors[16][4];      /* the vector registers */
     bool quiet_msr;          /* reading one is not noted */
     struct segment seg[8];   /* by enum seg */
     unsigned loads;          /* so many segment registers were loaded */

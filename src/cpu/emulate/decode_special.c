@@ -148,10 +148,12 @@ static int special_map_0f(unsigned size, struct insn *i)
 /* Opcodes whose row is not the whole story. 0, or DECODE_INVALID. */
 int decode_special(unsigned size, struct insn *i)
 {
+    if (i->operation == OP_MOVUPS)
+        return decode_vector(size, i);
     return i->map == MAP_1 ? special_map_1(size, i) : special_map_0f(size, i);
 }
 
-/* Maps 0F38 and 0F3A: of them only MOVBE and INVPCID have an operation. */
+/* Maps 0F38 and 0F3A: of them only MOVBE, MOVNTDQA and INVPCID have an operation. */
 static struct opcode three_byte_opcode(struct insn *i)
 {
     u8 prefixes = i->prefixes & (PREFIX_REP | PREFIX_REPNE);
@@ -163,6 +165,8 @@ static struct opcode three_byte_opcode(struct insn *i)
         row = (struct opcode){OP_MOVBE, OPERAND_REG | OPERAND_RM << 4, OF_MODRM | OF_MEMORY};
     } else if (i->opcode == 0xf1 && !prefixes) {
         row = (struct opcode){OP_MOVBE, OPERAND_RM | OPERAND_REG << 4, OF_MODRM | OF_MEMORY};
+    } else if (i->opcode == 0x2a && (i->prefixes & PREFIX_OPERAND) && !prefixes) { /* MOVNTDQA */
+        row = (struct opcode){OP_MOVUPS, 0, OF_MODRM | OF_MEMORY | OF_SPECIAL};
     } else if (i->opcode == 0x82 && (i->prefixes & PREFIX_OPERAND) && !prefixes) {
         row = (struct opcode){OP_INVPCID, OPERAND_REG | OPERAND_RM << 4,
                               OF_MODRM | OF_MEMORY | OF_F64};
@@ -170,9 +174,25 @@ static struct opcode three_byte_opcode(struct insn *i)
     return row;
 }
 
+/* What VEX says beside the map: the REX bits, inverted, the mandatory prefix, the vector's size. A
+ * third operand is for OP_UNKNOWN: i->vex stays 0. */
+static void take_vex_fields(const struct decoder *d, struct insn *i, bool short_form)
+{
+    enum { R = 0x80, RXB_SHIFT = 5, W = 0x80, VVVV = 0x78, L = 4, PP = 3, REX = 0x40 };
+    static const u8 prefixes[] = {0, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE};
+    u8 last = short_form ? d->at[0] : d->at[1];
+    u8 rxb = short_form ? (d->at[0] & R ? 0 : REX_R) : (u8)~d->at[0] >> RXB_SHIFT;
+
+    i->prefixes |= prefixes[last & PP];
+    i->rex = REX | (d->size == CODE_64 ? rxb : 0) | (!short_form && (last & W) ? REX_W : 0);
+    if ((last & VVVV) == VVVV)
+        i->vex = last & L ? VECTOR_AVX : VECTOR_SSE;
+}
+
 /*
- * VEX (C4, C5) and EVEX (62) encodings: length only. d->at is behind the opcode byte `first`.
- * Returns false if it is not one but LES, LDS or BOUND.
+ * VEX (C4, C5) and EVEX (62) encodings: length, and of VEX those moves that decode_vector knows and
+ * that have no third operand. d->at is behind the opcode byte `first`. Returns false if it is not
+ * one but LES, LDS or BOUND.
  */
 static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode *row, int *error)
 {
@@ -183,6 +203,8 @@ static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode 
         return false;
     if (i->rex || (i->prefixes & (PREFIX_LOCK | PREFIX_REP | PREFIX_REPNE | PREFIX_OPERAND)))
         *error = DECODE_INVALID;
+    if (first != EVEX)
+        take_vex_fields(d, i, first == VEX2);
     if (first != VEX2)
         map = *d->at & (first == VEX3 ? VEX_MAP : EVEX_MAP);
     if (map < MAP_0F || map > MAP_0F3A)
@@ -193,6 +215,8 @@ static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode 
     *row = (struct opcode){OP_UNKNOWN, 0, OF_MODRM};
     if (map == MAP_0F3A || (map == MAP_0F && (opcode_map_0f[i->opcode].flags & OF_IMM8)))
         row->flags |= OF_IMM8;
+    if (i->vex && map == MAP_0F && opcode_map_0f[i->opcode].operation == OP_MOVUPS)
+        *row = opcode_map_0f[i->opcode];
     if (map == MAP_0F && i->opcode == 0x77) /* VZEROUPPER, VZEROALL */
         row->flags = 0;
     return true;

@@ -31,6 +31,8 @@ struct opcode decode_escape(struct decoder *d, struct insn *i, u8 first, int *er
 /* For a row with OF_SPECIAL, when ModRM has been taken: 0, or DECODE_INVALID. size: enum code_size.
  */
 int decode_special(unsigned size, struct insn *i);
+/* decode_vector.c: the same for a row whose operation is OP_MOVUPS: which vector move it is. */
+int decode_vector(unsigned size, struct insn *i);
 /*
  * UD2 followed by the signature of Xen's forced emulation and CPUID is one instruction. i: an
  * invalid one; at: the bytes behind its opcode, `there` of them. Returns how many belong to it, or

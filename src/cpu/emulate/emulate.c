@@ -28,6 +28,7 @@ static handler *const handlers[OP_COUNT] = {
     [OP_LAHF... OP_STD] = exec_flags,
     [OP_DAA... OP_AAD] = exec_decimal,
     [OP_SALC] = exec_salc,
+    [OP_MOVUPS... OP_MOVD] = exec_vector,
     [OP_NOP] = exec_nop,
     [OP_PUSH] = exec_push,
     [OP_POP] = exec_pop,

@@ -50,6 +50,11 @@ enum {
     {                                                                                              \
         GROUP_ESCAPE, 0, OF_GROUP                                                                  \
     }
+/* A vector move by its mandatory prefix, or something unknown: decode_vector. */
+#define VECTOR                                                                                     \
+    {                                                                                              \
+        OP_MOVUPS, 0, OF_MODRM | OF_SPECIAL                                                        \
+    }
 #define UNKNOWN(flags)                                                                             \
     {                                                                                              \
         OP_UNKNOWN, 0, flags                                                                       \
