@@ -27,8 +27,8 @@ def parse():
 
 
 def show(text):
-    """Live console, as it is: the terminal may be in raw mode."""
-    sys.stdout.write(text)
+    """Live console; the terminal may be in raw mode."""
+    sys.stdout.write(text.replace("\r", "").replace("\n", "\r\n"))
     sys.stdout.flush()
 
 
@@ -61,11 +61,12 @@ def run():
     linux.fetch()
     guest = linux.guest(column, not args.plain, f"{args.words} {CHECK if args.test else ''}".strip(), args.mem,
                         linux.KHZ if args.emu == "bochs" else 0)
-    boot = Boot(column, guest, args.build, tag="-".join([args.emu] + (["plain"] if args.plain else [])))
+    boot = Boot(column, guest, args.build, hypervisor="" if args.test else "input=linux",
+                tag="-".join([args.emu] + (["plain"] if args.plain else [])))
     os.makedirs(boot.folder, exist_ok=True)
     outcome = boot_with(args, boot) if args.test else at_a_prompt(args, boot)
-    if outcome.why == "left":
-        return 0
+    if not args.test:
+        return 0 if outcome.why == "left" or not outcome.status else 1
     result = record.make(boot, outcome, args.emu)
     for failure in result["failures"]:
         print(f"FAILED: {failure}", file=sys.stderr)

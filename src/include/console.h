@@ -14,7 +14,7 @@ void console_init(void);
 /* Bytes as they are. */
 void console_write(const char *s, size_t n);
 /* The next byte that was typed, or -1. Never waits. */
-int console_getc(void);
+int console_getc(const struct domain *d);
 /* A byte of a domain's output: collected to a line, printed with the domain's name before it. Bytes
  * other than printable ASCII, tab and newline are shown as `?`. */
 void console_guest_putc(struct domain *d, char c);

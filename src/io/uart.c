@@ -106,7 +106,7 @@ static void take_input(struct uart *u)
 {
     u->busy = false;
     while (u->count < room(u) && !(u->mcr & MCR_LOOP)) {
-        int byte = console_getc();
+        int byte = console_getc(u->domain);
         if (byte < 0)
             break;
         u->busy = uart_receive(u, (u8)byte);

@@ -94,8 +94,9 @@ void hv_free_pages(struct domain *d, void *p, unsigned order)
     d->overhead_bytes -= (size_t)PAGE_SIZE << order;
     free(p);
 }
-int console_getc(void)
+int console_getc(const struct domain *d)
 {
+    (void)d;
     return *stub_typed ? *stub_typed++ : -1;
 }
 void console_guest_putc(struct domain *d, char c)
