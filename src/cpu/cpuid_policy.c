@@ -1,15 +1,10 @@
 /*
  * What CPUID tells a fully virtualized guest: the machine's own answer, with only those features
- * left that a guest may use here. A feature not named below is hidden, so that a newer processor
- * brings nothing that nobody has thought about. Source: SDM, "CPUID-CPU Identification".
- *
- * Hidden on purpose: x2APIC and TSC-deadline (the machine's: cpuid.c adds the model's), MTRR, MCE
- * and MCA (the machine's), PCID, SMEP, SMAP, UMIP, LA57, PKU (CR4 bits that not every mode
- * virtualizes), MONITOR, VMX, SGX, performance monitoring, AVX-512 (its state is not switched).
+ * left that a guest may use here (cpuid_allowed.h). Source: SDM, "CPUID-CPU Identification".
  */
 #include "cpuid_policy.h"
 
-#include "cpuid_bits.h"
+#include "cpuid_allowed.h"
 
 #include "public/trivisor.h"
 
@@ -18,22 +13,6 @@ enum subleaves { CACHE_SUBLEAVES = 4, XSAVE_SUBLEAVES = 3 };
 #define LEAF_EXT_ADDRESS 0x80000008u
 /* What hypervisors agree upon: EAX the TSC's rate, EBX the local APIC timer's, both in kHz. */
 #define LEAF_TIMING 0x40000010u
-
-/* What a guest may see of each group of features. */
-enum allowed {
-    F1C_ALLOWED = F1C_SSE3 | F1C_PCLMULQDQ | F1C_SSSE3 | F1C_FMA | F1C_CX16 | F1C_SSE41 |
-                  F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_AVX | F1C_F16C |
-                  F1C_RDRAND,
-    F1C_NEEDS_XSAVE = F1C_XSAVE | F1C_AVX | F1C_FMA | F1C_F16C,
-    F1D_ALLOWED = F1D_FPU | F1D_VME | F1D_DE | F1D_PSE | F1D_TSC | F1D_MSR | F1D_PAE | F1D_CX8 |
-                  F1D_APIC | F1D_SEP | F1D_PGE | F1D_CMOV | F1D_PAT | F1D_PSE36 | F1D_CLFSH |
-                  F1D_MMX | F1D_FXSR | F1D_SSE | F1D_SSE2,
-    F7B_ALLOWED = F7B_FSGSBASE | F7B_BMI1 | F7B_AVX2 | F7B_BMI2 | F7B_ERMS | F7B_RDSEED | F7B_ADX |
-                  F7B_CLFLUSHOPT | F7B_CLWB | F7B_SHA,
-    FXC_ALLOWED = FXC_LAHF | FXC_ABM | FXC_PREFETCHW,
-    FXD_ALLOWED = FXD_SYSCALL | FXD_NX | FXD_PAGE1GB | FXD_LM,
-};
-enum features_ebx { F1B_APIC_ID_SHIFT = 24, F1B_KEPT = 0xffff, F1B_ONE_CPU = 1 << 16 };
 
 /* "Processor Extended State Enumeration" (leaf 0xd) */
 enum xsave_leaf {
@@ -61,7 +40,7 @@ static void clear(u32 leaf[CPUID_REGISTERS])
 
 /*
  * Leaves 1 and 7 become what a guest may see; they hold the machine's answer. A feature that is not
- * allowed above (F1C_, F1D_, F7B_ALLOWED) is hidden, whatever it is. In detail:
+ * allowed (F1C_, F1D_, F7B_ALLOWED) is hidden, whatever it is. In detail:
  * leaf 1: EBX keeps F1B_KEPT and counts one processor (F1B_ONE_CPU); in ECX the bit that says that
  * there is a hypervisor is set, and without XSAVE (with_xsave is false) all that needs its state,
  * F1C_NEEDS_XSAVE, is hidden too; EAX, the processor's model, stays.

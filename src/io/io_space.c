@@ -66,8 +66,8 @@ int port_register(struct domain *d, u16 first, unsigned count, const struct port
     return 0;
 }
 
-/* The claimed range (io_space.h) that holds the whole access, its first byte and its last; or NULL,
- * and then LC_UNCLAIMED_ACCESS is counted in the domain's ledger. Any port may be asked for. */
+/* The claimed range (io_space.h) that holds the whole access, its first port and its last; NULL if
+ * none does. Any port may be asked for. */
 static const struct port_range *port_find(struct domain *d, u16 port, unsigned size)
 {
     /* lab trap.4 */
@@ -76,8 +76,6 @@ static const struct port_range *port_find(struct domain *d, u16 port, unsigned s
     for (u32 i = 0; i < io->ports; i++)
         if (port >= io->port[i].first && port + size - 1 <= io->port[i].last)
             return &io->port[i];
-    ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
-    TRACE(d, UNCLAIMED_ACCESS, port);
     return NULL;
     /* lab end trap.4 */
 }
@@ -87,9 +85,13 @@ find_and_remember(struct domain *d, u16 port, unsigned size)
 {
     const struct port_range *r = port_find(d, port, size);
 
-    if (r)
+    if (r) {
         d->io->recent[port % IO_RECENT] =
             (struct recent_port){.key = port | size << 16, .range = r};
+    } else {
+        ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
+        TRACE(d, UNCLAIMED_ACCESS, port);
+    }
     return r;
 }
 
