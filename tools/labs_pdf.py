@@ -24,8 +24,9 @@ def pages(wanted):
 
 
 def drawn(match):
-    """A fenced block without a language: a drawing, or what it was."""
-    return f'\n<figure>{figure.svg(match.group(1))}</figure>\n' if figure.is_figure(match.group(1)) else match.group(0)
+    """A fenced block: without a language it may be a drawing; else what it was."""
+    language, text = match.groups()
+    return f"\n<figure>{figure.svg(text)}</figure>\n" if not language and figure.is_figure(text) else match.group(0)
 
 
 def graph(folder, match):
@@ -41,7 +42,7 @@ def graph(folder, match):
 
 def prepare(text, folder):
     """The Markdown with its figures in it."""
-    text = re.sub(r"(?ms)^```\n(.*?)^```$", drawn, text)
+    text = re.sub(r"(?ms)^```(\w*)\n(.*?)^```$", drawn, text)
     return re.sub(r"(?m)^!\[([^]]*)\]\(([\w-]+)\.svg\)$", lambda match: graph(folder, match), text)
 
 

@@ -126,6 +126,7 @@ class Figures(unittest.TestCase):
     def test_which(self):
         """Not each block is a drawing."""
         self.assertTrue(figure.is_figure(self.BOX))
+        self.assertTrue(figure.is_figure("guest -- exit --> exits.c\n                   |\n                   v\n"))
         self.assertFalse(figure.is_figure("[  FAILED  ] walk\n  expected 3 | got 4 --\n"))
 
 

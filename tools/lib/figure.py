@@ -90,8 +90,13 @@ def words(grid):
 
 
 def is_figure(text):
-    """Whether a block without a language is a drawing: it has boxes, or arrows between words."""
-    return "+--" in text and ("|" in text or "->" in text)
+    """Whether a block without a language is a drawing: it has boxes, or an arrow beside another stroke."""
+    if "+--" in text and ("|" in text or "->" in text):
+        return True
+    grid = Grid(text)
+    marks = [grid.at(row, column) for row in range(len(grid.lines)) for column in range(grid.columns)
+             if grid.at(row, column) in "|<>^v" and grid.is_line(row, column)]
+    return any(mark in "<>^v" for mark in marks) and "|" in marks
 
 
 def svg(text):
