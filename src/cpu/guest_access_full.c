@@ -96,7 +96,7 @@ static enum walk_status translate(struct vcpu *v, u64 gva, unsigned access, stru
                    virt_get(v, VREG_EFER), &cpu);
     if (m.levels == 3)
         walk_load_pdptes(&m, &memory, v->domain);
-    if (virt_cpl(v) == 3)
+    if (virt_cpl(v) == 3 && !(access & WALK_IMPLICIT))
         access |= WALK_USER;
     if (virt_get(v, VREG_RFLAGS) & RFLAGS_AC)
         access |= WALK_AC;

@@ -7,9 +7,10 @@
  */
 #include "cpu.h"
 #include "domain.h"
-#include "emulate.h"
 #include "guest_access.h"
+#include "instruction.h"
 #include "ledger.h"
+#include "log.h"
 #include "mmio.h"
 #include "paging.h"
 #include "physmap.h"
@@ -18,15 +19,6 @@
 #include "walk.h"
 
 #include <string.h>
-
-/* One emulation: the executor's context and what the exit has told already. */
-struct instruction {
-    struct vcpu *vcpu;
-    bool known;     /* the exit gave a translation */
-    bool writable;  /* and it was of a write */
-    u64 known_page; /* of this linear page */
-    u64 known_gpa;  /* to this guest-physical page */
-};
 
 /* Where an access goes: RAM at p, or a device at gpa. */
 struct place {
@@ -157,14 +149,6 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     return EMULATE_OK;
 }
 
-static enum emulate_result hook_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
-{
-    const struct instruction *i = ctx->opaque;
-
-    virt_get_segment(i->vcpu, seg, out);
-    return EMULATE_OK;
-}
-
 /* The processor has looked at the TSS's bitmap before the exit. */
 static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, unsigned len)
 {
@@ -196,6 +180,15 @@ static const struct emulate_ops hooks = {
     .write = hook_write,
     .cmpxchg = hook_cmpxchg,
     .segment = hook_segment,
+    .write_segment = hook_write_segment,
+    .system_read = hook_system_read,
+    .system_write = hook_system_write,
+    .read_table = hook_read_table,
+    .read_cr = hook_read_cr,
+    .read_msr = hook_read_msr,
+    .xgetbv = hook_xgetbv,
+    .read_vector = hook_read_vector,
+    .write_vector = hook_write_vector,
     .io_allowed = hook_io_allowed,
     .io_in = hook_io_in,
     .io_out = hook_io_out,
@@ -220,6 +213,24 @@ static void take_registers(struct vcpu *v, const struct regs *before)
         virt_set(v, VREG_RFLAGS, v->regs.rflags);
     if (v->regs.rsp != before->rsp)
         virt_set(v, VREG_RSP, v->regs.rsp);
+}
+
+/* An instruction that cannot be emulated is one that the guest does not have: #UD, and a line with
+ * its bytes. A guest gets no more than a few lines. */
+static void refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
+{
+    enum { LINES = 8, DIGITS = 3 };
+    char bytes[INSN_MAX * DIGITS + 1] = "";
+    struct ledger *ledger = &v->domain->ledger;
+
+    ledger_count(ledger, LC_REFUSED_INSN);
+    if (ledger->cell[LC_REFUSED_INSN].n <= LINES) {
+        for (unsigned n = 0; n < ctx->fetched && n < INSN_MAX; n++)
+            format_text(bytes + DIGITS * n, DIGITS + 1, " %02x", ctx->bytes[n]);
+        log_line("domain %u: #UD at %lx for what is not emulated:%s", v->domain->id, v->regs.rip,
+                 bytes);
+    }
+    virt_inject_fault(v, VEC_UD, 0);
 }
 
 /*
@@ -260,7 +271,7 @@ void cpu_emulate(struct vcpu *v, const struct exit *e)
     case EMULATE_UNHANDLEABLE:
         if (i.known && i.writable && paging_stop_shadowing(v, e->gva, e->gpa))
             break;
-        cpu_kill(v, e, "it touched a device's memory with an instruction that is not emulated");
+        refuse_instruction(v, &ctx);
         break;
     }
 }

@@ -37,6 +37,7 @@
     C(DELIVERED_INTERRUPT, "interrupts or event upcalls delivered to the guest")                   \
     C(DELIVERED_TIMER, "timer expiries told to the guest")                                         \
     C(EMULATED_INSN, "instructions emulated")                                                      \
+    C(REFUSED_INSN, "instructions that could not be emulated: #UD")                                \
     C(MMIO_ACCESS, "accesses to a device's memory")                                                \
     C(UNCLAIMED_ACCESS, "accesses to ports or memory that nobody claims")                          \
     /* scheduling */                                                                               \

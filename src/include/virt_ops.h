@@ -65,6 +65,8 @@ struct virt_ops {
     u64 (*read_reg)(struct vcpu *v, enum virt_reg r);
     void (*get_segment)(struct vcpu *v, enum seg s, struct segment *out);
     void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);
+    /* GDTR, or IDTR. */
+    void (*get_table)(struct vcpu *v, bool idt, u64 *base, u16 *limit);
     unsigned (*cpl)(struct vcpu *v);
     /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow
      * of STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */

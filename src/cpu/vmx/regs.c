@@ -89,6 +89,13 @@ void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
     vmwrite(VMCS_GUEST_ES_RIGHTS + s * SEGMENT_STEP, rights);
 }
 
+void vmx_get_table(struct vcpu *v, bool idt, u64 *base, u16 *limit)
+{
+    vmx_make_current(v);
+    *base = vmread(idt ? VMCS_GUEST_IDTR_BASE : VMCS_GUEST_GDTR_BASE);
+    *limit = (u16)vmread(idt ? VMCS_GUEST_IDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT);
+}
+
 /* "Guest Register State": the DPL of SS is the current privilege level. */
 unsigned vmx_cpl(struct vcpu *v)
 {

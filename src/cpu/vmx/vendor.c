@@ -39,6 +39,7 @@ const struct virt_ops vmx_ops = {
     .read_reg = vmx_read_reg,
     .get_segment = vmx_get_segment,
     .set_segment = vmx_set_segment,
+    .get_table = vmx_get_table,
     .cpl = vmx_cpl,
     .plain_64bit = vmx_plain_64bit,
     .load_root = vmx_set_root,

@@ -164,6 +164,7 @@ enum virt_blocking vmx_blocking(struct vcpu *v);
 void vmx_completed(struct vcpu *v, bool single_step);
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);
 void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
+void vmx_get_table(struct vcpu *v, bool idt, u64 *base, u16 *limit);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
 u64 vmx_exit_rip(struct vcpu *v);

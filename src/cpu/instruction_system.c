@@ -1,0 +1,114 @@
+/*
+ * The executor's hooks for what an instruction needs besides memory and ports: segments and the
+ * tables that describe them, control registers to judge by, vector registers. What an instruction
+ * does to the processor's mode (MOV to CR, WRMSR, LGDT ...) exits on its own and is not done here.
+ */
+#include "cpu.h"
+#include "domain.h"
+#include "fpu.h"
+#include "guest_access.h"
+#include "instruction.h"
+#include "paging.h"
+#include "virt_ops.h"
+#include "walk.h"
+
+#include <string.h>
+
+static struct vcpu *vcpu_of(const struct emulate_ctx *ctx)
+{
+    return ((const struct instruction *)ctx->opaque)->vcpu;
+}
+
+enum emulate_result hook_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+{
+    virt_get_segment(vcpu_of(ctx), seg, out);
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_write_segment(struct emulate_ctx *ctx, enum seg seg,
+                                       const struct segment *in)
+{
+    virt_set_segment(vcpu_of(ctx), seg, in);
+    return EMULATE_OK;
+}
+
+/* One part of an access, within a page. Tables in a device's memory are not done. */
+static enum emulate_result system_part(struct emulate_ctx *ctx, u64 la, void *data, unsigned len,
+                                       bool write)
+{
+    struct vcpu *v = vcpu_of(ctx);
+    struct access_fault f;
+    u64 gpa;
+    char *p = cpu_reach(v, la, WALK_IMPLICIT | (write ? WALK_WRITE : WALK_READ), &gpa, &f);
+
+    if (!p)
+        return f.mmio ? EMULATE_UNHANDLEABLE : emulate_page_fault(ctx, la, f.error);
+    memcpy(write ? p : data, write ? data : p, len);
+    if (write)
+        paging_guest_written(v->domain, gpa, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result system_access(struct emulate_ctx *ctx, u64 la, void *data, unsigned len,
+                                         bool write)
+{
+    unsigned part = (unsigned)MIN(len, PAGE_SIZE - (la & PAGE_OFFSET_MASK));
+    enum emulate_result result = system_part(ctx, la, data, part, write);
+
+    if (result != EMULATE_OK || part == len)
+        return result;
+    return system_part(ctx, la + part, (char *)data + part, len - part, write);
+}
+
+enum emulate_result hook_system_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len)
+{
+    *value = 0;
+    return system_access(ctx, la, value, len, false);
+}
+
+enum emulate_result hook_system_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    return system_access(ctx, la, &value, len, true);
+}
+
+enum emulate_result hook_read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
+                                    u16 *limit)
+{
+    virt_ops->get_table(vcpu_of(ctx), table == EMULATE_IDTR, base, limit);
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
+{
+    static const u8 registers[] = {VREG_CR0, VREG_COUNT, VREG_CR2, VREG_CR3, VREG_CR4};
+
+    if (cr >= ARRAY_SIZE(registers) || registers[cr] == VREG_COUNT)
+        return EMULATE_UNHANDLEABLE;
+    *value = virt_get(vcpu_of(ctx), registers[cr]);
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value)
+{
+    return cpu_rdmsr(vcpu_of(ctx), msr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+}
+
+enum emulate_result hook_xgetbv(struct emulate_ctx *ctx, u32 index, u64 *value)
+{
+    if (index)
+        return emulate_raise(ctx, VEC_GP, 0);
+    *value = fpu_xcr0(vcpu_of(ctx));
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4])
+{
+    fpu_read_vector(vcpu_of(ctx), reg, value);
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_write_vector(struct emulate_ctx *ctx, unsigned reg, const u64 value[4])
+{
+    fpu_write_vector(vcpu_of(ctx), reg, value);
+    return EMULATE_OK;
+}
