@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), os.path.join(HERE, "labs"),
                 os.path.join(HERE, os.pardir, "tools")]
 
-import bad_boot_test  # noqa: E402
+import bad_code_test  # noqa: E402
 import bad_input  # noqa: E402
 import class_test  # noqa: E402
 import desk  # noqa: E402
@@ -28,7 +28,7 @@ import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
          "desk": desk.run, "trace": trace_test.run, "together": together.run, "bad-input": bad_input.run,
-         "strangers": strangers.run, "class": class_test.run, "bad-boots": bad_boot_test.run, "labs": labs_test.run}
+         "strangers": strangers.run, "class": class_test.run, "bad-code": bad_code_test.run, "labs": labs_test.run}
 
 
 def main():

@@ -72,7 +72,8 @@ def targets(boot):
 def build(top, wanted):
     """Builds; raises lab_host.Refused with the first errors."""
     guests = [os.path.basename(path)[:-4] for path in wanted if path.startswith("build/guests/")]
-    words = ["make", "-s", "--no-print-directory", f"-j{os.cpu_count()}", f"GUESTS={' '.join(guests)}", *wanted]
+    words = ["prlimit", *lab_host.COMPILER_LIMITS, "--", "make", "-s", "--no-print-directory", f"-j{os.cpu_count()}",
+             f"GUESTS={' '.join(guests)}", *wanted]
     done = subprocess.run(words, cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                           text=True, errors="replace", timeout=BUILD_SECONDS, check=False)
     if done.returncode:

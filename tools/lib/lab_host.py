@@ -13,6 +13,7 @@ from lib import lab_handout, lab_objects, lab_seal, lab_verdict, sandbox
 CPU_SECONDS = 4  # a test; all of them together take a second
 WALL_SECONDS = 60
 OUTPUT_BYTES = 1 << 20
+COMPILER_LIMITS = [f"--as={3 << 30}", f"--fsize={64 << 20}", "--cpu=60"]  # one that includes /dev/zero, say
 STATUS_ERROR = 99  # labs/kit/grade.c: the grader cannot go on
 CACHE = os.path.abspath("build/grade/objects")
 
@@ -79,9 +80,9 @@ class Builder:
         return out
 
     def _gcc(self, *words):
-        return subprocess.run(["gcc", *self.flags, "-iquote", os.path.dirname(words[-1]), *words], cwd=self.top,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                              errors="replace", timeout=WALL_SECONDS, check=False)
+        command = ["prlimit", *COMPILER_LIMITS, "--", "gcc", *self.flags, "-iquote", os.path.dirname(words[-1]), *words]
+        return subprocess.run(command, cwd=self.top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True, errors="replace", timeout=WALL_SECONDS, check=False)
 
 
 def first_errors(text, most=3):
