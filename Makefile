@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
+ifneq ($(filter run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -34,7 +34,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
 
-.PHONY: help run test check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
+.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
     setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -64,6 +64,16 @@ run: setup-run ## boot every guest in every column and compare [GUESTS="a b"] [M
 	@$(MAKE) build-run
 	@$(PYTHON) tools/run.py $(run_arguments)
 run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen)
+
+test-long: setup-test ## longer tests: the emulator against Unicorn, and fuzzed [CASES=20000000] [SEED=1] [SECONDS=300]
+	@$(MAKE) -s $(BUILD_JOBS) host-tests
+	@$(PYTHON) tests/long.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(SECONDS),--seconds $(SECONDS))
+
+fuzz-emulate: setup-test ## the emulator under libFuzzer [SECONDS=60]
+	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_emulate
+	@mkdir -p build/fuzz/corpus
+	@cd build/fuzz && ./fuzz_emulate -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=38 -print_final_stats=1 corpus
 
 test: setup-test ## everything that can be tested; ends with `N passed, N failed`
 	@$(MAKE) -s $(BUILD_JOBS) host-tests

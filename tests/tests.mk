@@ -31,3 +31,12 @@ endef
 .PHONY: host-tests
 host-tests: $(HOST_TESTS)
 $(foreach t,$(HOST_TEST_SRC:tests/%.c=%),$(eval $(call test_build,$(t))))
+
+# What is fuzzed: build/fuzz/NAME from tests/fuzz/NAME.c, by clang.
+FUZZ_CC     ?= clang
+FUZZ_CFLAGS := $(TEST_CFLAGS) -fsanitize=fuzzer -O2 \
+    -Wno-initializer-overrides
+
+build/fuzz/fuzz_emulate: tests/fuzz/fuzz_emulate.c tests/unit/stub_emulate_world.c $(wildcard src/cpu/emulate/*.[ch] src/include/*.h)
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""`make test-long`: what takes longer than `make test` has time for. Ends as that does."""
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+
+def emulate(args):
+    """The emulator against Unicorn, from a seed of its own."""
+    environment = dict(os.environ, EMULATE_CASES=str(args.cases), EMULATE_SEED=str(args.seed))
+    print(f"{args.cases} cases, EMULATE_SEED={args.seed}", flush=True)
+    return subprocess.run(["setarch", "-R", "build/tests/model/test_emulate"], env=environment, check=False).returncode
+
+
+def fuzz(args):
+    """The executor under libFuzzer, in as many processes as there are processors."""
+    return subprocess.run(["make", "-s", "fuzz-emulate", f"SECONDS={args.seconds}"], check=False).returncode
+
+
+PARTS = {"emulate": emulate, "fuzz": fuzz}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help="of " + ", ".join(PARTS))
+    parser.add_argument("--cases", type=int, default=20_000_000, help="of the emulator against Unicorn")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="where they begin")
+    parser.add_argument("--seconds", type=int, default=300, help="of fuzzing")
+    args = parser.parse_args()
+    failed = []
+    for part in args.parts:
+        print(f"==== {part}", flush=True)
+        if PARTS[part](args):
+            failed.append(part)
+    for part in failed:
+        print(f"FAILED: {part}")
+    print(f"{len(args.parts) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
