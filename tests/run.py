@@ -17,6 +17,7 @@ import bad_code_test  # noqa: E402
 import bad_input  # noqa: E402
 import class_test  # noqa: E402
 import desk  # noqa: E402
+import gdb_test  # noqa: E402
 import host  # noqa: E402
 import labs_test  # noqa: E402
 import refusals  # noqa: E402
@@ -27,8 +28,8 @@ import together  # noqa: E402
 import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
-         "desk": desk.run, "trace": trace_test.run, "together": together.run, "bad-input": bad_input.run,
-         "strangers": strangers.run, "class": class_test.run, "bad-code": bad_code_test.run, "labs": labs_test.run}
+         "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run,
+         "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run, "bad-code": bad_code_test.run, "labs": labs_test.run}
 
 
 def main():

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """`make debug`: one guest in one mode inside a debugger, with the symbols of hypervisor and guest:
-Bochs' own at its prompt, or gdb on QEMU for the modes that QEMU can run."""
+Bochs' own at its prompt, or gdb on QEMU for the modes that QEMU can run (docs/tracing.md)."""
 import argparse
 import os
 import subprocess
 
-from lib import bochs, columns, guests, image, qemu, xen
+from lib import bochs, columns, gdb, guests, image, qemu, xen
 from lib.boot import Boot
 from lib.usage import choose, main
 
@@ -56,21 +56,10 @@ def in_bochs(boot):
 
 def in_gdb(boot):
     """gdb on a QEMU that waits for it."""
-    socket = os.path.abspath(os.path.join(boot.folder, "gdb.sock"))
-    words = qemu.command(boot)
-    words[words.index("stdio")] = f"file:{boot.folder}/com1.txt"
-    words += ["-S", "-gdb", f"unix:{socket},server=on,wait=off"]
-    first, *others = elfs(boot)
-    gdb = ["gdb", "-q", first, "-ex", "set confirm off"]
-    for elf in others:
-        gdb += ["-ex", f"add-symbol-file {elf}"]
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as machine:
-        print(f"gdb: `hbreak core_main`, `c`, `bt`, `info registers`. The console: {boot.folder}/com1.txt", flush=True)
-        while not os.path.exists(socket) and machine.poll() is None:
-            pass
-        status = subprocess.run(gdb + ["-ex", f"target remote {socket}"], check=False).returncode
-        machine.kill()
-    return status
+    with gdb.machine(boot) as socket:
+        print("gdb: `hbreak core_main`, `c`, `bt`; `trivisor` lists the commands for hypervisor and guest.\n"
+              f"The console: {boot.folder}/com1.txt", flush=True)
+        return subprocess.run(gdb.command(elfs(boot)) + ["-ex", f"target remote {socket}"], check=False).returncode
 
 
 def run():

@@ -1,0 +1,111 @@
+"""The commands of tools/gdb/ in real gdb sessions on QEMU: what they show, and the sentences for what they cannot."""
+import os
+import re
+import subprocess
+
+from lib import columns, gdb, guests
+from lib.boot import Boot
+from result import Result
+
+SECONDS = 60
+# (gdb's command, regular expression that its output must have)
+BEFORE_THE_BOOT = [
+    ("vcpu", r"cannot be read from here.*not loaded yet"),
+    ("p2m 1", r"cannot be read from here.*not loaded yet"),
+    ("ledger nobody", r"cannot be read from here.*not loaded yet"),
+    ("mfn 1", r"There is no frame table yet|cannot be read"),
+]
+BEFORE_A_DOMAIN = [
+    ("vcpu", r"There is no vcpu on the processor yet"),
+    ("ledger fault", r"There is no domain fault"),
+    ("ring", r"There is no vcpu on the processor yet|trace: 0 records made"),
+    ("mfn 0", r"owner nobody \(free\)[^$]*NOT_RAM"),
+]
+IN_THE_GUEST = [
+    ("vcpu", r"fault, life 1, vcpu 0; the processor stopped in the guest\n +rip 0x\w+ <probe_read>"),
+    ("vcpu", r"its kernel runs; kernel's table 0x\w+000.*\n +event callback: 0x\w+ <pv_upcall_stub>"),
+    ("walk probe_read", r"<probe_read>, by the table at 0x\w+\n +L4 [^$]*L1 [^$]*\n +leads to machine address 0x\w+920 +"
+                        r"\(mfn 0x\w+: fault's, gfn 0x103\)"),
+    ("walk $rdi", r"0x8000000000, by the table[^$]*not present\n +nothing is mapped there"),
+    ("walk 0x800000000000", r"0x800000000000 is not canonical"),
+    ("p2m 0x103", r"fault: gfn 0x103 is mfn 0x\w+, machine address 0x\w+000, type writable"),
+    ("p2m 0x103 fault", r"fault: gfn 0x103 is mfn"),
+    ("p2m 0xfffff", r"fault has no frame 0xfffff"),
+    ("p2m 1 nobody", r"There is no domain nobody: there are fault"),
+    ("ledger", r"ledger of fault, life 1: count, ticks\n[^$]*hc_set_trap_table +\d+ +\d+"),
+    ("ring 3", r"trace: \d+ records made, \d+ there, the newest 3:\n( .*\n){3}console ring of fault: produced (\d+), consumed"),
+    ("ring 1", r"hc_set_trap_table \d+ ticks rip=0x\w+ result=0x0 table=0x\w+\nconsole"),
+    ("walk", r"ADDR is missing"), ("p2m", r"GFN is missing"), ("mfn", r"MFN is missing"),
+    ("walk no_such_thing", r'No symbol "no_such_thing"'),
+    ("mfn 0x999999999", r"is past the last frame of this machine"),
+    ("frame mfn 0x210", r"mfn 0x210, machine address 0x210000\n +owner the hypervisor"),
+    ("trivisor", r"walk ADDR"), ("help p2m", r"which machine frame"), ("help ledger", r"what a domain has cost"),
+    ("help ring", r"trace=all"), ("help vcpu", r"registers"), ("help mfn", r"record of a machine frame"),
+]
+IN_THE_HYPERVISOR = [
+    ("vcpu", r"the processor stopped in the hypervisor\n +rip 0x\w+ <probe_read"),
+    ("walk probe_read", r"leads to machine address"),
+]
+NATIVELY = [
+    ("vcpu", r"The guest runs natively, in ring 0, at 0x\w+ <probe_read>"),
+    ("walk probe_read", r"L2 .* PS\n +leads to machine address 0x103920"),
+    ("walk $rdi", r"nothing is mapped there"),
+    ("p2m 1", r"there is no hypervisor here"), ("mfn 1", r"there is no hypervisor here"),
+    ("ledger", r"there is no hypervisor here"), ("ring", r"there is no hypervisor here"),
+]
+SESSIONS = {
+    "pv": [BEFORE_THE_BOOT, "core_main", BEFORE_A_DOMAIN, "probe_read", IN_THE_GUEST, "pv_bounce_page_fault",
+           IN_THE_HYPERVISOR],
+    "native": ["probe_read", NATIVELY],
+}
+
+
+def script(parts):
+    """gdb's commands: go to each function named, and ask there."""
+    for part in parts:
+        if isinstance(part, str):
+            yield from (f"hbreak {part}", "continue")
+        else:
+            for command, _ in part:
+                yield from (f"echo >>> {command}\\n", command)
+
+
+def session(mode):
+    """gdb's whole output."""
+    boot = Boot(columns.ALL[mode], guests.load("fault"), "debug", hypervisor="trace=all" if columns.ALL[mode].under else "",
+                tag="gdb-test")
+    kernel = [boot.column.kernel("debug")] if boot.column.under else []
+    with gdb.machine(boot) as socket:
+        words = gdb.command(kernel + [boot.guest.elf], batch=True) + ["-ex", f"target remote {socket}"]
+        for line in script(SESSIONS[mode]):
+            words += ["-ex", line]
+        try:
+            done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                                  stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)
+            output = done.stdout
+        except subprocess.TimeoutExpired as expired:
+            output = (expired.stdout or b"").decode(errors="replace") + "\n(gdb was ended: too slow)"
+    with open(os.path.join(boot.folder, "gdb.txt"), "w", encoding="utf-8") as file:
+        file.write(output)
+    return output
+
+
+def judge(mode):
+    """Each command's output against what it must have."""
+    answers = session(mode).split(">>> ")[1:]
+    asked = [case for part in SESSIONS[mode] if not isinstance(part, str) for case in part]
+    failures = [] if len(answers) == len(asked) else [f"gdb, {mode}: {len(answers)} answers to {len(asked)} commands"]
+    for (command, wanted), answer in zip(asked, answers):
+        if not answer.startswith(command + "\n") or not re.search(wanted, answer):
+            failures.append(f"gdb, {mode}: `{command}`: no /{wanted}/ in {answer[:200]!r}")
+        if "Traceback" in answer or "Python Exception" in answer:
+            failures.append(f"gdb, {mode}: `{command}`: {answer[:200]!r}")
+    print(f"{'FAILED' if failures else 'ok'}: gdb, {mode}: {len(asked)} commands", flush=True)
+    return Result(max(0, len(asked) - len(failures)), failures)
+
+
+def run(_jobs):
+    """A session a mode."""
+    for mode in SESSIONS:
+        if mode in columns.available():
+            yield judge(mode)
