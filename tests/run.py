@@ -29,7 +29,8 @@ import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run,
-         "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run, "bad-code": bad_code_test.run, "labs": labs_test.run}
+         "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,
+         "bad-code": bad_code_test.run, "labs": labs_test.run}
 
 
 def main():

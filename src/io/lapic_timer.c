@@ -7,6 +7,7 @@
 #include "domain.h"
 #include "lapic_parts.h"
 #include "sched.h"
+#include "trace.h"
 
 enum { MIN_PERIOD_US = 50 }; /* a shorter one would keep the processor busy with timers alone */
 /* "Divide Configuration Register": bits 1, 0 and 3 */
@@ -92,6 +93,7 @@ void lapic_timer_expired(struct lapic *l)
     if (lvt & LVT_MASKED)
         return;
     ledger_count(&l->vcpu->domain->ledger, LC_DELIVERED_TIMER);
+    TRACE(l->vcpu->domain, DELIVERED_TIMER);
     lapic_request(l, lvt & LVT_VECTOR);
 }
 

@@ -13,6 +13,7 @@
 #include "domain.h"
 #include "irq.h"
 #include "timer.h"
+#include "trace.h"
 
 enum { PIT_MIN_US = 50, CATCH_UP = 4 };
 
@@ -71,8 +72,10 @@ static void fire(struct timer *t, u64 now)
         return;
     }
     told = p->taken = irq_pulse(p->domain, IRQ_TIMER);
-    if (told)
+    if (told) {
         ledger_count(&p->domain->ledger, LC_DELIVERED_TIMER);
+        TRACE(p->domain, DELIVERED_TIMER);
+    }
     if (!is_periodic(c)) {
         p->one_told = true;
         return;

@@ -20,6 +20,7 @@
 #include "rtc_time.h"
 #include "sched.h"
 #include "timer.h"
+#include "trace.h"
 #include "wall_clock.h"
 
 enum rtc_ports { RTC_BASE = 0x70, RTC_PORTS = 2, INDEX_MASK = 0x7f };
@@ -265,8 +266,10 @@ static void fire(struct timer *t, u64 now)
     struct rtc *r = container_of(t, struct rtc, timer);
 
     collect(r, now);
-    if (interrupts(r))
+    if (interrupts(r)) {
         ledger_count(&r->domain->ledger, LC_DELIVERED_TIMER);
+        TRACE(r->domain, DELIVERED_TIMER);
+    }
     arm(r, now);
 }
 

@@ -1,8 +1,10 @@
 """The trace: its reader and its writers on small examples, and real runs whose records must agree with their
 ledgers, record by record."""
 import contextlib
+import glob
 import io
 import json
+import re
 import unittest
 
 import chrome_rules
@@ -156,6 +158,30 @@ def kinds_of(found):
     return group, ["".join(step.span.kind.name for step in steps) for steps in parts]
 
 
+class Places(unittest.TestCase):
+    """The sources: what is counted is recorded."""
+
+    def setUp(self):
+        with open("src/include/trace_kinds.h", encoding="ascii") as file:
+            self.kinds = set(re.findall(r"\bK\((\w+),", file.read().split("TRACE_UNCOUNTED")[0]))
+
+    def test_each_count_has_its_record(self):
+        """Where a counter that is a kind counts one, the same file records it, as often."""
+        for path in sorted(glob.glob("src/**/*.c", recursive=True)):
+            with open(path, encoding="utf-8") as file:
+                text_of_file = file.read()
+            counted = re.findall(r"ledger_count\([^;]*LC_(\w+)\)", text_of_file)
+            traced = re.findall(r"TRACE\([^;]*?,\s*(\w+)[,)]", text_of_file)
+            for kind in self.kinds & set(counted):
+                self.assertGreaterEqual(traced.count(kind), counted.count(kind), f"{path}: {kind} without TRACE")
+
+    def test_each_way_in_is_a_kind(self):
+        """No exit and no hypercall is left out."""
+        with open("src/include/ledger_counters.h", encoding="ascii") as file:
+            ways = re.findall(r"\bC\(((?:EXIT|HC)_\w+),", file.read())
+        self.assertEqual([way for way in ways if way not in self.kinds], [])
+
+
 class Diff(unittest.TestCase):
     """Two modes side by side."""
 
@@ -237,7 +263,7 @@ CASES = {
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Reading, Writing, Diff))
+                               for case in (Reading, Writing, Places, Diff))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
