@@ -3,11 +3,13 @@
  * wants it: 32-bit protected mode, flat segments, paging off, EBX = start_info. Source:
  * xen/arch-x86/hvm/start_info.h; Xen's "x86/HVM direct boot ABI".
  */
+#include "acpi.h"
 #include "boot.h"
 #include "devices.h"
 #include "domain.h"
 #include "elf_image.h"
 #include "errno.h"
+#include "frame.h"
 #include "guest_access.h"
 #include "lapic.h"
 #include "log.h"
@@ -25,7 +27,7 @@
 struct start_of_day {
     struct hvm_start_info info;              /* what EBX points to */
     struct hvm_modlist_entry initrd;         /* the RAM disk, if there is one */
-    struct hvm_memmap_table_entry memory[2]; /* RAM, the devices */
+    struct hvm_memmap_table_entry memory[4]; /* low RAM, firmware, RAM, the devices */
 };
 enum start_layout {
     START_LOW = 0x1000, /* below the image, which is usually at 1 MiB */
@@ -72,6 +74,28 @@ static int load_initrd(struct domain *d, u64 image_end, struct hvm_modlist_entry
     return 0;
 }
 
+/* Writes the ACPI tables; *gpa is where the first is, 0: there is no RAM for them. */
+static int write_acpi(struct domain *d, u64 *gpa, char *why, size_t whysize)
+{
+    u8 *tables;
+    u64 wrote, bytes;
+
+    *gpa = 0;
+    if (d->config.mem_bytes < HIGH_RAM)
+        return 0;
+    tables = hv_alloc_pages(d, 0);
+    if (!tables)
+        return fail(why, whysize, -ENOMEM, "there is no memory for its ACPI tables");
+    /* One processor: there is nobody to start the others. */
+    bytes = acpi_build(tables, ACPI_AT, 1);
+    wrote = guest_phys_write(d, ACPI_AT, tables, bytes);
+    hv_free_pages(d, tables, 0);
+    if (wrote != bytes)
+        return fail(why, whysize, -ENOMEM, "there is not enough memory for its ACPI tables");
+    *gpa = ACPI_AT;
+    return 0;
+}
+
 /* Writes start_info and what it points to; *gpa is where. */
 static int write_start_info(struct domain *d, const struct elf_image *image, u64 *gpa, char *why,
                             size_t whysize)
@@ -89,7 +113,12 @@ static int write_start_info(struct domain *d, const struct elf_image *image, u64
             },
         .memory =
             {
-                {.size = d->config.mem_bytes, .type = XEN_HVM_MEMMAP_TYPE_RAM},
+                {.size = MIN(d->config.mem_bytes, (u64)LOW_RAM_END),
+                 .type = XEN_HVM_MEMMAP_TYPE_RAM},
+                {.addr = ACPI_AT, .size = HIGH_RAM - ACPI_AT, .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
+                {.addr = HIGH_RAM,
+                 .size = MAX(d->config.mem_bytes, (u64)HIGH_RAM) - HIGH_RAM,
+                 .type = XEN_HVM_MEMMAP_TYPE_RAM},
                 {.addr = DEVICE_HOLE,
                  .size = (1ULL << 32) - DEVICE_HOLE,
                  .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
@@ -98,6 +127,8 @@ static int write_start_info(struct domain *d, const struct elf_image *image, u64
 
     int error = load_initrd(d, PAGE_ALIGN_UP(image->end), &start.initrd, why, whysize);
 
+    if (!error)
+        error = write_acpi(d, &start.info.rsdp_paddr, why, whysize);
     if (error)
         return error;
     if (start.initrd.size) {

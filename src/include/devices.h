@@ -18,6 +18,10 @@ int rtc_attach(struct domain *d);
 /* The keyboard controller with nothing but reset and A20; the ports 0x80, 0x92, 0xe9. 0 or -E. */
 int kbc_attach(struct domain *d);
 int board_attach(struct domain *d);
+/* PCI configuration space with a host bridge, and the reset port; ACPI's fixed hardware. 0 or -E.
+ */
+int pci_attach(struct domain *d);
+int acpi_pm_attach(struct domain *d);
 /* All of these, and the table of ports and MMIO regions. 0 or -E. */
 int devices_attach(struct domain *d);
 /* The I/O APIC's memory. 0 or -E. */
