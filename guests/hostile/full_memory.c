@@ -97,7 +97,7 @@ static s64 write_nobodys_memory(void)
 /* The first bytes behind the domain's own memory. */
 static s64 read_behind_memory(void)
 {
-    return (s64)*play(boot_info.memory_bytes | TABLE);
+    return (s64)*play(boot_info.free_end | TABLE);
 }
 static s64 reserved_bit(void)
 {

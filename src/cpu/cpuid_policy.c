@@ -146,8 +146,8 @@ static void answer_subleaves(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v,
         return;
     copy(out, xsave[subleaf]);
     /* The size of the area for what is enabled now. */
-    if (subleaf == 0 && out[CPUID_EAX])
-        out[CPUID_EBX] = v->xcr0 & XSAVE_AVX ? out[CPUID_ECX] : XSAVE_LEGACY_BYTES;
+    if (subleaf <= 1 && out[CPUID_EAX])
+        out[CPUID_EBX] = v->xcr0 & XSAVE_AVX ? xsave[0][CPUID_ECX] : XSAVE_LEGACY_BYTES;
 }
 
 void cpuid_policy(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v, u32 out[CPUID_REGISTERS])

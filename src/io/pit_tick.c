@@ -1,17 +1,19 @@
 /*
  * Channel 0's ticks: IRQ 0.
  *
- * Late ticks. A tick whose request was still pending when the next one came is owed: it is told
- * later, at four times the rate, so that a guest that counts ticks has the right time even if it
- * did not run for a while. What is owed is at most a second's; the rest is lost. Ticks that nobody
- * listens to are not owed, and none is computed until somebody listens again. No two are closer
- * than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor busy with its
- * timer alone.
+ * Late ticks. A tick whose request was still pending when the next one came is lost, as on the bare
+ * machine, if the guest ran or slept: it had interrupts off. If it waited for the processor, or the
+ * hypervisor looked late, the tick is owed: it is told later, at four times the rate, so that a
+ * guest that counts ticks has the right time all the same. What is owed is at most a second's.
+ * Ticks that nobody listens to are not owed, and none is computed until somebody listens again. No
+ * two are closer than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor
+ * busy with its timer alone.
  */
 #include "pit_tick.h"
 
 #include "domain.h"
 #include "irq.h"
+#include "sched.h"
 #include "timer.h"
 #include "trace.h"
 
@@ -59,6 +61,14 @@ void pit_tick_arm(struct pit *p, u64 now)
     timer_set(&p->timer, deadline);
 }
 
+/* The guest could have taken a tick, had it been its turn. */
+static bool waits_its_turn(const struct pit *p)
+{
+    const struct vcpu *v = p->domain->vcpu[0];
+
+    return v->state == VCPU_RUNNABLE && sched_current() != v;
+}
+
 static void fire(struct timer *t, u64 now)
 {
     struct pit *p = container_of(t, struct pit, timer);
@@ -80,7 +90,10 @@ static void fire(struct timer *t, u64 now)
         p->one_told = true;
         return;
     }
-    p->told = heard ? p->told + told : ticks(c, clock);
+    if (!heard)
+        p->told = ticks(c, clock);
+    else if (told || !waits_its_turn(p))
+        p->told++;
     if (heard)
         pit_tick_arm(p, now);
 }

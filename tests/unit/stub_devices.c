@@ -15,6 +15,7 @@ struct pcpu host_pcpu;
 u64 tsc_khz = 50000;
 u64 stub_now;
 unsigned stub_wakes;
+bool stub_elsewhere;
 const char *stub_typed;
 char stub_printed[256];
 struct domain stub_domain;
@@ -35,6 +36,7 @@ void stub_begin(void)
     stub_typed = "";
     stub_now = 1000000;
     stub_wakes = 0;
+    stub_elsewhere = false;
     stub_ended_with = ~0ULL;
     stub_end_reason = END_NONE;
     seed = 12345;
@@ -62,6 +64,10 @@ u32 stub_random(void)
 u64 sched_now(void)
 {
     return stub_now;
+}
+struct vcpu *sched_current(void)
+{
+    return stub_elsewhere ? NULL : &stub_vcpu;
 }
 void sched_wake(struct vcpu *v)
 {

@@ -7,6 +7,7 @@
 
 extern u64 stub_now;              /* TSC; 50 MHz */
 extern unsigned stub_wakes;       /* calls of sched_wake */
+extern bool stub_elsewhere;       /* another vcpu has the processor */
 extern const char *stub_typed;    /* what console_getc still has */
 extern char stub_printed[256];    /* what the guest wrote */
 extern struct domain stub_domain; /* the domain, with a vcpu */

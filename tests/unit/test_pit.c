@@ -220,20 +220,21 @@ static void new_count_later(void **state)
     assert_int_equal(stub_edges[IRQ_TIMER], 3);
 }
 
-/* What the guest could not take is told later, and all of it if it is less than a second's. */
+/* What the guest could not take while it was another's turn is told later, and all of it if it is
+ * less than a second's. */
 static void late(void **state)
 {
     (void)state;
     program(0, 2, 11932);
-    stub_merge[IRQ_TIMER] = true;
+    stub_elsewhere = stub_merge[IRQ_TIMER] = true;
     stub_pass_us(500000);
     assert_int_equal(stub_edges[IRQ_TIMER], 0);
-    stub_merge[IRQ_TIMER] = false;
+    stub_elsewhere = stub_merge[IRQ_TIMER] = false;
     stub_pass_us(500000);
     assert_in_range(stub_edges[IRQ_TIMER], 98, 100);
-    stub_merge[IRQ_TIMER] = true;
+    stub_elsewhere = stub_merge[IRQ_TIMER] = true;
     stub_pass_us(60000000);
-    stub_merge[IRQ_TIMER] = false;
+    stub_elsewhere = stub_merge[IRQ_TIMER] = false;
     stub_edges[IRQ_TIMER] = 0;
     stub_pass_us(10000000);
     assert_in_range(stub_edges[IRQ_TIMER], 1098, 1103);
@@ -241,6 +242,18 @@ static void late(void **state)
     timer_run(stub_now);
     stub_pass_us(1000000);
     assert_in_range(stub_edges[IRQ_TIMER], 1246, 1255);
+}
+
+/* What it did not take while it ran is lost. */
+static void interrupts_off(void **state)
+{
+    (void)state;
+    program(0, 2, 11932);
+    stub_merge[IRQ_TIMER] = true;
+    stub_pass_us(500000);
+    stub_merge[IRQ_TIMER] = false;
+    stub_pass_us(500000);
+    assert_in_range(stub_edges[IRQ_TIMER], 49, 51);
 }
 
 static void nobody_listens(void **state)
@@ -300,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(latches, setup, teardown),
         cmocka_unit_test_setup_teardown(new_count_later, setup, teardown),
         cmocka_unit_test_setup_teardown(late, setup, teardown),
+        cmocka_unit_test_setup_teardown(interrupts_off, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_period, setup, teardown),
         cmocka_unit_test_setup_teardown(anything, setup, teardown),
