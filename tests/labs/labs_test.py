@@ -257,6 +257,8 @@ class Seals(unittest.TestCase):
 # What a student's walk.c may not have: (what, text at its end, words of the sentence).
 HOSTILE = [
     ("constructor", "__attribute__((constructor)) static void early(void)\n{\n    *(volatile int *)64 = 1;\n}\n", "runs before the grader"),
+    ("sanitizers' constructor", "#pragma GCC diagnostic ignored \"-Wprio-ctor-dtor\"\n__attribute__((constructor(99))) "
+     "static void early(void)\n{\n    *(volatile int *)64 = 1;\n}\n", "runs before the grader"),
     ("system call", 'void walk_error_(void);\nstatic __attribute__((used)) void f(void)\n{\n    __asm__ volatile("syscall");\n}\n',
      "the instruction syscall"),
     ("call out", "int system(const char *);\nstatic __attribute__((used)) int f(void)\n{\n    return system(\"true\");\n}\n",
@@ -280,7 +282,7 @@ class Hostile(unittest.TestCase):
         tree = os.path.abspath(os.path.join(lab_tree.SCRATCH, "hostile"))
         lab_tree.sync(tree, clean)
         builder = lab_host.Builder(tree)
-        originals = {path: builder.compile(path) for path in lab.files}
+        originals = {path: builder.compile(path) for path in lab.data["files"]}
         lab_host.build(lab, builder, originals)
         for what, text, words in HOSTILE:
             with self.subTest(what):
@@ -297,7 +299,7 @@ class Hostile(unittest.TestCase):
         tree = os.path.abspath(os.path.join(lab_tree.SCRATCH, "hostile"))
         lab_tree.sync(tree, clean)
         builder = lab_host.Builder(tree)
-        originals = {path: builder.compile(path) for path in lab.files}
+        originals = {path: builder.compile(path) for path in lab.data["files"]}
         test = next(test for test in lab.tests if test.name == "rights_user")
         for body, outcome in (("    for (volatile unsigned i = 0;; i++)\n        ;\n", "budget"),
                               ("    return *(volatile bool *)(unsigned long)(16 + nx);\n", "crash"),
