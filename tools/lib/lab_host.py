@@ -116,6 +116,10 @@ def build(lab, builder, originals):
                                *head(builder.top, program, "libs")], cwd=builder.top, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         if done.returncode:
+            missing = set(re.findall(r"undefined reference to `([^']*)'", done.stdout))
+            mine_too = any(missing & lab_objects.symbols(objects[path])[1] for path in mine)
+            if missing and not mine_too:
+                raise Broken("it does not link:\n" + first_errors(done.stdout, 1))
             raise Refused("it does not link:\n" + first_errors(done.stdout))
         os.replace(f"{out}.{id(builder)}", out)
     return out
