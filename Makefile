@@ -32,7 +32,7 @@ WANTED := $(if $(filter command line environment,$(origin GUESTS)),$(GUESTS))
 # What can be built: a mode whose folders are all there.
 built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$(m))),$(HV_DIRS_$(m))),,$(m)))
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
-all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(GUEST_ORDER:%=guests/%/main.c)))
+all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
 .PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
     setup-docs tour grade-all labs-pdf clean build-run build-debug

@@ -1,9 +1,11 @@
 # The guests: build/guests/NAME.elf from guests/NAME/ and guests/kit/, the same bytes for every
 # platform. A folder with a main.c is a guest. Files named user*.c run in user mode: they may use
-# SSE, and they are linked into a part of the image of their own (guests/guest.ld).
+# SSE, and they are linked into a part of the image of their own (guests/guest.ld). Those of GUEST_APART
+# are run only by name.
 
 GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch walk tick print hostile
-GUESTS      := $(foreach g,$(GUEST_ORDER),$(if $(wildcard guests/$(g)/main.c),$(g)))
+GUEST_APART := stumble
+GUESTS      := $(foreach g,$(GUEST_ORDER) $(GUEST_APART),$(if $(wildcard guests/$(g)/main.c),$(g)))
 
 GUEST_CC    ?= gcc
 GUEST_FLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \

@@ -86,6 +86,7 @@ void core_main(void)
     if (!boot_info.modules)
         refuse("There is no domain to run: give at least one module.");
     trace_init();
+    trace_init_reports();
     lives_init();
     sched_run();
 }

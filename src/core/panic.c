@@ -10,6 +10,9 @@
 #include "names.h"
 #include "panic.h"
 #include "pcpu.h"
+#include "sched.h"
+#include "table_report.h"
+#include "trace.h"
 
 enum { BACKTRACE_DEPTH = 16 };
 
@@ -102,7 +105,11 @@ void panic_with_regs(const struct regs *r, const char *format, ...)
     begin(format, ap);
     va_end(ap);
     print_regs(r);
+    report_tables("cr2", read_cr2(), read_cr3());
+    report_tables("rsp", r->rsp, read_cr3());
     backtrace(r->rsp);
+    if (find_pcpu()->current)
+        trace_print_recent(find_pcpu()->current, sched_now(), TRACE_SCREEN);
     machine_stop(false);
 }
 

@@ -35,6 +35,7 @@ static const char *const group_names[TRACE_GROUP_COUNT] = {
 enum { CALIBRATIONS = 16 };
 
 u32 trace_groups;
+bool trace_for_reports;
 static u32 chosen;     /* what trace_groups is while any domain's records are wanted; 0: no trace */
 static u32 interested; /* how many domains' are */
 static enum trace_scope scope;
@@ -236,7 +237,7 @@ s64 trace_switch(struct domain *d, u64 on)
 {
     if (on > 1)
         return -EINVAL;
-    if (!chosen)
+    if (!chosen || trace_for_reports)
         return -ENODEV;
     d->trace_switch = on ? TRACE_SWITCHED_ON : TRACE_SWITCHED_OFF;
     always(d, TRACE_KIND_SWITCHED, on, 0);
@@ -293,4 +294,20 @@ void trace_init(void)
         refuse("trace_kib=%lu is more than there is.", kib);
     chosen = groups;
     log_line("trace: %s, room for %lu records", words, trace_ring_capacity());
+}
+
+void trace_init_reports(void)
+{
+#ifdef DEBUG_BUILD
+    enum { NEWEST_KIB = 64 };
+
+    if (chosen)
+        return;
+    lives = hv_alloc_pages(NULL, 0);
+    life_count = 1;
+    if (!lives || !trace_ring_make(NEWEST_KIB))
+        return;
+    trace_for_reports = true;
+    chosen = TRACE_EXITS | TRACE_HYPERCALLS | TRACE_FAULTS | TRACE_EVENTS;
+#endif
 }

@@ -109,7 +109,7 @@ static void put_head(void)
 
 void trace_drain(void)
 {
-    if (!trace_ring_capacity() || drained)
+    if (!trace_ring_capacity() || trace_for_reports || drained)
         return;
     drained = true;
     trace_groups = 0;

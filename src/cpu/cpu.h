@@ -83,7 +83,13 @@ char *cpu_guest_page(struct domain *d, u64 gpa);
 /* Compares and exchanges 1, 2, 4 or 8 bytes at p, atomically; *old receives what was there. */
 bool cpu_exchange(void *p, unsigned size, u64 *old, u64 value);
 
-/* report.c: a domain is stopped because of an exit: the state on one screen, then domain_end. */
+/* report.c: where gva leads, through the guest's tables and the hypervisor's. */
+void cpu_report_walk(struct vcpu *v, const char *name, u64 gva);
+/* A domain has fallen by a triple fault, or is stopped because of an exit: all that is
+ * known on one screen, then domain_end. */
+void cpu_triple_fault(struct vcpu *v, const struct exit *e);
+/* The same, seen while an exception was to be injected. */
+void cpu_fault_during_df(struct vcpu *v, u8 vector);
 void cpu_kill(struct vcpu *v, const struct exit *e, const char *why);
 
 #endif

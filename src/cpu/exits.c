@@ -214,8 +214,7 @@ static void on_task_switch(struct vcpu *v, struct exit *e)
 
 static void on_triple_fault(struct vcpu *v, struct exit *e)
 {
-    virt_report(v, e);
-    domain_end(v->domain, END_CRASH, 0, "triple fault at %lx", virt_get(v, VREG_RIP));
+    cpu_triple_fault(v, e);
 }
 
 static void on_unsupported(struct vcpu *v, struct exit *e)

@@ -103,15 +103,6 @@ static enum walk_status translate(struct vcpu *v, u64 gva, unsigned access, stru
     return walk(&m, gva, access, &memory, v->domain, r);
 }
 
-bool cpu_translate(struct vcpu *v, u64 gva, u64 *gpa)
-{
-    struct walk_result r;
-
-    translate(v, gva, WALK_READ | WALK_PEEK, &r);
-    *gpa = r.gpa;
-    return r.mapped;
-}
-
 char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct access_fault *f)
 {
     struct walk_result r;

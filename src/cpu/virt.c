@@ -169,8 +169,7 @@ void virt_inject(struct vcpu *v, const struct virt_event *ev)
 
     if (combines(first, class_of(ev))) {
         if (first == DOUBLE_FAULT) {
-            domain_end(v->domain, END_CRASH, 0, "triple fault: vector %u while delivering #DF",
-                       ev->vector);
+            cpu_fault_during_df(v, ev->vector);
             return;
         }
         x->event = (struct virt_event){.type = VIRT_EXCEPTION, .vector = VEC_DF, .has_error = true};

@@ -74,6 +74,9 @@ bool paging_table_given_up(struct domain *d, void *entry);
 /* An access to gva, at gpa, cannot be emulated: if gpa is in a page table, and the access does not
  * go through it, it is no table any more (until it is used as one again), and the guest gets on. */
 bool paging_stop_shadowing(struct vcpu *v, u64 gva, u64 gpa);
+/* Prints the walk of the tables that the hypervisor made, for gva, which the guest's lead to gpa
+ * (~0: to nothing). Changes nothing. */
+void paging_report(struct vcpu *v, u64 gva, u64 gpa);
 /* Debug: recount from scratch; violations found, each printed. */
 unsigned paging_check(struct domain *d);
 

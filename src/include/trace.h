@@ -78,6 +78,8 @@ enum trace_switched { TRACE_UNSWITCHED, TRACE_SWITCHED_OFF, TRACE_SWITCHED_ON };
 
 /* enum trace_group bits that are recorded at present; 0: the trace is off, or there is none. */
 extern u32 trace_groups;
+/* Records are kept for reports alone: nobody asked for a trace. */
+extern bool trace_for_reports;
 /* Whether any of these is: the one test that a traced place makes. Host tests of such places are
  * linked without the trace. */
 static inline __attribute__((always_inline)) bool trace_wants(u32 groups)
@@ -114,6 +116,15 @@ void trace_life_end(struct domain *d);
 void trace_mark(struct domain *d, bool begin, u64 region);
 /* TRIVISOR_TRACE: 0, -EINVAL, -ENODEV if there is no trace. */
 s64 trace_switch(struct domain *d, u64 on);
+/* After trace_init: a debug build without a trace keeps the newest exits and deliveries, for
+ * reports alone. */
+void trace_init_reports(void);
+/* The newest records of v's, printed with their age at `now`, but for those made later; those that
+ * are alike on one line, so many lines at the most. */
+enum { TRACE_SCREEN = 32 };
+void trace_print_recent(const struct vcpu *v, u64 now, unsigned lines);
+/* v's newest record is an interrupt delivered to it. */
+bool trace_newest_is_interrupt(const struct vcpu *v);
 /* When the machine stops: everything out to the debug port (docs/formats.md). */
 void trace_drain(void);
 

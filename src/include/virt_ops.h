@@ -45,6 +45,15 @@ struct virt_vcpu {
     u64 reg[VREG_COUNT];     /* cached registers */
 };
 
+/* A fault of the guest's on its way to a triple fault. */
+struct virt_fault {
+    u8 vector;        /* which */
+    bool during;      /* while another was delivered: */
+    u8 during_vector; /* this one */
+    u32 error;        /* error code */
+    u64 address;      /* #PF: CR2 */
+};
+
 struct virt_ops {
     const char *name; /* for the boot banner */
     /* This processor is of the vendor and has the extension, usable or not. */
@@ -81,6 +90,9 @@ struct virt_ops {
     /* RIP at the last exit, whatever has been done since. */
     u64 (*exit_rip)(struct vcpu *v);
     void (*report)(struct vcpu *v, const struct exit *e);
+    /* After a triple fault: what led to it, the first fault first; how many are known. May be NULL.
+     */
+    unsigned (*replay)(struct vcpu *v, struct virt_fault *fault, unsigned room);
     /* Flushes of tlb.h. */
     void (*flush_page)(mfn_t root, u64 gva);
     void (*flush_root)(mfn_t root);

@@ -11,7 +11,7 @@
 
 static void crash(struct vcpu *v, const char *what)
 {
-    virt_report(v, NULL);
+    pv_report_fall(v);
     domain_end(v->domain, END_CRASH, 0, "%s (rip %lx, rsp %lx)", what, v->regs.rip, v->regs.rsp);
 }
 

@@ -141,14 +141,14 @@ HYPERCALL(__HYPERVISOR_iret, pv_iret, LC_HC_IRET);
 
 s64 pv_iret_unreadable(struct vcpu *v)
 {
-    virt_report(v, NULL);
+    pv_report_fall(v);
     domain_end(v->domain, END_CRASH, 0, "its iret frame at %lx cannot be read", v->regs.rsp);
     return 0;
 }
 
 s64 pv_iret_no_table(struct vcpu *v)
 {
-    virt_report(v, NULL);
+    pv_report_fall(v);
     domain_end(v->domain, END_CRASH, 0, "iret to user mode without a user page table");
     return 0;
 }

@@ -196,6 +196,9 @@ s64 pv_iret_no_table(struct vcpu *v);
 void pv_load_root(struct vcpu *v);
 u64 pv_active_root(void);
 
+/* report_pv.c: v's domain is about to end by its own fault: all that is known, on one screen. */
+void pv_report_fall(struct vcpu *v);
+
 /* privileged.c */
 /* Carries out the privileged instruction at rip; false: it is none that we do. */
 bool pv_emulate(struct vcpu *v);

@@ -29,7 +29,29 @@ def refused(name, mode, field, value, sentence, line):
                  r'"reason":"killed".*"detail":"the processor refused to enter it: ' + sentence[:20]], line)
 
 
+def fallen(name, mode, way, sentences, build="debug"):
+    """The guest falls over: all that is known, on one screen."""
+    walks = [r"rip [0-9a-f]+:", r"rsp [0-9a-f]+:"]
+    recent = [r"its last exits and what was delivered to it", r"EXIT_|HC_"] if build == "debug" else [r"not recorded"]
+    return Case(name, mode, "", sentences + walks + recent + [r'"reason":"crash"'], guest="stumble", args=way, build=build)
+
+
+PAGE_FAULTS = [r"stumble has fallen: triple fault", r"the faults that led to it:",
+               r"#PF, error code 2, address 7efffffffff8, at rip",
+               r"while #PF was delivered: #PF, error code 2, address 7efffffffff8",
+               r"while #DF was delivered: #PF, error code 2, address 7efffffffff8"]
+NO_TABLE = [r"stumble has fallen: triple fault", r"#UD, error code 0, at rip", r"while #UD was delivered: #GP, error code 33",
+            r"while #GP was delivered: #GP, error code 6b", r"while #DF was delivered: #GP, error code 43"]
 CASES = [
+    fallen("stack", "ept", "stack", PAGE_FAULTS),
+    fallen("stack", "shadow", "stack", PAGE_FAULTS),
+    fallen("stack, release", "ept", "stack", PAGE_FAULTS, build="release"),
+    fallen("no table", "shadow", "idt", NO_TABLE),
+    fallen("stack", "pv", "stack", [r"cr2 00007efffffffff8"]),
+    Case("hypervisor's page fault", "ept", "vmcs=0x6c16:0x0",
+         [r"@panic .*exception 14 in the hypervisor", r"cr2 0:", r"tables:  L4", r"not present", r"rsp [0-9a-f]+:",
+          r"machine address"]),
+    Case("hypervisor's triple fault", "shadow", "vmcs=0x6c02:0x0", [r"host CR3 .* is overwritten"], r"3rd \(14\) exception"),
     refused("RFLAGS", "ept", "0x6820", "0x0", r"guest RFLAGS \(field 0x6820\) is 0x0; wanted: bit 1 is 1",
             r"VMENTER FAIL: .*RFLAGS"),
     refused("EPT pointer", "ept", "0x201a", "0x1006", r"EPT pointer \(field 0x201a\) is 0x1006; wanted: 3 in bits 5:3",
@@ -49,7 +71,7 @@ def bochs_log(boot):
 
 def judge(case):
     """The Result of one case."""
-    tag = "desk-" + case.name.replace(" ", "-")
+    tag = "desk-" + re.sub("[^a-zA-Z]+", "-", case.name)
     boot = Boot(columns.ALL[case.mode], guests.load(case.guest), case.build, hypervisor=case.options, args=case.args, tag=tag)
     os.makedirs(boot.folder, exist_ok=True)
     outcome = bochs.run(boot, image.for_boot(boot))

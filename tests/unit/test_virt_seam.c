@@ -157,12 +157,11 @@ void lapic_destroy(struct vcpu *v)
 {
     (void)v;
 }
-void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
+void cpu_fault_during_df(struct vcpu *v, u8 vector)
 {
-    (void)code;
-    (void)detail;
-    d->doomed = true;
-    d->end = reason;
+    (void)vector;
+    v->domain->doomed = true;
+    v->domain->end = END_CRASH;
 }
 static jmp_buf refused;
 void refuse(const char *format, ...)

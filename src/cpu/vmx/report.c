@@ -37,9 +37,13 @@ static void report_segments(struct vcpu *v)
 void vmx_report(struct vcpu *v, const struct exit *e)
 {
     log_line("vcpu %u of %s:", v->id, v->domain->config.name);
-    if (e)
+    if (e && (e->reason == EXIT_STAGE2 || e->reason == EXIT_MISCONFIG))
         log_line("  exit %u (%s)  gpa %lx  gva %lx  error %x", e->raw & EXIT_BASIC_REASON,
-                 vmx_exit_name(e->raw & EXIT_BASIC_REASON), e->gpa, e->gva, e->error);
+                 vmx_exit_name(e->raw & EXIT_BASIC_REASON), e->gpa, e->gva_valid ? e->gva : 0,
+                 e->error);
+    else if (e)
+        log_line("  exit %u (%s)  qualification %lx", e->raw & EXIT_BASIC_REASON,
+                 vmx_exit_name(e->raw & EXIT_BASIC_REASON), vmread(VMCS_EXIT_QUALIFICATION));
     report_registers(v);
     report_segments(v);
 }

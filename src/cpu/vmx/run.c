@@ -221,6 +221,16 @@ static inline bool handle_page_fault(struct vcpu *v, struct exit *e)
     return true;
 }
 
+void vmx_enter_once(struct vcpu *v, u64 until, struct exit *e)
+{
+    struct vmx_entered after = enter_prepared(v, vmx_of(v), until);
+    u32 raw = (u32)after.raw;
+
+    e->tsc = rdtsc();
+    decode(container_of(after.regs, struct vcpu, regs), raw, vmx_exit_kinds[raw % VMX_EXIT_REASONS],
+           e);
+}
+
 /* As the run loop does. */
 static inline void charge(struct vcpu *v, const struct exit *e)
 {

@@ -47,6 +47,7 @@ const struct virt_ops vmx_ops = {
     .completed = vmx_completed,
     .exit_rip = vmx_exit_rip,
     .report = vmx_report,
+    .replay = vmx_replay,
     .flush_page = vmx_flush_page,
     .flush_root = vmx_flush_root,
     .flush_all = vmx_flush_all,

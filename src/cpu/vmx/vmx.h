@@ -208,6 +208,10 @@ void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e);
 void vmx_exit_point(void) __attribute__((visibility("hidden")));
 /* nmi.asm: ends the processor's blocking of NMIs (an IRET to the next instruction). */
 void vmx_unblock_nmi(void);
+/* run.c: enters the guest and decodes the exit, but handles nothing. */
+void vmx_enter_once(struct vcpu *v, u64 until, struct exit *e);
+/* replay.c */
+unsigned vmx_replay(struct vcpu *v, struct virt_fault *fault, unsigned room);
 /* report.c */
 void vmx_report(struct vcpu *v, const struct exit *e);
 void vmx_report_failed_entry(struct vcpu *v, u32 raw);
