@@ -4,6 +4,7 @@
 set -e
 base=$(nm "$1" | awk '$3 == "image_start" { print $1 }')
 functions=$(nm -n "$1" | awk '$3 == "text_start" { inside = 1 } $3 == "text_end" { inside = 0 }
+    { sub(/\.(cold|constprop|isra|part).*/, "", $3) } # what the compiler appends to a name
     inside && ($2 == "t" || $2 == "T") && $3 !~ /^(stub_|text_)/ { print $1, $3 }')
 [ -n "$functions" ]
 echo '#include "names.h"'
