@@ -161,6 +161,9 @@ class Class:
         for words in (["init", "-q"], ["add", "-A"]):
             subprocess.run(["git", "-C", tree, *words], check=True, stdout=subprocess.DEVNULL)
         files = {path: read_bytes(path) for path in self.lab.files if os.path.exists(path)}
+        right = f"{self.lab.folder}/wrong/answers.txt"
+        if os.path.exists(right):
+            files[f"{self.lab.folder}/{self.lab.data['answers']['file']}"] = read_bytes(right)
         row = self.run(box, "the-tree-itself", files)
         questions = sum(test.points for test in self.lab.tests if test.part == "answers")
         if row.outcome != "graded" or row.score < self.lab.points - questions:
