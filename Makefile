@@ -34,7 +34,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
-.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test \
+.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test setup-linux \
     setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -59,11 +59,11 @@ build-debug:
 # GUEST=labs/LAB/GUEST is a guest of a lab's own.
 build-lab-guests = $(if $(filter labs/%,$(GUEST)),$(MAKE) -s $(BUILD_JOBS) lab-guests,:)
 
-run: setup-run ## boot every guest in every column and compare [GUESTS="a b"] [MODES="native ept"] [XEN=1]
+run: setup-run $(if $(LINUX),setup-linux) ## boot every guest in every column and compare [GUESTS="a b"] [MODES="native ept"] [XEN=1] [LINUX=1]
 	@$(PYTHON) tools/run.py $(run_arguments) --check
 	@$(MAKE) build-run
 	@$(PYTHON) tools/run.py $(run_arguments)
-run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen)
+run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen) $(if $(LINUX),--linux)
 
 test-long: setup-test ## longer tests: the emulator against Unicorn, and fuzzed [CASES=20000000] [SEED=1] [SECONDS=300]
 	@$(MAKE) -s $(BUILD_JOBS) host-tests
@@ -75,7 +75,7 @@ fuzz-emulate: setup-test ## the emulator under libFuzzer [SECONDS=60]
 	@mkdir -p build/fuzz/corpus
 	@cd build/fuzz && ./fuzz_emulate -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=38 -print_final_stats=1 corpus
 
-test: setup-test ## everything that can be tested; ends with `N passed, N failed`
+test: setup-test setup-linux ## everything that can be tested; ends with `N passed, N failed`
 	@$(MAKE) -s $(BUILD_JOBS) host-tests
 	@$(MAKE) build-debug
 	@$(PYTHON) tests/run.py
@@ -116,8 +116,9 @@ trace-diff: setup-run ## the same operations of a guest's in two modes, exit by 
 	@$(PYTHON) tools/trace_diff.py $(trace_diff_arguments) --args "$(ARGS)"
 trace_diff_arguments = --a "$(or $(A),shadow)" --b "$(or $(B),ept)" --guest "$(GUEST)" --figure "$(FIGURE)" --build "$(BUILD)"
 
-linux: setup-run ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]
+setup-linux:
 	@tools/install linux
+linux: setup-run setup-linux ## Debian's own kernel to a shell here: MODE= EMU= [PLAIN=1] [TEST=1] [WORDS=...] [MEM=128M]
 	@$(PYTHON) tools/linux.py $(linux_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
 	@$(PYTHON) tools/linux.py $(linux_arguments)

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from lib import columns, guests, record, runs, table, xen
+from lib import columns, guests, linux, record, runs, table, xen
 from lib.boot import Boot
 from lib.usage import choose, main
 
@@ -14,6 +14,7 @@ def parse():
     parser.add_argument("--guests", default="", help="names; all of them if empty")
     parser.add_argument("--modes", default="", help="columns; all of this project's own if empty")
     parser.add_argument("--xen", action="store_true", help="also under Debian's Xen")
+    parser.add_argument("--linux", action="store_true", help="also Debian's Linux")
     parser.add_argument("--build", default="release")
     parser.add_argument("--check", action="store_true", help="only check the arguments")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -45,13 +46,17 @@ def run():
     if set(names) & set(columns.XEN):
         xen.fetch()
     boots = list(boots_for(names, chosen, args.build))
+    if args.linux:
+        linux.fetch()
+        where = [columns.ALL[name] for name in names if name in linux.COLUMNS]
+        boots = [Boot(column, linux.guest(column, words="trivisor.check"), args.build) for column in where] + boots
     progress = runs.Progress(len(boots))
     found = {}
     for boot, result in runs.all_of(boots, args.jobs, progress):
         record.save(result)
         found[(boot.guest.name, boot.column.name)] = result
-    records = {(guest.name, name): found[(guest.name, name)] for guest in chosen for name in names
-               if (guest.name, name) in found}
+    order = [guest.name for guest in chosen] + (["linux"] if args.linux else [])
+    records = {(guest, name): found[(guest, name)] for guest in order for name in names if (guest, name) in found}
     text = table.render(records, names)
     with open(os.path.join(record.FOLDER, "table.txt"), "w", encoding="utf-8") as file:
         file.write(text + "\n")

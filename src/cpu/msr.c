@@ -3,6 +3,7 @@
  * exist for a guest: #GP(0). (Those that do not exit are listed in vmx/msr_bitmap.c.)
  */
 #include "cpu.h"
+#include "extable.h"
 #include "lapic.h"
 #include "sched.h"
 #include "virt_ops.h"
@@ -46,8 +47,10 @@ static bool write_deadline(struct vcpu *v, u64 value)
 
 static u64 read_misc_enable(struct vcpu *v)
 {
+    u64 machine = 0;
+
     (void)v;
-    return MISC_FAST_STRINGS;
+    return safe_rdmsr(MSR_MISC_ENABLE, &machine) ? 0 : machine & MISC_FAST_STRINGS;
 }
 
 static u64 read_pat(struct vcpu *v)

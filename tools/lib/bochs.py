@@ -41,6 +41,7 @@ class Outcome:
     why: str  # "" or what ended it from outside: "budget", "wall time"
     seconds: float
     complaints: list  # lines of the emulator's own log that explain a failure
+    entered: int = 0  # TSC at which guest.entry was reached natively
 
 
 def configure(boot, image, display=HEADLESS, serial=TO_FILE):
@@ -99,8 +100,11 @@ def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=No
     console = os.path.join(boot.folder, "com1.txt")
     with open(console, "wb"):
         pass
+    limit = "" if line else f"sb {boot.guest.budget}\n"
+    watched = boot.column.under == "" and boot.guest.entry
+    if watched:  # the loader's own code is there before, and comes by first
+        script += f"pb {boot.guest.entry:#x}\nc\nc\nd 1\n"
     with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
-        limit = "" if line else f"sb {boot.guest.budget}\n"
         file.write(f"{limit}{script}c\nquit\n")
     start = time.monotonic()
     with open(os.path.join(boot.folder, "bochs.out"), "wb") as out:
@@ -114,6 +118,10 @@ def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=No
     with open(console, encoding="utf-8", errors="replace", newline="") as file:
         log = file.read().replace("\r", "")
     with open(os.path.join(boot.folder, "bochs.out"), encoding="utf-8", errors="replace") as file:
-        if not why and "Caught time breakpoint" in file.read():
-            why = "budget"
-    return Outcome(log, process.returncode, why, time.monotonic() - start, complaints(boot.folder))
+        debugger = file.read()
+    if not why and "Caught time breakpoint" in debugger:
+        why = "budget"
+    stops = re.findall(r"Breakpoint 1, .*\nNext at t=(\d+)", debugger)
+    entered = int(stops[1]) if watched and len(stops) > 1 else 0
+    return Outcome(log, process.returncode, why, time.monotonic() - start, complaints(boot.folder),
+                   entered)

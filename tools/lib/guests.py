@@ -25,6 +25,7 @@ class Guest:
     kernel: str = ""  # its file, if it is not one of the kit's
     initrd: str = ""  # its RAM disk, or none
     loader: str = "multiboot2"  # GRUB's command that boots it natively: multiboot2, multiboot or linux
+    entry: int = 0  # where it begins to run natively (physical), the second time that the processor comes there
 
     @property
     def elf(self):

@@ -17,6 +17,7 @@ KERNEL, BZIMAGE, INITRD, MACHINE = (os.path.join(FOLDER, name) for name in ("vml
 QUICK = ("nokaslr mitigations=off acpi=off pci=off noapic nolapic cryptomgr.notests "
          "initcall_blacklist=load_system_certificate_list quiet noreplace-smp reboot=t")
 CLOCK = "tsc_early_khz={khz} tsc=reliable lpj={lpj}"  # where the rate is known beforehand
+COLUMNS = ("native", "shadow", "ept")  # where it runs
 KHZ = 50000  # under Bochs
 ENTRY = 0x1000000  # where the unpacked kernel begins to run (physical, with nokaslr)
 BUDGET = 6_000_000_000
@@ -122,9 +123,9 @@ def guest(column, quick=True, words="", mem="128M", khz=KHZ):
     """Linux as a guest of a column; words: further ones for the kernel's command line; khz: the
     TSC's rate, 0 if it is not known."""
     console = "hvc0" if column.name in ("pv", "xen-pv") else "ttyS0"
-    line = [f"console={console}"]
+    line = [f"console={console}", f"mem={mem}"]  # as much natively as in a domain
     if quick:
         line.append(QUICK)
         line += [CLOCK.format(khz=khz, lpj=4 * khz)] if khz else []
     return guests.Guest("linux", mem, BUDGET, "", " ".join(line + words.split()), "", False, True,
-                        kernel=KERNEL if column.under else BZIMAGE, initrd=INITRD, loader="linux")
+                        kernel=KERNEL if column.under else BZIMAGE, initrd=INITRD, loader="linux", entry=ENTRY)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from lib import console
+from lib import console, linux_figures
 
 FOLDER = "build/results"
 
@@ -49,6 +49,9 @@ def make(boot, outcome, emulator="bochs"):
     main = parsed.speaker("" if native else boot.guest.name)
     number, dirty = commit()
     wrong = failures(boot, outcome, parsed)
+    if boot.guest.kernel and main.figures:
+        entered = main.lives[0].get("entered", 0) if main.lives else outcome.entered
+        main.figures = linux_figures.since(main.figures, entered)
     return {
         "guest": boot.guest.name, "column": boot.column.name, "build": boot.build, "ok": not wrong,
         "failures": wrong, "commit": number, "dirty": dirty, "emulator": emulator,

@@ -2,6 +2,7 @@
 
 NO_MEANING = "-"
 NOTES = {
+    "linux": "linux: Debian's kernel on its quick command line, from its own entry point to its shell; then guests/linux/check.",
     "hello": "boot: from power-on, firmware and GRUB included; under xen-pvh from the domain's creation, where its TSC begins.",
     "hostile": "attacks: those listed; 100,000 random calls or instructions come on top. Each must end as it says.",
     "walk": "walk: a TLB miss costs no emulated instruction, so no column can differ here. On real hardware a miss "
