@@ -173,7 +173,7 @@ static void violation_no_memory(void **state)
 
 /* ept.6 */
 
-#define WHERE_LARGE "ept.6: src/mmu-ept/physmap_ept.c, populate_large"
+#define WHERE_LARGE "ept.6: src/mmu-ept/physmap_ept.c, make_large"
 
 static void expect_level(u64 gfn, unsigned level)
 {
