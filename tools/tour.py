@@ -101,16 +101,46 @@ def stops_of(path):
                    "the head of the file" if head else what_follows(lines, behind, assembly))
 
 
+def listed(*patterns):
+    """The tracked files."""
+    done = subprocess.run(["git", "ls-files", *patterns], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def find_stops():
     """All stops, in their order."""
-    listing = subprocess.run(["git", "ls-files", *SOURCES], stdout=subprocess.PIPE, text=True, check=True).stdout
-    found = [stop for path in listing.splitlines() for stop in stops_of(path)]
+    found = [stop for path in listed(*SOURCES) for stop in stops_of(path)]
     return sorted(found, key=lambda stop: stop.number)
+
+
+def words_of(stops):
+    """All words of the sources, the tour's own text left out, and the names of all files."""
+    words = set()
+    for path in listed("*"):
+        words.add(os.path.basename(path))
+    texts = {}
+    for stop in stops:
+        texts.setdefault(stop.path, []).append(stop.text)
+    for path in listed(*SOURCES):
+        text = read(path)
+        for part in texts.get(path, []):
+            for line in part.split("\n"):
+                text = text.replace(line, "", 1) if line.strip() else text
+        words |= set(re.findall(r"\w+", text))
+    return words
+
+
+def strangers(stop, words):
+    """Names in a stop's text that the sources do not have: somebody has renamed them, or taken them away."""
+    paths = re.findall(r"(?<![\w/-])(?:src|guests|docs)/[\w/.-]*[\w/]", stop.text)
+    names = re.findall(r"(?<![\w/.-])(?:\w+\.(?:c|h|asm)\b|[A-Za-z]\w*_\w+\b(?![*.-]))", stop.text)
+    return [path for path in paths if not os.path.exists(path)] + \
+        [name for name in names if name not in words and not name.endswith(("_", "_Ln"))]
 
 
 def problems(stops):
     """What is wrong with the tags."""
-    found, titles = [], {}
+    found, titles, words = [], {}, words_of(stops)
     for expected, stop in enumerate(stops, 1):
         if stop.number != expected:
             twice = expected > 1 and stop.number == stops[expected - 2].number
@@ -125,6 +155,8 @@ def problems(stops):
         titles[stop.title] = stop.where()
         if not stop.text.strip():
             found.append(f"{stop.where()}: stop {stop.number} has no text")
+        for name in strangers(stop, words):
+            found.append(f"{stop.where()}: stop {stop.number} speaks of {name}, which is nowhere in the sources")
         if not stop.place:
             found.append(f"{stop.where()}: no function, structure or label follows stop {stop.number}")
     return found
