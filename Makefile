@@ -95,8 +95,6 @@ debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) o
 	@$(PYTHON) tools/debug.py $(debug_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
 else
 debug: setup-test ## a lab's guest in the debugger: LAB= [MODE=], or a test of its host part in gdb: LAB= TEST=
-	@$(LABS_TOOL) debug $(debug_lab_arguments) --check yes
-	@$(if $(TEST),:,$(MAKE) build-debug && $(MAKE) -s $(BUILD_JOBS) lab-guests)
 	@$(LABS_TOOL) debug $(debug_lab_arguments)
 endif
 debug_lab_arguments = --lab "$(LAB)" --mode "$(if $(filter command,$(firstword $(origin MODE))),$(MODE))" --test "$(TEST)" --emu "$(EMU)"

@@ -58,7 +58,7 @@ def handin(args):
 
 def debug(args):
     """The lab in a debugger."""
-    return lab_handin.debug(args.lab, args.mode, args.test, args.emu, bool(args.check))
+    return lab_handin.debug(args.lab, args.mode, args.test, args.emu)
 
 
 def parse():
@@ -77,7 +77,7 @@ def parse():
     verb(check, "check", "labs")
     verb(check, "check-all", "labs")
     verb(handin, "handin", "lab", "student")
-    verb(debug, "debug", "lab", "mode", "test", "emu", "check")
+    verb(debug, "debug", "lab", "mode", "test", "emu")
     args = parser.parse_args()
     args.earlier = getattr(args, "earlier", "") or "solved"
     return args

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tarfile
 
-from lib import lab_boot, lab_catalog, lab_grade, lab_handout, lab_host, lab_tree
+from lib import columns, guests, lab_boot, lab_catalog, lab_grade, lab_handout, lab_host, lab_tree
 from lib.usage import Mistake, choose
 
 FOLDER = "build/handin"
@@ -69,18 +69,34 @@ def handin(name, student):
     return 0
 
 
-def debug(name, mode, test, emulator, only_check=False):
+def own_guests(lab):
+    """What could be booted for a lab that is not graded by boots: its own guest, in each of its modes."""
+    path = f"{lab.folder}/guest"
+    return [{"guest": path, "mode": mode} for mode in sorted(lab.data["modes"], key=lambda mode: mode != "ept")
+            if os.path.exists(f"{path}/main.c")]
+
+
+def build_for(boot):
+    """The hypervisor and the guest that a boot needs."""
+    column = columns.ALL[boot["mode"]]
+    kernel = [column.kernel("debug")] if column.under == "trivisor" else []
+    try:
+        lab_boot.build(".", [*kernel, guests.load(boot["guest"].removeprefix("guests/")).elf])
+    except lab_host.Refused as error:
+        raise Mistake(f"It does not build:\n{error}") from error
+
+
+def debug(name, mode, test, emulator):
     """`make debug LAB=`: the lab's guest in the debugger, or a test of the host part in gdb."""
     lab = lab_catalog.load(name)
-    boots = lab.data.get("boot", [])
+    boots = lab.data.get("boot") or own_guests(lab)
     if boots and not test:
         modes = list(dict.fromkeys(boot["mode"] for boot in boots))
         if mode:
             choose("MODE", mode, modes)
-        if only_check:
-            return 0
         boot = next(boot for boot in boots if not mode or boot["mode"] == mode)
-        words = [sys.executable, "-B", "tools/debug.py", "--mode", boot["mode"], "--guest", boot["guest"],
+        build_for(boot)
+        words = [sys.executable, "-B", "tools/debug.py", "--mode", boot["mode"], "--guest", boot["guest"].removeprefix("guests/"),
                  "--emu", emulator or "bochs", "--args", boot.get("args", "")]
         return subprocess.run(words, check=False).returncode
     tests = [one.name for one in lab.tests if one.part == "host"]
@@ -89,7 +105,7 @@ def debug(name, mode, test, emulator, only_check=False):
     if not test:
         raise Mistake(f"Say which test: TEST=NAME, one of {', '.join(tests)}.")
     choose("TEST", test, tests)
-    return 0 if only_check else debug_host(lab, test)
+    return debug_host(lab, test)
 
 
 def debug_host(lab, test):
@@ -103,7 +119,7 @@ def debug_host(lab, test):
     grader.builder.refresh()
     try:
         program = lab_host.build(lab, grader.builder, grader.originals)
-    except lab_host.Refused as error:
+    except (lab_host.Refused, lab_host.Broken) as error:
         raise Mistake(f"It does not build:\n{error}") from error
     keys = os.path.join(grader.tree, "build/keys")
     os.makedirs(os.path.dirname(keys), exist_ok=True)
