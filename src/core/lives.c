@@ -48,23 +48,35 @@ static bool module_option(u32 i, const char *key, char *out, size_t size)
     return command_line_option(boot_info.module[i].cmdline, key, out, size);
 }
 
-static bool is_initrd(u32 i)
+/* A module that is no domain but goes with one. */
+static bool is_companion(u32 i)
 {
     char name[NAME_MAX_LEN];
 
-    return module_option(i, "initrd-for", name, sizeof(name));
+    return module_option(i, "initrd-for", name, sizeof(name)) ||
+           module_option(i, "disk-for", name, sizeof(name));
 }
 
-const struct module *lives_initrd(const struct module *image)
+static const struct module *companion(const struct module *image, const char *key)
 {
     char mine[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
 
     if (!command_line_option(image->cmdline, "name", mine, sizeof(mine)))
         return NULL;
     for (u32 i = 0; i < boot_info.modules; i++)
-        if (module_option(i, "initrd-for", wanted, sizeof(wanted)) && strcmp(mine, wanted) == 0)
+        if (module_option(i, key, wanted, sizeof(wanted)) && strcmp(mine, wanted) == 0)
             return &boot_info.module[i];
     return NULL;
+}
+
+const struct module *lives_initrd(const struct module *image)
+{
+    return companion(image, "initrd-for");
+}
+
+const struct module *lives_disk(const struct module *image)
+{
+    return companion(image, "disk-for");
 }
 
 static bool start(u32 i)
@@ -92,7 +104,7 @@ bool lives_start_next(void)
 
     for (u32 i = 0; i < boot_info.modules && (together || !any); i++) {
         char name[NAME_MAX_LEN], with[NAME_MAX_LEN];
-        if (started[i] || is_initrd(i) ||
+        if (started[i] || is_companion(i) ||
             (!together && module_option(i, "with", with, sizeof(with))))
             continue;
         if (!start(i))

@@ -22,6 +22,8 @@ int board_attach(struct domain *d);
  */
 int pci_attach(struct domain *d);
 int acpi_pm_attach(struct domain *d);
+/* An ATA disk over the module d->disk; nothing if there is none. 0 or -E. */
+int ata_attach(struct domain *d);
 /* All of these, and the table of ports and MMIO regions. 0 or -E. */
 int devices_attach(struct domain *d);
 /* The I/O APIC's memory. 0 or -E. */

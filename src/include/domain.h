@@ -34,6 +34,7 @@ struct domain {
     struct domain_config config;         /* from the command line */
     const struct module *image;          /* the kernel it was built from; kept for restart */
     const struct module *initrd;         /* the RAM disk that goes with it, or NULL */
+    const struct module *disk;           /* its emulated disk, or NULL */
     struct physmap *physmap;             /* what its frame numbers mean */
     struct pv_domain *pv;                /* pv only: start of day, shared_info, callbacks */
     struct io_space *io;                 /* its ports and MMIO regions */

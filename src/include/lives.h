@@ -20,6 +20,9 @@ void lives_init(void);
 bool lives_start_next(void);
 /* The RAM disk of the domain that image becomes: the module with initrd-for=NAME, or NULL. */
 const struct module *lives_initrd(const struct module *image);
+/* Its disk: the module with disk-for=NAME, or NULL. What is written there stays for its next life.
+ */
+const struct module *lives_disk(const struct module *image);
 /* A domain has been marked doomed: the run loop should reap. */
 void lives_note_doomed(void);
 bool lives_reap_due(void);

@@ -9,8 +9,9 @@
 int devices_attach(struct domain *d)
 {
     static int (*const attach[])(struct domain *) = {
-        io_space_init, pic_attach,     ioapic_attach, lapic_attach, pit_attach,      rtc_attach,
-        pci_attach,    acpi_pm_attach, kbc_attach,    board_attach, end_port_attach, uart_attach,
+        io_space_init,   pic_attach,  ioapic_attach,  lapic_attach, pit_attach,
+        rtc_attach,      pci_attach,  acpi_pm_attach, kbc_attach,   board_attach,
+        end_port_attach, uart_attach, ata_attach,
     };
     int error = 0;
 
