@@ -5,7 +5,7 @@ import argparse
 import os
 import subprocess
 
-from lib import bochs, columns, gdb, guests, image, qemu, xen
+from lib import columns, desk, gdb, guests, image, qemu, xen
 from lib.boot import Boot
 from lib.usage import choose, main
 
@@ -23,35 +23,10 @@ def parse():
     return parser.parse_args()
 
 
-def symbols(elf, path):
-    """Writes an ELF's symbols as Bochs' `ldsym` reads them."""
-    listing = subprocess.run(["nm", elf], stdout=subprocess.PIPE, text=True, check=True).stdout
-    with open(path, "w", encoding="ascii") as file:
-        for line in listing.splitlines():
-            words = line.split()
-            if len(words) == 3 and words[1] in "tTwW":
-                file.write(f"{words[0]} {words[2]}\n")
-
-
 def elfs(boot):
     """What has symbols: the hypervisor, if it is ours, and the guest."""
     kernel = boot.column.kernel(boot.build) if boot.column.under == "trivisor" else None
     return [elf for elf in (kernel, boot.guest.elf) if elf]
-
-
-def in_bochs(boot):
-    """At Bochs' prompt."""
-    bochs.configure(boot, image.for_boot(boot))
-    script = ""
-    for number, elf in enumerate(elfs(boot)):
-        symbols(elf, os.path.join(boot.folder, f"symbols{number}"))
-        script += f'ldsym global "symbols{number}"\n'
-    with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
-        file.write(script)
-    with open("tools/debug-help.txt", encoding="utf-8") as file:
-        print(file.read())
-    print(f"The console: {boot.folder}/com1.txt\n", flush=True)
-    return subprocess.run(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, check=False).returncode
 
 
 def in_gdb(boot):
@@ -77,7 +52,9 @@ def run():
         xen.fetch()
     boot = Boot(column, guest, args.build, args=args.args, hypervisor=args.options, tag="debugger")
     os.makedirs(boot.folder, exist_ok=True)
-    return in_bochs(boot) if args.emu == "bochs" else in_gdb(boot)
+    if args.emu == "bochs":
+        return desk.in_bochs(boot, elfs(boot), image.for_boot(boot))
+    return in_gdb(boot)
 
 
 if __name__ == "__main__":

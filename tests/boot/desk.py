@@ -1,10 +1,11 @@
 """The debugger's desk: what is told when a VM entry is refused or a guest falls over."""
 import concurrent.futures
+import io
 import os
 import re
 from dataclasses import dataclass
 
-from lib import bochs, columns, guests, image
+from lib import bochs, columns, desk, guests, image
 from lib.boot import Boot
 from result import Result
 
@@ -91,7 +92,29 @@ def judge(case):
     return Result(0, [f"{name}: {'; '.join(wrong)} (see {boot.folder}/com1.txt)"]) if wrong else Result(len(case.sentences))
 
 
+def session(mode):
+    """`make debug` with its commands from a list: what it shows."""
+    boot = Boot(columns.ALL[mode], guests.load("hello"), "debug", tag="desk-session")
+    os.makedirs(boot.folder, exist_ok=True)
+    bochs.configure(boot, image.for_boot(boot))
+    out = io.StringIO()
+    commands = ["exit 2", "vmcs guest", "break guest_main", "c", "d 2", "walk guest_main", "walk nowhere", "source where", "u"]
+    desk.session(boot, [boot.column.kernel("debug"), boot.guest.elf], commands, out)
+    wanted = [r"break NAME", r"exit \d+: \w", r"6820 +guest RFLAGS", r"Breakpoint", r"address [0-9a-f]+:", r"guest:  L4",
+              mode + ":  L4", r"machine address|nothing there yet", r"nowhere is neither a number nor a name", r"rip 0000", r"EXIT_IO rip"]
+    at, wrong = 0, []
+    for sentence in wanted:
+        found = re.compile(sentence).search(out.getvalue(), at)
+        wrong += [] if found else [f"no /{sentence}/"]
+        at = found.end() if found else at
+    print(f"{'FAILED' if wrong else 'ok'}: desk, {mode}: a session", flush=True)
+    return Result(0, [f"desk, {mode}: a session: {'; '.join(wrong)}"]) if wrong else Result(len(wanted))
+
+
 def run(jobs):
     """All cases whose mode can be built."""
+    for mode in ("shadow", "ept"):
+        if mode in columns.available():
+            yield session(mode)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(judge, [case for case in CASES if case.mode in columns.available()])

@@ -267,6 +267,7 @@ run_on(struct vcpu *v, struct exit *e, u32 raw, u32 kind, u64 until)
         raw = (u32)after.raw;
         kind = vmx_exit_kinds[raw % VMX_EXIT_REASONS];
         v = container_of(after.regs, struct vcpu, regs);
+        vmx_look_at_desk(v);
     }
 }
 
@@ -284,6 +285,7 @@ void vmx_run(struct vcpu *v, u64 until, struct exit *e)
 
     e->tsc = rdtsc();
     v = container_of(after.regs, struct vcpu, regs);
+    vmx_look_at_desk(v);
     if (likely(kind & KIND_PLAIN)) {
         decode_instruction(v, raw, kind, e);
     } else if (raw == VMX_IO) { /* what emulated devices cost */

@@ -8,6 +8,7 @@
 #ifndef VMX_H
 #define VMX_H
 
+#include "desk.h"
 #include "types.h"
 #include "virt_ops.h"
 #include "vmcs.h"
@@ -123,6 +124,13 @@ static inline void vmx_check_before_entry(void)
     if (unlikely(vmx_unchecked))
         vmx_check_changed();
 }
+/* desk.c: after an exit: does the debugger want to know something? */
+void vmx_serve_desk(struct vcpu *v);
+static inline void vmx_look_at_desk(struct vcpu *v)
+{
+    if (unlikely(desk_request))
+        vmx_serve_desk(v);
+}
 #else
 static inline void vmx_note_write(u64 field, u64 value)
 {
@@ -131,6 +139,10 @@ static inline void vmx_note_write(u64 field, u64 value)
 }
 static inline void vmx_check_before_entry(void)
 {
+}
+static inline void vmx_look_at_desk(struct vcpu *v)
+{
+    (void)v;
 }
 #endif
 
