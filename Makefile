@@ -88,7 +88,7 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
 ifeq ($(LAB),)
-debug: setup-test ## one guest in a debugger: MODE= GUEST= EMU=bochs (its own) or qemu (gdb, native and pv)
+debug: setup-test ## one guest in a debugger, with names: MODE= GUEST= EMU=bochs (the desk) or qemu (gdb, native and pv)
 	@$(PYTHON) tools/debug.py $(debug_arguments) --check
 	@$(MAKE) build-debug
 	@$(build-lab-guests)
