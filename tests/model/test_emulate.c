@@ -23,10 +23,12 @@ enum { STATES = 4, DEFAULT_CASES = 1000000 };
 /* The emulator's world: a copy of the data. */
 struct world {
     u8 data[DATA_SIZE];
-    const u8 *code; /* the instruction */
-    u64 place;      /* its linear address */
-    unsigned size;  /* enum code_size */
-    u64 xmm[16][2]; /* vector registers */
+    const u8 *code;       /* the instruction */
+    u64 place;            /* its linear address */
+    unsigned size;        /* enum code_size */
+    u64 xmm[16][2];       /* vector registers */
+    u8 tables[PAGE_SIZE]; /* a copy of the GDT's page */
+    struct segment seg[8];
 };
 
 static enum emulate_result at_data(struct emulate_ctx *ctx, u64 la, unsigned len, bool write,
@@ -92,18 +94,81 @@ static enum emulate_result cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old, co
     return EMULATE_OK;
 }
 
-static enum emulate_result segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+/* Segment registers as each case begins. */
+static void begin_segments(struct world *w)
 {
     enum { DATA_RW = 0x93, CODE_RX = 0x9b, BIG = 1 << 10 };
+
+    for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++) {
+        struct segment *s = &w->seg[seg];
+
+        *s = (struct segment){
+            .base = machine_segment_base(w->size, seg),
+            .limit = w->size == CODE_16 ? 0xffff : 0xffffffff,
+            .attr = (seg == SEG_CS ? CODE_RX : DATA_RW) | (w->size == CODE_16 ? 0 : BIG),
+        };
+        if (seg == SEG_CS && w->size == CODE_16)
+            s->base = w->place;
+        if (w->size == CODE_16)
+            s->selector = s->base >> 4;
+        else if (seg == SEG_SS)
+            s->selector = FLAT_STACK;
+    }
+    w->seg[SEG_LDTR] = w->seg[SEG_TR] = (struct segment){.attr = SEG_ATTR_UNUSABLE};
+}
+
+static enum emulate_result segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+{
     struct world *w = ctx->opaque;
 
-    *out = (struct segment){
-        .base = machine_segment_base(w->size, seg),
-        .limit = w->size == CODE_16 ? 0xffff : 0xffffffff,
-        .attr = (seg == SEG_CS ? CODE_RX : DATA_RW) | (w->size == CODE_16 ? 0 : BIG),
-    };
-    if (seg == SEG_CS && w->size == CODE_16)
-        out->base = w->place;
+    *out = w->seg[seg];
+    return EMULATE_OK;
+}
+
+static enum emulate_result write_segment(struct emulate_ctx *ctx, enum seg seg,
+                                         const struct segment *in)
+{
+    struct world *w = ctx->opaque;
+
+    w->seg[seg] = *in;
+    return EMULATE_OK;
+}
+
+static enum emulate_result read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
+                                      u16 *limit)
+{
+    (void)ctx;
+    assert_int_equal(table, EMULATE_GDTR);
+    *base = TABLES_BASE;
+    *limit = GDT_ENTRIES * sizeof(u64) - 1;
+    return EMULATE_OK;
+}
+
+static enum emulate_result system_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len)
+{
+    struct world *w = ctx->opaque;
+
+    assert_in_range(la, TABLES_BASE, TABLES_BASE + PAGE_SIZE - len);
+    *value = 0;
+    memcpy(value, w->tables + (la - TABLES_BASE), len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result system_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    struct world *w = ctx->opaque;
+
+    assert_in_range(la, TABLES_BASE, TABLES_BASE + PAGE_SIZE - len);
+    memcpy(w->tables + (la - TABLES_BASE), &value, len);
+    return EMULATE_OK;
+}
+
+static enum emulate_result read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value)
+{
+    struct world *w = ctx->opaque;
+
+    assert_int_equal(msr, MSR_EFER);
+    *value = w->size == CODE_64 ? EFER_LMA : 0;
     return EMULATE_OK;
 }
 
@@ -140,6 +205,11 @@ static const struct emulate_ops ops = {
     .write = write,
     .cmpxchg = cmpxchg,
     .segment = segment,
+    .write_segment = write_segment,
+    .read_table = read_table,
+    .system_read = system_read,
+    .system_write = system_write,
+    .read_msr = read_msr,
     .read_cr = read_cr,
     .read_vector = read_vector,
     .write_vector = write_vector,
@@ -157,7 +227,7 @@ static u64 *reg_of(struct regs *regs, unsigned n)
 /* Does it depend on CPL? Unicorn's is 0. */
 static bool sees_privilege(unsigned operation)
 {
-    return operation == OP_POPF;
+    return operation == OP_POPF || is_about_segments(operation);
 }
 
 /* Runs the emulator on a state, REP to its end. */
@@ -238,7 +308,8 @@ struct compared {
     u8 vector;                   /* of our fault */
 };
 
-static unsigned differences[OP_COUNT]; /* by operation */
+static u8 *oracle_data, *oracle_tables; /* the other side's memory */
+static unsigned differences[OP_COUNT];  /* by operation */
 
 static void print_difference(const struct world *w, const struct insn *i, const struct compared *c)
 {
@@ -249,8 +320,12 @@ static void print_difference(const struct world *w, const struct insn *i, const 
     printf("%u-bit %s:", 8 * w->size, operation_name(i->operation));
     for (unsigned n = 0; n < i->length; n++)
         printf(" %02x", w->code[n]);
-    printf("  at %#llx: result %d (vector %u), unicorn %d\n", (unsigned long long)w->place,
-           c->result, c->vector, c->expected);
+    printf("  at %#llx: result %d (vector %u), unicorn %d (vector %d)\n",
+           (unsigned long long)w->place, c->result, c->vector, c->expected, oracle_vector());
+    for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+        if (c->ours.selector[seg] != c->theirs.selector[seg])
+            printf("  segment %u: ours %#x, unicorn %#x\n", seg, c->ours.selector[seg],
+                   c->theirs.selector[seg]);
     for (unsigned n = 0; n < 16; n++)
         if (c->ours.gpr[n] != c->theirs.gpr[n])
             printf("  reg %u: before %#llx, ours %#llx, unicorn %#llx\n", n,
@@ -272,10 +347,11 @@ static bool same_state(const struct insn *i, const struct compared *c)
     return c->result == EMULATE_OK &&
            memcmp(c->ours.gpr, c->theirs.gpr, sizeof(c->ours.gpr)) == 0 &&
            memcmp(c->ours.xmm, c->theirs.xmm, sizeof(c->ours.xmm)) == 0 &&
+           memcmp(c->ours.selector, c->theirs.selector, sizeof(c->ours.selector)) == 0 &&
            c->ours.rip == c->theirs.rip && ((c->ours.rflags ^ c->theirs.rflags) & flags) == 0;
 }
 
-static bool same_data(const struct world *w, const u8 *oracle_data)
+static bool same_data(const struct world *w)
 {
     if (memcmp(w->data, oracle_data, DATA_SIZE) == 0)
         return true;
@@ -288,15 +364,20 @@ static bool same_data(const struct world *w, const u8 *oracle_data)
 
 /* Both sides run it and should agree. False: they agree on a fault. */
 static bool run_case(struct world *w, const struct insn *i, unsigned slot,
-                     const struct machine_state *before, u8 *oracle_data)
+                     const struct machine_state *before)
 {
     struct compared c = {.before = *before, .ours = *before, .theirs = *before};
-    bool good;
+    bool good, segments = is_about_segments(i->operation);
 
-    c.expected = oracle_run(slot, i->length,
-                            (is_branch(i->operation) ? RUN_BRANCH : 0) |
-                                (is_vector(i->operation) ? RUN_VECTOR : 0),
-                            &c.theirs);
+    c.expected =
+        oracle_run(slot, i->length,
+                   (is_branch(i->operation) ? RUN_BRANCH : 0) |
+                       (is_vector(i->operation) ? RUN_VECTOR : 0) | (segments ? RUN_SEGMENT : 0),
+                   &c.theirs);
+    begin_segments(w);
+    if (i->operation >= OP_BSF && i->operation <= OP_BSR && i->operand_size == 4 &&
+        (c.theirs.rflags & RFLAGS_ZF)) /* Unicorn clears its upper half, though it is not written */
+        c.theirs.gpr[i->reg] = before->gpr[i->reg];
     memcpy(w->xmm, before->xmm, sizeof(w->xmm));
     c.ours.rip = w->size == CODE_16 ? 0 : w->place;
     c.result = emulate_state(w, i->operation, &c.ours, &c.vector);
@@ -304,30 +385,39 @@ static bool run_case(struct world *w, const struct insn *i, unsigned slot,
     if (((i->operation == OP_CMPXCHG8B && i->operand_size == 8) || i->operation == OP_MOVAPS) &&
         c.result == EMULATE_FAULT && c.vector == VEC_GP)
         c.expected = ORACLE_FAULT; /* not aligned: Unicorn lets it pass */
+    for (unsigned seg = SEG_ES; segments && seg <= SEG_GS; seg++)
+        c.ours.selector[seg] = w->seg[seg].selector;
     if (c.expected == ORACLE_OK)
-        good = same_state(i, &c) && same_data(w, oracle_data);
+        good =
+            same_state(i, &c) && same_data(w) && memcmp(w->tables, oracle_tables, PAGE_SIZE) == 0;
     else
-        good = c.result == EMULATE_FAULT;
+        good = c.result == EMULATE_FAULT && (oracle_vector() < 0 || oracle_vector() == c.vector);
     if (!good)
         print_difference(w, i, &c);
     if (!good || c.expected != ORACLE_OK) /* of a fault they may leave different traces */
+    {
         memcpy(oracle_data, w->data, DATA_SIZE);
+        memcpy(oracle_tables, w->tables, PAGE_SIZE);
+    }
     return c.expected == ORACLE_OK;
 }
 
 /* The data at both sides. */
-static void poke(struct world *w, u8 *oracle_data, const struct generated *g)
+static void poke(struct world *w, const struct generated *g)
 {
-    u64 at = g->poke_at - DATA_BASE;
+    for (unsigned n = 0; n < g->pokes; n++) {
+        const struct poke *p = &g->poke[n];
+        u64 at = p->at - DATA_BASE;
 
-    if (g->poke_at && at <= DATA_SIZE - sizeof(u64)) {
-        memcpy(w->data + at, &g->poke, g->poke_size);
-        memcpy(oracle_data + at, &g->poke, g->poke_size);
+        if (at <= DATA_SIZE - sizeof(u64)) {
+            memcpy(w->data + at, &p->value, p->size);
+            memcpy(oracle_data + at, &p->value, p->size);
+        }
     }
 }
 
 /* One instruction of a form, from several states. */
-static void run_form(struct world *w, struct form *form, unsigned slot, u8 *oracle_data)
+static void run_form(struct world *w, struct form *form, unsigned slot)
 {
     struct machine_state before[STATES];
     struct generated g;
@@ -345,9 +435,9 @@ static void run_form(struct world *w, struct form *form, unsigned slot, u8 *orac
         aimed.disp_size = 0; /* it stays as it is */
         if (n > 0)
             generate_state(&aimed, &i, w->size, w->size == CODE_16 ? 0 : place, &before[n]);
-        poke(w, oracle_data, &aimed);
+        poke(w, &aimed);
         form->cases++;
-        form->faults += !run_case(w, &i, slot, &before[n], oracle_data);
+        form->faults += !run_case(w, &i, slot, &before[n]);
     }
 }
 
@@ -357,19 +447,20 @@ static void run_forms(enum code_size size, unsigned rounds)
     static struct world w;
     unsigned count, slot = CODE_SLOTS;
     struct form *forms = all_forms(size, &count);
-    u8 *oracle_data;
 
     w.size = size;
     for (unsigned n = 0; n < rounds * count; n++) {
         if (slot == CODE_SLOTS) {
             if (n > 0)
                 oracle_close();
-            oracle_open(size, &oracle_data);
+            oracle_open(size, &oracle_data, &oracle_tables);
+            generate_gdt(oracle_tables, size);
+            memcpy(w.tables, oracle_tables, PAGE_SIZE);
             for (unsigned b = 0; b < DATA_SIZE; b++)
                 w.data[b] = oracle_data[b] = random_u64() >> 56;
             slot = 0;
         }
-        run_form(&w, &forms[n % count], slot++, oracle_data);
+        run_form(&w, &forms[n % count], slot++);
     }
     oracle_close();
 }

@@ -16,9 +16,9 @@ static bool elsewhere(unsigned operation)
 {
     switch (operation) {
     case OP_UNKNOWN:
-    case OP_JMP_FAR ... OP_ARPL:
+    case OP_INT ... OP_INT1:
     case OP_INS ... OP_OUT:
-    case OP_MOV_FROM_SEG ... OP_VMCALL:
+    case OP_MOV_FROM_CR ... OP_VMCALL:
         return true;
     case OP_MOVBE: /* Unicorn 2.0.1's processor has none of these */
     case OP_TZCNT ... OP_POPCNT:
@@ -38,6 +38,12 @@ static bool invalid_to_unicorn(const struct insn *i)
 bool is_vector(unsigned operation)
 {
     return operation >= OP_MOVUPS && operation <= OP_MOVD;
+}
+
+bool is_about_segments(unsigned operation)
+{
+    return (operation >= OP_JMP_FAR && operation <= OP_ARPL) || operation == OP_MOV_TO_SEG ||
+           operation == OP_MOV_FROM_SEG;
 }
 
 bool is_of_form(const struct insn *i, const struct form *form)

@@ -28,6 +28,8 @@ struct form {
 struct form *all_forms(enum code_size size, unsigned *count);
 /* Is it a move of a vector? */
 bool is_vector(unsigned operation);
+/* Does it load segment registers, or ask about them? */
+bool is_about_segments(unsigned operation);
 /* Is i of this form? */
 bool is_of_form(const struct insn *i, const struct form *form);
 /* A table of cases by opcode. Returns the forms that had fewer than FORM_CASES. */

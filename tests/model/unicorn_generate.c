@@ -6,6 +6,7 @@
 #include "unicorn_generate.h"
 
 static u64 seed_now;
+static const u8 *gdt_now; /* the GDT in use */
 
 void random_seed(u64 seed)
 {
@@ -44,7 +45,7 @@ static bool is_string(unsigned operation)
 
 bool is_branch(unsigned operation)
 {
-    return operation >= OP_JMP && operation <= OP_JCXZ;
+    return (operation >= OP_JMP && operation <= OP_RET_FAR) || operation == OP_IRET;
 }
 
 static bool locks(unsigned operation)
@@ -55,7 +56,8 @@ static bool locks(unsigned operation)
 
 /* Differences of Unicorn 2.0.1 that no comparison can bridge: in 64-bit code it takes near branches
  * with 66 as AMD's processors do; it finds REX.R with MOV's immediate invalid; it takes AH in LAHF
- * and SAHF with REX for SPL; it sign-extends RET's immediate; with 66 its ENTER of 16-bit code
+ * and SAHF with REX for SPL; it sign-extends RET's immediate; far pointers
+ * with REX.W have 32 bits to it; with 66 its ENTER of 16-bit code
  * loads BP alone. And in 16-bit code branches with 66 would nearly all leave the segment. */
 static bool wants_66(const struct form *form)
 {
@@ -73,6 +75,9 @@ static u8 random_rex(const struct form *form)
 {
     bool mov_imm = form->map == MAP_1 && (form->opcode & 0xfe) == 0xc6;
 
+    if (form->operation == OP_LOAD_FAR || form->operation == OP_JMP_FAR ||
+        form->operation == OP_CALL_FAR)
+        return 0x40 | random_below(8);
     return 0x40 | (random_below(16) & (mov_imm ? 0xb : 0xf));
 }
 
@@ -98,6 +103,86 @@ static unsigned put_prefixes(u8 *p, const struct form *form)
         form->operation != OP_LAHF)
         p[n++] = random_rex(form);
     return n;
+}
+
+/* Where a branch may go: within the segment, canonical, and not to a slot's beginning. */
+static u64 target_of(u64 value, enum code_size size)
+{
+    return (value & (size == CODE_16 ? 0xffff : 0x7fffffffffff)) | 1;
+}
+
+/* Of any descriptor, and a few that are beyond the table. */
+static u16 random_selector(void)
+{
+    unsigned index = random_below(GDT_ENTRIES + 3);
+
+    if (index == 0) /* nor has null an RPL for Unicorn */
+        return 0;
+    return index << 3 | (one_in(16) ? 4 : 0) | (one_in(4) ? random_below(4) : 0);
+}
+
+/* Does it lead to another task? Or, for JMP in long mode, through a gate: Unicorn does not look at
+ * what kind of code there is. */
+static bool leads_astray(u16 selector, bool long_jump)
+{
+    u64 entry;
+
+    if ((selector & 4) || selector >> 3 >= GDT_ENTRIES)
+        return false;
+    memcpy(&entry, gdt_now + (selector & ~7), sizeof(entry));
+    if (entry >> 44 & 1)
+        return false;
+    return (entry >> 40 & 7) == 4 ? long_jump : entry >> 40 & 5;
+}
+
+/* For a far transfer: no other task. In real mode any. */
+static u16 far_selector(enum code_size size, unsigned operation)
+{
+    u16 selector;
+
+    do
+        selector = size == CODE_16 ? random_u64() : random_selector();
+    while (size != CODE_16 && leads_astray(selector, size == CODE_64 && operation == OP_JMP_FAR));
+    return selector;
+}
+
+static u64 far_offset(enum code_size size)
+{
+    return target_of(random_u64(), size) & (one_in(2) ? 0xffff : 0x7fffffff);
+}
+
+void generate_gdt(u8 *gdt, enum code_size size)
+{
+    enum { FLAT = 0x0f, GRANULAR = 8 };
+
+    gdt_now = gdt;
+    for (unsigned n = GDT_FIXED; n < GDT_ENTRIES; n++) {
+        bool gate = one_in(8), system = gate || one_in(6);
+        u64 type = gate ? (one_in(2) ? 4 : 12) : random_below(16);
+        if (system && size == CODE_64)
+            type = gate ? 12 : type | 8;
+        u64 dpl = one_in(2) ? 0 : random_below(4), present = !one_in(10);
+        u64 flags = random_below(16), limit = random_u64() & 0xffff, base = 0;
+        u64 entry;
+
+        if (!system && (type & 10)) /* Unicorn does not mark code and stacks as accessed */
+            type |= 1;
+        if (!system && ((type & 8) || one_in(2))) { /* flat; RET and IRET do not see code's limit */
+            flags |= GRANULAR;
+            limit |= FLAT << 16 | 0xffff;
+        }
+        if (system || !(type & 8)) /* of code it stays 0 */
+            base = random_u64() & 0xffffff;
+        if (!system && !(type & 8)) /* Unicorn loads all of RSP, even of a stack with 16 bits */
+            flags = (flags | 4) & ~2ULL;
+        if ((flags & 6) == 6) /* both D and L: JMP and RET let it pass */
+            flags &= ~4ULL;
+        if (gate) /* to a segment's selector, with an offset below 64 KiB */
+            base = (random_below(GDT_ENTRIES) << 3), limit &= 0xffff, flags = 0;
+        entry = (limit & 0xffff) | base << 16 | type << 40 | (u64)!system << 44 | dpl << 45 |
+                present << 47 | (gate ? 0 : (limit >> 16 & 0xf) << 48) | flags << 52;
+        memcpy(gdt + 8 * n, &entry, sizeof(entry));
+    }
 }
 
 /* Returns where ModRM, or what follows the opcode, is. */
@@ -129,6 +214,7 @@ static bool unwanted(const struct insn *i)
             return true;
         return immediate && i->operand_size == 2 && (i->imm & 31) > 16;
     case OP_RET:
+    case OP_RET_FAR:
         return i->src == OPERAND_IMM && i->imm >> 15;
     case OP_ENTER:
         return i->imm >= 0x800;
@@ -171,6 +257,14 @@ void generate_bytes(struct generated *g, const struct form *form, struct insn *i
             g->bytes[modrm + 1] &= 7;
     } while (decode(g->bytes, INSN_MAX, form->size, insn) < 0 || !is_of_form(insn, form) ||
              unwanted(insn));
+    if ((insn->operation == OP_JMP_FAR || insn->operation == OP_CALL_FAR) && !insn->memory) {
+        u64 offset = far_offset(form->size);
+        u16 selector = far_selector(form->size, insn->operation);
+
+        memcpy(g->bytes + modrm, &offset, insn->operand_size);
+        memcpy(g->bytes + modrm + insn->operand_size, &selector, sizeof(selector));
+        decode(g->bytes, INSN_MAX, form->size, insn);
+    }
     find_displacement(g, insn, modrm);
 }
 
@@ -232,6 +326,13 @@ static void aim_memory(struct generated *g, struct insn *i, enum code_size size,
     }
 }
 
+static bool uses_stack(unsigned operation)
+{
+    return (operation >= OP_PUSH && operation <= OP_RET) || operation == OP_CALL_FAR ||
+           operation == OP_RET_FAR || operation == OP_IRET || operation == OP_PUSH_SEG ||
+           operation == OP_POP_SEG;
+}
+
 /* Registers that are addresses without being a ModRM operand's. */
 static void aim_implied(const struct insn *i, enum code_size size, struct machine_state *state)
 {
@@ -242,7 +343,7 @@ static void aim_implied(const struct insn *i, enum code_size size, struct machin
     } else if (i->operation == OP_XLAT) {
         set_reg(state, REG_RBX, i->address_size,
                 target(size, i->segment) - (state->gpr[REG_RAX] & 0xff));
-    } else if (i->operation >= OP_PUSH && i->operation <= OP_RET) {
+    } else if (uses_stack(i->operation)) {
         set_reg(state, REG_RSP, size, target(size, SEG_SS));
         if (i->operation == OP_ENTER) /* with room below */
             set_reg(state, REG_RSP, size,
@@ -251,12 +352,6 @@ static void aim_implied(const struct insn *i, enum code_size size, struct machin
         if (i->operation == OP_ENTER || i->operation == OP_LEAVE)
             set_reg(state, REG_RBP, size, target(size, SEG_SS));
     }
-}
-
-/* Where a branch may go: within the segment, canonical, and not to a slot's beginning. */
-static u64 target_of(u64 value, enum code_size size)
-{
-    return (value & (size == CODE_16 ? 0xffff : 0x7fffffffffff)) | 1;
 }
 
 /* Values for which the instruction does what it is there for, half of the time. */
@@ -271,11 +366,6 @@ static void aim_values(const struct insn *i, enum code_size size, struct machine
         /* Unicorn 2.0.1 clears the upper half of RAX even if CMPXCHG does not write EAX. */
         if (i->operand_size == 4)
             state->gpr[REG_RAX] = (u32)state->gpr[REG_RAX];
-        break;
-    case OP_BSF: /* Unicorn clears the upper half of a destination that is not written */
-    case OP_BSR:
-        if (i->operand_size == 4)
-            state->gpr[i->reg] = (u32)state->gpr[i->reg];
         break;
     case OP_DIV: /* a small dividend */
         if (one_in(2))
@@ -294,6 +384,11 @@ static void aim_values(const struct insn *i, enum code_size size, struct machine
     case OP_JCXZ:
         if (one_in(2))
             set_reg(state, REG_RCX, i->address_size, random_below(2));
+        break;
+    case OP_MOV_TO_SEG:
+    case OP_LAR ... OP_VERW:
+        if (!i->memory)
+            set_reg(state, i->rm, 2, random_selector());
         break;
     case OP_JMP: /* to where code may be */
     case OP_CALL:
@@ -328,24 +423,111 @@ static u64 operand_top(const struct insn *i, enum code_size size, u64 place,
     return size == CODE_64 ? offset : (u32)offset;
 }
 
-/* Values in memory that matter more than others: flags without TF, targets where code may be. */
+static void poke_next(struct generated *g, u64 *at, unsigned size, u64 value)
+{
+    g->poke[g->pokes++] = (struct poke){.at = *at, .value = value, .size = size};
+    *at += size;
+}
+
+/* The type, S, DPL and P of the descriptor that is named; 0 if there is none. */
+static unsigned type_of(u16 selector)
+{
+    return (selector & 4) || selector >> 3 >= GDT_ENTRIES ? 0 : gdt_now[(selector & ~7) + 5];
+}
+
+/* Mostly of code of the level that the selector asks for. */
+static u16 return_selector(enum code_size size, unsigned operation)
+{
+    u16 selector = far_selector(size, operation);
+
+    for (unsigned n = 0; size != CODE_16 && n < 20 && !one_in(10); n++) {
+        unsigned type = type_of(selector);
+
+        if ((type & 0x18) == 0x18 && (type >> 5 & 3) == (selector & 3))
+            break;
+        selector = far_selector(size, operation);
+        selector = (selector & ~3) | (type_of(selector) >> 5 & 3);
+    }
+    return selector;
+}
+
+/* Of data of this level that can be written, or of another level. Not null, nor absent: Unicorn
+ * takes the one for the stack of 32-bit code, too, and of the other it raises #NP. */
+static u16 stack_selector(unsigned level)
+{
+    u16 selector = FLAT_STACK;
+
+    for (unsigned n = 0; n < 60 && !one_in(20); n++) {
+        unsigned type = type_of(selector);
+
+        if ((type & 0x9a) == 0x92 && (type >> 5 & 3) == level)
+            break;
+        selector = (8 + 8 * random_below(GDT_ENTRIES - 1)) | level;
+    }
+    return selector;
+}
+
+/* What IRET finds, and far RET the beginning of it. */
+static void aim_return(struct generated *g, const struct insn *i, enum code_size size, u64 at)
+{
+    unsigned width = i->operand_size;
+    u16 code = return_selector(size, i->operation), stack = stack_selector(code & 3);
+    const u64 no_flags = RFLAGS_TF | RFLAGS_NT | RFLAGS_VM | RFLAGS_RF | RFLAGS_VIF | RFLAGS_VIP;
+
+    poke_next(g, &at, width, far_offset(size));
+    poke_next(g, &at, width, code);
+    if (i->operation == OP_IRET)
+        poke_next(g, &at, width, random_u64() & ~no_flags);
+    else
+        at += i->src == OPERAND_IMM ? i->imm : 0;
+    poke_next(g, &at, width, random_value()); /* to an outer level: the stack */
+    poke_next(g, &at, width, stack);
+}
+
+/* Values in memory that matter more than others: flags without TF, targets where code may be,
+ * selectors. */
 static void aim_data(struct generated *g, const struct insn *i, enum code_size size, u64 place,
                      const struct machine_state *state)
 {
-    g->poke_size = i->operand_size;
-    g->poke = random_u64();
-    if (i->operation == OP_POPF) {
-        g->poke_at = stack_top(size, state);
-        g->poke &= ~RFLAGS_TF;
-        return;
+    u64 stack = stack_top(size, state), memory = i->memory ? operand_top(i, size, place, state) : 0;
+
+    g->pokes = 0;
+    switch (i->operation) {
+    case OP_POPF:
+        poke_next(g, &stack, i->operand_size, random_u64() & ~RFLAGS_TF);
+        break;
+    case OP_RET:
+        poke_next(g, &stack, i->operand_size, target_of(random_u64(), size));
+        break;
+    case OP_POP_SEG:
+        poke_next(g, &stack, 2, random_selector());
+        break;
+    case OP_RET_FAR:
+    case OP_IRET:
+        aim_return(g, i, size, stack);
+        break;
     }
-    g->poke = target_of(g->poke, size);
-    if (i->operation == OP_RET)
-        g->poke_at = stack_top(size, state);
-    else if ((i->operation == OP_JMP || i->operation == OP_CALL) && i->memory)
-        g->poke_at = operand_top(i, size, place, state);
-    else
-        g->poke_at = 0;
+    if (!i->memory)
+        return;
+    switch (i->operation) {
+    case OP_JMP:
+    case OP_CALL:
+        poke_next(g, &memory, i->operand_size, target_of(random_u64(), size));
+        break;
+    case OP_MOV_TO_SEG:
+    case OP_LAR ... OP_VERW:
+        poke_next(g, &memory, 2, random_selector());
+        break;
+    case OP_JMP_FAR:
+    case OP_CALL_FAR:
+        poke_next(g, &memory, i->operand_size, far_offset(size));
+        poke_next(g, &memory, 2, far_selector(size, i->operation));
+        break;
+    case OP_LOAD_FAR:
+        memory += i->operand_size;
+        poke_next(g, &memory, 2, random_selector());
+        break;
+    }
 }
 
 void generate_state(struct generated *g, struct insn *i, enum code_size size, u64 place,

@@ -16,17 +16,26 @@ static inline unsigned random_below(unsigned n)
     return (random_u64() >> 33) % n;
 }
 
+/* A value that the data must hold. */
+struct poke {
+    u64 at;        /* its linear address */
+    u64 value;     /* the value */
+    unsigned size; /* its bytes */
+};
+
 struct generated {
     u8 bytes[INSN_BUFFER]; /* the instruction, then noise */
     unsigned at;           /* where its displacement is, if it has one */
     unsigned disp_size;    /* its size, or 0 */
-    u64 poke_at;           /* linear address of a value that the data must hold, or 0: none */
-    u64 poke;              /* the value */
-    unsigned poke_size;    /* its bytes */
+    struct poke poke[5];   /* the first `pokes` are in use */
+    unsigned pokes;        /* how many */
 };
 
-/* Is it a near branch? */
+/* Does it go elsewhere? */
 bool is_branch(unsigned operation);
+/* Fills a GDT: segments of all types, mostly present, and call gates. (Unicorn asks in long mode
+ * about those types, too, which that does not have.) */
+void generate_gdt(u8 *gdt, enum code_size size);
 /* A random instruction of this form, decoded. */
 void generate_bytes(struct generated *g, const struct form *form, struct insn *insn);
 /* Random registers for it; an address without registers is patched in g->bytes and *insn. What

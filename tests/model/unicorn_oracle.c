@@ -30,7 +30,7 @@ const char *__lsan_default_suppressions(void)
 static uc_engine *uc;
 static uc_context *fresh; /* the processor before it has executed anything */
 static enum code_size mode;
-static u8 *code_memory, *data_memory;
+static u8 *code_memory, *data_memory, *table_memory;
 
 enum { NOTHING_RAISED = -1 };
 static int raised;        /* the vector of an exception */
@@ -105,24 +105,39 @@ static void on_code(uc_engine *engine, uint64_t la, uint32_t len, void *opaque)
     uc_emu_stop(engine);
 }
 
-/* Sets CR4.OSFXSR, as it is set in the other modes, by an instruction: writing the register alone
- * does not do. */
-static void allow_vectors(void)
+/* Executes one instruction with this value in EAX before the test begins: writing a register of the
+ * system's alone does not change what hangs on it. */
+static void prepare(const u8 *bytes, unsigned len, u32 eax)
 {
     enum { ASIDE = CODE_BASE + CODE_SLOT / 2 }; /* no slot's beginning */
-    static const u8 mov_cr4_eax[] = {0x0f, 0x22, 0xe0};
-    u32 cr4 = CR4_OSFXSR, zero = 0;
     u16 cs = ASIDE >> 4;
+    u32 zero = 0;
 
-    memcpy(code_memory + CODE_SLOT / 2, mov_cr4_eax, sizeof(mov_cr4_eax));
-    must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
-    must(uc_reg_write(uc, UC_X86_REG_EAX, &cr4));
-    must(uc_emu_start(uc, ASIDE, ASIDE + sizeof(mov_cr4_eax), 0, 0));
+    branches = false;
+    memcpy(code_memory + CODE_SLOT / 2, bytes, len);
+    if (mode == CODE_16)
+        must(uc_reg_write(uc, UC_X86_REG_CS, &cs));
+    must(uc_reg_write(uc, UC_X86_REG_EAX, &eax));
+    must(uc_emu_start(uc, ASIDE, ASIDE + len, 0, 0));
     must(uc_reg_write(uc, UC_X86_REG_EAX, &zero));
 }
 
-void oracle_open(enum code_size size, u8 **data)
+/* In 16-bit code CR4.OSFXSR, which the others begin with; in them SS with a descriptor. */
+static void prepare_processor(void)
 {
+    static const u8 mov_cr4_eax[] = {0x0f, 0x22, 0xe0}, mov_ss_ax[] = {0x8e, 0xd0};
+    static const u64 flat = 0x00cf93000000ffff;
+
+    memcpy(table_memory + FLAT_STACK, &flat, sizeof(flat));
+    if (mode == CODE_16)
+        prepare(mov_cr4_eax, sizeof(mov_cr4_eax), CR4_OSFXSR);
+    else
+        prepare(mov_ss_ax, sizeof(mov_ss_ax), FLAT_STACK);
+}
+
+void oracle_open(enum code_size size, u8 **data, u8 **tables)
+{
+    uc_x86_mmr gdtr = {.base = TABLES_BASE, .limit = GDT_ENTRIES * sizeof(u64) - 1};
     uc_hook hook;
 
     mode = size;
@@ -134,14 +149,18 @@ void oracle_open(enum code_size size, u8 **data)
     code_memory = aligned_alloc(4096, CODE_BYTES);
     data_memory = aligned_alloc(4096, DATA_SIZE);
     memset(code_memory, HLT, CODE_BYTES);
+    table_memory = aligned_alloc(4096, PAGE_SIZE);
     memset(data_memory, 0, DATA_SIZE);
+    memset(table_memory, 0, PAGE_SIZE);
+    *tables = table_memory;
     must(uc_hook_add(uc, &hook, UC_HOOK_INTR, on_interrupt, NULL, 1, 0));
     must(uc_hook_add(uc, &hook, UC_HOOK_CODE, on_code, NULL, 1, 0));
     must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_ALL, code_memory));
     must(uc_mem_map_ptr(uc, DATA_BASE, DATA_SIZE, UC_PROT_READ | UC_PROT_WRITE, data_memory));
+    must(uc_mem_map_ptr(uc, TABLES_BASE, PAGE_SIZE, UC_PROT_READ | UC_PROT_WRITE, table_memory));
     set_segments();
-    if (mode == CODE_16)
-        allow_vectors();
+    must(uc_reg_write(uc, UC_X86_REG_GDTR, &gdtr));
+    prepare_processor();
     must(uc_context_alloc(uc, &fresh));
     must(uc_context_save(uc, fresh));
     *data = data_memory;
@@ -153,6 +172,7 @@ void oracle_close(void)
     must(uc_close(uc));
     free(code_memory);
     free(data_memory);
+    free(table_memory);
 }
 
 u64 oracle_place(unsigned slot, const u8 *bytes, unsigned len)
@@ -209,6 +229,25 @@ static void each_vector(struct machine_state *state, bool write)
     }
 }
 
+/* In 16-bit code RIP is counted from CS, which may be another. */
+static void get_selectors(struct machine_state *state)
+{
+    static const int ids[] = {UC_X86_REG_ES, UC_X86_REG_CS, UC_X86_REG_SS,
+                              UC_X86_REG_DS, UC_X86_REG_FS, UC_X86_REG_GS};
+
+    for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++) {
+        state->selector[seg] = 0;
+        must(uc_reg_read(uc, ids[seg], &state->selector[seg]));
+    }
+    if (executed > 1 && mode == CODE_16)
+        state->rip = went_to - state->selector[SEG_CS] * 16;
+}
+
+int oracle_vector(void)
+{
+    return raised;
+}
+
 /* Where a branch goes to there need not be any code. */
 static bool is_fetch(uc_err err)
 {
@@ -235,10 +274,13 @@ enum oracle_result oracle_run(unsigned slot, unsigned len, unsigned run,
     get_state(start, state);
     if (run & RUN_VECTOR)
         each_vector(state, false);
-    if (raised != NOTHING_RAISED) {
-        must(uc_context_restore(uc, fresh)); /* it is not to make the next one a double fault */
+    if (run & RUN_SEGMENT)
+        get_selectors(state);
+    /* An exception is not to make the next one a double fault, nor a segment to stay. */
+    if (raised != NOTHING_RAISED || (run & RUN_SEGMENT))
+        must(uc_context_restore(uc, fresh));
+    if (raised != NOTHING_RAISED)
         return ORACLE_FAULT;
-    }
     if (jumps && is_fetch(err))
         err = UC_ERR_OK;
     switch (err) {
