@@ -86,6 +86,7 @@ def parse():
 def run():
     """The verb's exit status."""
     args = parse()
+    lab_handout.forget_make()
     return args.function(args)
 
 

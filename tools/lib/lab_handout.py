@@ -20,6 +20,12 @@ COMMIT = {"GIT_AUTHOR_NAME": "Trivisor", "GIT_AUTHOR_EMAIL": "course@trivisor.in
           "GIT_AUTHOR_DATE": "2000-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2000-01-01T00:00:00Z"}
 
 
+def forget_make():
+    """The makes that the tools start are nobody's children: an outer make's -j and variables are not theirs."""
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+        os.environ.pop(name, None)
+
+
 def files_of(top):
     """The files of a tree that belong to it: git's, and in its own folders also those not committed yet. (A teacher
     has other things there: submissions, marks.)"""
