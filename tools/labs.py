@@ -87,7 +87,10 @@ def run():
     """The verb's exit status."""
     args = parse()
     lab_handout.forget_make()
-    return args.function(args)
+    try:
+        return args.function(args)
+    except RuntimeError as error:  # a command that must not fail has
+        raise Mistake(str(error).rstrip()) from error
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import time
 
 from lib import lab_boot, lab_catalog, lab_handout, lab_host, lab_regions, lab_tree, lab_verdict
+from lib.usage import Mistake
 
 ANSWER_SECONDS = 300  # the last net only: a checker's boots have budgets in ticks
 
@@ -106,6 +107,9 @@ def grade(name, submission, json_path="", junit_path="", seed=None, scratch=None
     print(lab_verdict.for_people(grader.lab, verdicts))
     for path, form in ((json_path, lab_verdict.as_json), (junit_path, lab_verdict.as_junit)):
         if path:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(form(grader.lab, verdicts, seconds))
+            try:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(form(grader.lab, verdicts, seconds))
+            except OSError as error:
+                raise Mistake(f"{path} cannot be written: {error.strerror}.") from error
     return 1 if any(verdict.outcome == "error" for verdict in verdicts) else 0

@@ -31,6 +31,8 @@ def from_folder(top):
 
 def from_first_commit(top):
     """The same of a repository's first commit: a handout as it was handed out."""
+    if not os.path.exists(os.path.join(top, ".git")):
+        raise Mistake("This tree has lost its repository (.git), with which the grader compares: take the handout as it was given out.")
     first = lab_handout.run(["git", "rev-list", "--max-parents=0", "HEAD"], top).split()[-1]
     done = subprocess.run(["git", "-C", top, "archive", "--format=tar", first], stdout=subprocess.PIPE, check=True)
     result = {}
