@@ -115,6 +115,16 @@ class Regions(unittest.TestCase):
     def test_tour(self):
         """The comments of the tour go."""
         self.assertEqual(lab_regions.without_tour("/*\n * Tour 3: a thing.\n */\n\nint a;\n"), "int a;\n")
+        text = "int a;\n\n/*\n * Tour 3 [A part]: a thing. It is\n * so.\n */\n\n/* b */\nint b;\n"
+        self.assertEqual(lab_regions.without_tour(text), "int a;\n\n/* b */\nint b;\n")
+        self.assertEqual(lab_regions.without_tour("; Tour 3: a thing. It is\n; so.\nlabel:\n"), "label:\n")
+
+    def test_tour_at_the_head(self):
+        """At a file's head only the tag goes: the head is the contract."""
+        for before, after in (("/*\n * Tour 3 [A]: a thing.\n *\n * The contract.\n */\nint a;\n",
+                               "/*\n * The contract.\n */\nint a;\n"),
+                              ("; Tour 3: a thing.\n;\n; The contract.\n", "; The contract.\n")):
+            self.assertEqual(lab_regions.without_tour(before), after)
 
 
 class Handouts(unittest.TestCase):

@@ -144,7 +144,7 @@ def transform(lab, source, target, earlier):
         if os.path.exists(os.path.join(target, path)):
             text = lab_regions.rewrite(lab_regions.read(source, path), regions, action, parts)
             lab_regions.write(target, path, text)
-    for path in lab_regions.sources(target):
+    for path in lab_regions.toured(target):
         text = lab_regions.read(target, path)
         if lab_regions.without_tour(text) != text:
             lab_regions.write(target, path, lab_regions.without_tour(text))

@@ -18,7 +18,10 @@ ANY = re.compile(r"/\*\s*lab (?:end )?[a-z]+\.[0-9]+")
 HOLE = "/* Exercise {id}{part}: your code here (labs/{lab}/README.md). */"
 FOUND = re.compile(r"[ \t]*/\* Exercise ([a-z]+\.[0-9]+)(?:, part (\d+) of \d+)?: your code here")
 INCLUDE = '#include "lab.h"\n'
-TOUR = re.compile(r"/\*\n \* Tour \d+(?: \[[^\]]*\])?: .*?\*/\n\n?", re.S)
+# The tour's comments. At a file's head the tag is a line before the head's own text, which stays.
+TOUR_HEAD = re.compile(r"\A(/\*\n)? ?[*;] Tour \d+[^\n]*\n ?[*;]\n")
+TOUR = re.compile(r"^(?:/\*\n \* Tour \d+(?: \[[^\]]*\])?: .*?\*/\n\n?|"
+                  r"; Tour \d+(?: \[[^\]]*\])?: [^\n]*\n(?:;[^\n]*\n)*\n?)", re.S | re.M)
 
 
 @dataclass
@@ -189,4 +192,13 @@ def rewrite(text, regions, action, parts):
 
 def without_tour(text):
     """The file without the comments of the tour, which say how the solution goes."""
-    return TOUR.sub("", text)
+    return TOUR.sub("", TOUR_HEAD.sub(lambda match: match.group(1) or "", text))
+
+
+def toured(top):
+    """The files that may have comments of the tour."""
+    for place in ("src", "guests"):
+        for folder, _, names in sorted(os.walk(os.path.join(top, place))):
+            for name in sorted(names):
+                if name.endswith((".c", ".h", ".asm")):
+                    yield os.path.relpath(os.path.join(folder, name), top)
