@@ -12,6 +12,7 @@ import xml.dom.minidom
 
 from lib import lab_catalog, lab_handout, lab_host, lab_matrix, lab_regions, lab_seal, lab_tree, lab_verdict
 from lib.usage import Mistake
+from report_test import Report
 from result import Result
 
 CODE = """\
@@ -338,7 +339,7 @@ class Reports(unittest.TestCase):
         self.assertEqual((suite.getAttribute("failures"), suite.getAttribute("errors")), ("1", "1"))
 
 
-CASES = (Regions, Handouts, Handin, Seals, Hostile, Reports)
+CASES = (Regions, Handouts, Handin, Seals, Hostile, Reports, Report)
 
 
 def matrix(jobs):
