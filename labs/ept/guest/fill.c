@@ -49,7 +49,7 @@ static void contents(void)
 
 static void end_of_memory(void)
 {
-    volatile u64 *end = (volatile u64 *)boot_info.memory_bytes;
+    volatile u64 *end = (volatile u64 *)boot_info.free_end; /* of the highest RAM */
 
     grade_begin("end_of_memory");
     end[-1] = 0x5a5a;
