@@ -36,6 +36,12 @@ MUTANTS = [
            "", "unit/test_elf_image"),
     Mutant("a region counts its own mark", "src/core/ledger.c", "    l->at_begin[own].n++;\n",
            "    l->at_begin[own].n += 0;\n", "unit/test_ledger"),
+    Mutant("the trace begins with a record that has been overwritten", "src/core/trace_ring.c",
+           "    return slot(trace_ring_lost() + i);", "    return slot(i);", "unit/test_trace"),
+    Mutant("a record's cost forgets the way there and back", "src/core/trace.c", "(sched_now() - start + way)",
+           "(sched_now() - start)", "unit/test_trace"),
+    Mutant("the trace stays on when nobody wants it", "src/core/trace.c", "trace_groups = interested ? chosen : 0;",
+           "trace_groups = chosen;", "unit/test_trace"),
     # src/cpu/emulate
     Mutant("a segment's limit off by one", "src/cpu/emulate/access.c", "    return last <= s->limit;",
            "    return last <= s->limit + 1ULL;", "unit/test_emulate_rules"),
