@@ -88,7 +88,7 @@ boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] 
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
 
 ifeq ($(LAB),)
-debug: setup-test ## one guest in a debugger, with names: MODE= GUEST= EMU=bochs (the desk) or qemu (gdb, native and pv)
+debug: setup-test ## one guest in a debugger, with names: MODE= GUEST= EMU=bochs (the desk), qemu (gdb, native and pv) or dump (gdb: AT=function [TIMES=])
 	@$(PYTHON) tools/debug.py $(debug_arguments) --check
 	@$(MAKE) build-debug
 	@$(build-lab-guests)
@@ -98,7 +98,7 @@ debug: setup-test ## a lab's guest in the debugger: LAB= [MODE=], or a test of i
 	@$(LABS_TOOL) debug $(debug_lab_arguments)
 endif
 debug_lab_arguments = --lab "$(LAB)" --mode "$(if $(filter command,$(firstword $(origin MODE))),$(MODE))" --test "$(TEST)" --emu "$(EMU)"
-debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)"
+debug_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --at "$(AT)" --times "$(or $(TIMES),1)"
 
 trace: setup-run ## what happens in a run, for Perfetto's viewer and as text: MODE= GUEST= [KINDS=exits,shadow] [IN=regions] [KIB=] [EMU=]
 	@$(PYTHON) tools/trace.py $(trace_arguments) --check

@@ -3,8 +3,9 @@ import os
 import re
 import subprocess
 
-from lib import columns, gdb, guests
+from lib import columns, dump, gdb, guests
 from lib.boot import Boot
+from lib.usage import Mistake
 from result import Result
 
 SECONDS = 60
@@ -53,6 +54,24 @@ NATIVELY = [
     ("p2m 1", r"there is no hypervisor here"), ("mfn 1", r"there is no hypervisor here"),
     ("ledger", r"there is no hypervisor here"), ("ring", r"there is no hypervisor here"),
 ]
+# On a dump of Bochs' machine: (function, at which call of it, commands).
+DUMPS = {
+    "shadow": ("paging_fault", 300, [
+        ("bt 3", r"#0 +paging_fault[^$]*run_on[^$]*"),
+        ("vcpu", r"fault, life 1, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <probe_read"),
+        ("vcpu", r"the guest's CR3 is 0x\w+000, its shadow's root 0x\w+000"),
+        ("walk probe_read", r"L2 .*PS\n +leads to guest-physical 0x103920, machine address 0x(\w+)\nThe processor's own"
+                            r"[^$]*leads to machine address 0x\1 +\(mfn 0x\w+: fault's, gfn 0x103\)"),
+        ("walk 0x8000000000", r"nothing is mapped there\nThe processor's own[^$]*nothing is mapped there"),
+        ("p2m 0x103", r"fault: gfn 0x103 is mfn 0x\w+"), ("ledger", r"exit_page_fault +299 "),
+        ("ring 1", r"exit_page_fault \d+ ticks rip=0x\w+ gva=0x\w+ error=0x\w+\nThis domain has no console ring"),
+    ]),
+    "ept": ("cpu_exit_cpuid", 1, [
+        ("vcpu", r"read since the exit: .*\n +in the VMCS: .*cr3"),
+        ("walk 0x100000", r"The guest's CR3 is in the VMCS"),
+        ("p2m 0x100", r"fault: gfn 0x100 is mfn"), ("ledger", r"ledger of fault[^$]*scheduled +1 "),
+    ]),
+}
 SESSIONS = {
     "pv": [BEFORE_THE_BOOT, "core_main", BEFORE_A_DOMAIN, "probe_read", IN_THE_GUEST, "pv_bounce_page_fault",
            IN_THE_HYPERVISOR],
@@ -90,10 +109,23 @@ def session(mode):
     return output
 
 
-def judge(mode):
+def dump_session(mode):
+    """gdb's whole output on a dump."""
+    at, times, cases = DUMPS[mode]
+    boot = Boot(columns.ALL[mode], guests.load("fault"), "debug", hypervisor="trace=all", tag="gdb-dump")
+    core = dump.core(boot, at, times)
+    words = gdb.command([boot.column.kernel("debug"), boot.guest.elf], batch=True) + ["-ex", f"core-file {core}"]
+    for line in script([cases]):
+        words += ["-ex", line]
+    output = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                            stdin=subprocess.DEVNULL, timeout=SECONDS, check=False).stdout
+    os.unlink(core)
+    return output
+
+
+def judge(mode, output, asked):
     """Each command's output against what it must have."""
-    answers = session(mode).split(">>> ")[1:]
-    asked = [case for part in SESSIONS[mode] if not isinstance(part, str) for case in part]
+    answers = output.split(">>> ")[1:]
     failures = [] if len(answers) == len(asked) else [f"gdb, {mode}: {len(answers)} answers to {len(asked)} commands"]
     for (command, wanted), answer in zip(asked, answers):
         if not answer.startswith(command + "\n") or not re.search(wanted, answer):
@@ -108,4 +140,12 @@ def run(_jobs):
     """A session a mode."""
     for mode in SESSIONS:
         if mode in columns.available():
-            yield judge(mode)
+            asked = [case for part in SESSIONS[mode] if not isinstance(part, str) for case in part]
+            yield judge(mode, session(mode), asked)
+    for mode, (at, _, asked) in DUMPS.items():
+        if mode not in columns.available():
+            continue
+        try:
+            yield judge(mode, dump_session(mode), asked)
+        except Mistake as mistake:
+            yield Result(0, [f"gdb, {mode}, a dump at {at}: {mistake}"])

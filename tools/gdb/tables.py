@@ -18,15 +18,23 @@ def canonical(address):
     return address >> 47 in (0, (1 << 17) - 1)
 
 
-def walk(root, address):
-    """[(level, machine address of the entry, entry)], and the machine address that it leads to, or None."""
+def same(address):
+    """Where the entries hold machine addresses."""
+    return address
+
+
+def walk(root, address, machine=same):
+    """[(level, address of the entry, entry)], and the address that it leads to, or None. `machine` gives the machine
+    address of what the entries hold, or None."""
     if not canonical(address):
         target.fail(f"{address:#x} is not canonical: no table leads there.")
     table, steps = root & ADDRESS, []
     for level in range(LEVELS, 0, -1):
         shift = 12 + 9 * (level - 1)
         where = table + (address >> shift & 511) * 8
-        entry = int.from_bytes(target.read_machine(where, 8), "little")
+        if machine(where) is None:
+            target.fail(f"The table at {table:#x} is in no frame of the guest's.")
+        entry = int.from_bytes(target.read_machine(machine(where), 8), "little")
         steps.append((level, where, entry))
         if not entry & PRESENT:
             return steps, None

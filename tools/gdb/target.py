@@ -4,6 +4,7 @@ import contextlib
 import gdb
 
 PAGE = 4096
+DIRECT_MAP = 0xffff830000000000  # src/include/layout.h
 GUEST_RPL = 3
 NOT_YET = "the hypervisor's tables are not loaded yet (`hbreak core_main`, `c`)."
 
@@ -92,8 +93,16 @@ def machine_memory():
         gdb.execute("maintenance flush dcache", to_string=True)
 
 
+def in_core():
+    """Is it a file that stands for the machine, and not QEMU?"""
+    connection = gdb.selected_inferior().connection
+    return connection is not None and connection.type == "core"
+
+
 def read_machine(address, length):
     """Bytes of machine memory."""
+    if in_core():
+        return read(DIRECT_MAP + address, length)
     with machine_memory():
         try:
             return bytes(gdb.selected_inferior().read_memory(address, length))

@@ -6,6 +6,7 @@ import gdb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import full  # noqa: E402
 import rings  # noqa: E402
 import tables  # noqa: E402
 import target  # noqa: E402
@@ -76,27 +77,23 @@ Says whether the processor stopped in the guest or in the hypervisor; the regist
         regs, live = vcpu["regs"], target.in_guest()
 
         def read(name):
-            return target.register(name) if live else int(regs[name])
+            if live:
+                return target.register(name)
+            return full.register(vcpu, name) if full.is_full() else int(regs[name])
         domain = target.dereferenced(vcpu["domain"], "domain")
         name = target.text(domain["config"]["name"])
         print(f"{name}, life {int(domain['life'])}, vcpu {int(vcpu['id'])}; the processor stopped in "
               f"{'the guest' if live else 'the hypervisor'}")
         print(f"  rip {target.named(read('rip'))}")
         print_registers(read)
-        if "kernel_mode" in [field.name for field in vcpu["virt"].type.target().fields()]:
+        if full.is_full():
+            full.print_state(vcpu)
+        else:
             print_pv(vcpu["virt"].dereference())
         for other in world.domains():
             for i in range(int(other["vcpu_count"])):
                 state = STATES[int(other["vcpu"][i]["state"])]
                 print(f"{target.text(other['config']['name'])}, vcpu {i}: {state}")
-
-
-def guest_root():
-    """The machine address of the table that the guest runs on."""
-    if not target.has_hypervisor():
-        return target.register("cr3")
-    virt = world.current()["virt"]
-    return int(virt["kernel_root" if bool(virt["kernel_mode"]) else "user_root"])
 
 
 def frame_note(address):
@@ -107,24 +104,58 @@ def frame_note(address):
     return f"  (mfn {frame.mfn:#x}: {world.domain_name(frame.owner)}'s{frame.number()})"
 
 
+def print_walk(root, address, machine=tables.same):
+    """One walk; returns the address that it leads to, or None."""
+    steps, leads = tables.walk(root, address, machine)
+    print(f"{target.named(address)}, by the table at {root & tables.ADDRESS:#x}")
+    for level, where, entry in steps:
+        print(f"  L{level} {where:#012x}: {entry:#018x}  {tables.flags(entry, level) or 'not present'}")
+    if leads is None:
+        print("  nothing is mapped there")
+    return leads
+
+
+def walk_full(vcpu, address):
+    """Full virtualization: the guest's tables hold its own frame numbers. Under shadow paging the processor's next."""
+    frames = world.frames_by_number(int(vcpu["domain"]["id"]))
+
+    def machine(gpa):
+        there = frames.get(gpa >> 12)
+        return (there[0].mfn << 12 | gpa & 0xfff) if there else None
+    leads = print_walk(full.guest_cr3(vcpu), address, machine)
+    if leads is not None:
+        where = machine(leads)
+        print(f"  leads to guest-physical {leads:#x}" + (f", machine address {where:#x}" if where else ": no RAM, or not filled"))
+    root = full.shadow_root(vcpu)
+    if root:
+        print("The processor's own, the shadow:")
+        leads = print_walk(root, address)
+        if leads is not None:
+            print(f"  leads to machine address {leads:#x}{frame_note(leads)}")
+
+
 class Walk(gdb.Command):
     """walk ADDR: the walk of the guest's page tables for a linear address, entry by entry.
-ADDR is any expression: walk 0x400000, walk $rsp, walk guest_main. The tables are those of the half of the guest that
-runs (kernel or user program); under pv their entries hold machine frames, and behind each is whose frame that is."""
+ADDR is any expression: walk 0x400000, walk $rsp, walk guest_main. Under pv the tables are those of the half of the
+guest that runs (kernel or user program); their entries hold machine frames, and behind the last is whose frame that is. Under
+shadow and ept (EMU=dump) they hold the guest's own frame numbers; under shadow the processor's tables follow."""
 
     def __init__(self):
         super().__init__("walk", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
         """An address."""
-        address, root = target.number(argument, "ADDR"), guest_root()
-        steps, leads = tables.walk(root, address)
-        print(f"{target.named(address)}, by the table at {root & tables.ADDRESS:#x}")
-        for level, where, entry in steps:
-            print(f"  L{level} {where:#012x}: {entry:#018x}  {tables.flags(entry, level) or 'not present'}")
-        if leads is None:
-            print("  nothing is mapped there")
+        address = target.number(argument, "ADDR")
+        if not target.has_hypervisor():
+            root = target.register("cr3")
+        elif full.is_full():
+            walk_full(world.current(), address)
+            return
         else:
+            virt = world.current()["virt"]
+            root = int(virt["kernel_root" if bool(virt["kernel_mode"]) else "user_root"])
+        leads = print_walk(root, address)
+        if leads is not None:
             print(f"  leads to machine address {leads:#x}{frame_note(leads)}")
 
 
@@ -143,7 +174,7 @@ table, which knows the number of each of a domain's frames."""
         gfn = target.number(words[0] if words else "", "GFN")
         domain = world.domain_named(words[1] if len(words) > 1 else "")
         name = target.text(domain["config"]["name"])
-        found = world.frames_of(int(domain["id"]), gfn)
+        found = world.frames_by_number(int(domain["id"])).get(gfn)
         if not found:
             target.fail(f"{name} has no frame {gfn:#x}.")
         for frame in found:

@@ -87,12 +87,12 @@ def frame(mfn):
     return Frame(mfn, target.read(int(target.value("frame_table")) + mfn * FRAME_BYTES, FRAME_BYTES))
 
 
-def frames_of(owner, gfn):
-    """The frames of an owner's that have this frame number."""
+def frames_by_number(owner):
+    """gfn -> [Frame] of all that are an owner's."""
     count = frame_count()
     data = target.read(int(target.value("frame_table")), count * FRAME_BYTES)
-    found = []
+    found = {}
     for mfn, record in enumerate(struct.iter_unpack(FRAME_FORMAT, data)):
-        if record[2] == owner and record[10] == gfn:
-            found.append(Frame(mfn, data[mfn * FRAME_BYTES:(mfn + 1) * FRAME_BYTES]))
+        if record[2] == owner and record[10] != NO_GFN:
+            found.setdefault(record[10], []).append(Frame(mfn, data[mfn * FRAME_BYTES:(mfn + 1) * FRAME_BYTES]))
     return found

@@ -14,7 +14,8 @@ START_SECONDS = 20
 def command(elfs, batch=False):
     """gdb's command line, but for what it is to be attached to."""
     first, *others = elfs
-    words = ["gdb", "-q", "-nx"] + (["-batch"] if batch else []) + [first, "-ex", "set confirm off", "-ex", "set pagination off"]
+    words = ["gdb", "-q", "-nx"] + (["-batch"] if batch else []) + [first, "-ex", "set confirm off", "-ex", "set pagination off",
+                                                                 "-ex", "set backtrace limit 16"]
     for elf in others:
         words += ["-ex", f"add-symbol-file {elf}"]
     return words + ["-ex", f"source {HELPERS}"]
