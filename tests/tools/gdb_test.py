@@ -54,9 +54,9 @@ NATIVELY = [
     ("p2m 1", r"there is no hypervisor here"), ("mfn 1", r"there is no hypervisor here"),
     ("ledger", r"there is no hypervisor here"), ("ring", r"there is no hypervisor here"),
 ]
-# On a dump of Bochs' machine: (function, at which call of it, commands).
+# On a dump of Bochs' machine: (guest, function, at which call of it, commands).
 DUMPS = {
-    "shadow": ("paging_fault", 300, [
+    "shadow": ("fault", "paging_fault", 300, [
         ("bt 3", r"#0 +paging_fault[^$]*run_on[^$]*"),
         ("vcpu", r"fault, life 1, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <probe_read"),
         ("vcpu", r"the guest's CR3 is 0x\w+000, its shadow's root 0x\w+000"),
@@ -66,10 +66,12 @@ DUMPS = {
         ("p2m 0x103", r"fault: gfn 0x103 is mfn 0x\w+"), ("ledger", r"exit_page_fault +299 "),
         ("ring 1", r"exit_page_fault \d+ ticks rip=0x\w+ gva=0x\w+ error=0x\w+\nThis domain has no console ring"),
     ]),
-    "ept": ("cpu_exit_cpuid", 1, [
-        ("vcpu", r"read since the exit: .*\n +in the VMCS: .*cr3"),
-        ("walk 0x100000", r"The guest's CR3 is in the VMCS"),
-        ("p2m 0x100", r"fault: gfn 0x100 is mfn"), ("ledger", r"ledger of fault[^$]*scheduled +1 "),
+    "ept": ("tick", "walk", 1, [
+        ("vcpu", r"tick, life 1, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <"),
+        ("vcpu", r"read since the exit: .*cr3 0x\w+000.*\n +in the VMCS: cr2"),
+        ("walk guest_main", r"<guest_main>, by the table at 0x\w+000\n[^$]*leads to guest-physical 0x\w+, machine address 0x"),
+        ("walk 0x7ffffffff000", r"nothing is mapped there"),
+        ("p2m 0x100", r"tick: gfn 0x100 is mfn"), ("ledger", r"ledger of tick[^$]*scheduled +1 "),
     ]),
 }
 SESSIONS = {
@@ -111,8 +113,8 @@ def session(mode):
 
 def dump_session(mode):
     """gdb's whole output on a dump."""
-    at, times, cases = DUMPS[mode]
-    boot = Boot(columns.ALL[mode], guests.load("fault"), "debug", hypervisor="trace=all", tag="gdb-dump")
+    guest, at, times, cases = DUMPS[mode]
+    boot = Boot(columns.ALL[mode], guests.load(guest), "debug", hypervisor="trace=all", tag="gdb-dump")
     core = dump.core(boot, at, times)
     words = gdb.command([boot.column.kernel("debug"), boot.guest.elf], batch=True) + ["-ex", f"core-file {core}"]
     for line in script([cases]):
@@ -142,7 +144,7 @@ def run(_jobs):
         if mode in columns.available():
             asked = [case for part in SESSIONS[mode] if not isinstance(part, str) for case in part]
             yield judge(mode, session(mode), asked)
-    for mode, (at, _, asked) in DUMPS.items():
+    for mode, (_, at, _, asked) in DUMPS.items():
         if mode not in columns.available():
             continue
         try:

@@ -38,7 +38,7 @@ def guest_cr3(vcpu):
     found = cached(vcpu, "CR3")
     if found is None:
         target.fail("The guest's CR3 is in the VMCS, and the hypervisor has not read it since the last exit: stop where it "
-                    "has (for instance AT=cpu_emulate), or look at it in Bochs' debugger (`creg` in the guest).")
+                    "has (AT=walk, where an instruction is emulated), or look at it in Bochs' debugger (`creg` in the guest).")
     return found
 
 
