@@ -123,6 +123,10 @@ linux: setup-run setup-linux ## Debian's own kernel to a shell here: MODE= EMU= 
 linux_arguments = --mode "$(MODE)" --emu "$(EMU)" --build "$(BUILD)" --words "$(WORDS)" --mem "$(or $(MEM),128M)" \
     $(if $(PLAIN),--plain) $(if $(TEST),--test)
 
+why: ## why the last run that failed did so, in words [BOOT=folder of build/boots]
+	@$(PYTHON) tools/why.py --boot "$(BOOT)"
+.PHONY: why
+
 iso: setup-run ## a bootable image for real hardware: MODE= [GUESTS="a b"] [BUILD=debug]
 	@$(PYTHON) tools/iso.py --mode "$(MODE)" --guests "$(WANTED)" --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)

@@ -7,6 +7,7 @@ import unittest
 from lib import columns, console, figure, guests, record, runs, table
 from lib.boot import Boot
 from result import Result
+from why_test import Why
 
 GREEN = """\
 [trivisor] @boot {"mode":"ept","image_bytes":1}
@@ -133,7 +134,7 @@ class Figures(unittest.TestCase):
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests, Figures))
+                               for case in (Verdict, Table, Guests, Figures, Why))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)

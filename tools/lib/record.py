@@ -52,7 +52,7 @@ def make(boot, outcome, emulator="bochs"):
     if boot.guest.kernel and main.figures:
         entered = main.lives[0].get("entered", 0) if main.lives else outcome.entered
         main.figures = linux_figures.since(main.figures, entered)
-    return {
+    record = {
         "guest": boot.guest.name, "column": boot.column.name, "build": boot.build, "ok": not wrong,
         "failures": wrong, "commit": number, "dirty": dirty, "emulator": emulator,
         "emulator_version": version("bochs" if emulator == "bochs" else "qemu-system-x86"), "cpu": boot.model,
@@ -62,13 +62,20 @@ def make(boot, outcome, emulator="bochs"):
         "domains": [life for speaker in parsed.speakers.values() for life in speaker.lives],
         "log": os.path.join(boot.folder, "com1.txt"), "wall_seconds": round(outcome.seconds, 2),
     }
+    write(record, os.path.join(boot.folder, "record.json"))  # for `make why`
+    return record
+
+
+def write(record, path):
+    """A record as a file."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(record, file, indent=1, sort_keys=True)
+        file.write("\n")
 
 
 def save(record):
     """Writes the record; returns its path."""
     os.makedirs(FOLDER, exist_ok=True)
     path = os.path.join(FOLDER, f"{record['column']}-{record['guest']}.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1, sort_keys=True)
-        file.write("\n")
+    write(record, path)
     return path
