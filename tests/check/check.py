@@ -149,7 +149,13 @@ def tour():
     return tour_of_code.check()
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, tour, cppcheck, tidy]
+def vectors():
+    """The decoder's vectors of the lab trap are what the disassembler says today."""
+    good, output = run([sys.executable, "-B", "labs/trap/vectors.py", "--check"])
+    return [] if good else [output.strip()]
+
+
+PARTS = [layout, headers, sizes, python, packages, planted, tour, vectors, cppcheck, tidy]
 
 
 def main():
