@@ -113,6 +113,8 @@ static void print_row(unsigned i)
 
 void guest_main(void)
 {
+    if (!check("a kernel in ring 0: native, shadow or ept", !platform->pv))
+        return;
     trap_handle(TRAP_GENERAL_PROTECTION, on_trap);
     trap_handle(TRAP_UNDEFINED, on_trap);
     trap_handle(PROBE_VECTOR, on_int);
