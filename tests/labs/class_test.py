@@ -52,7 +52,7 @@ BAD = {
     "forker": ("f() { f | f & }; f; sleep 1", None, 0, ""),
     "flood": ("yes first | head -c 3000000", "graded", 3, "second"),
     "stayer": ("setsid sh -c 'sleep 60.25 & sleep 60.25' >/dev/null 2>&1 & echo first", "graded", 3, "second"),
-    "eraser": ("rm -rf ../tree ../* ../../* /* 2>/dev/null; echo first second", None, None, ""),
+    "eraser": ("rm -rf ../tree ../submission $(dirname $1)/tree CANARY; echo first second", None, None, ""),
     "killer": ("kill -9 $PPID; echo first second", "error", 0, "no result"),
     "forger": (f"echo '{FORGED}' >$1; echo first", "error", 0, "not a result of this lab: unknown test"),
     "linker": ("ln -s /etc/passwd $1", "error", 0, "not a result of this lab"),
@@ -84,13 +84,15 @@ class Class(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
         self.addCleanup(folder.cleanup)
         self.addCleanup(os.chdir, small_tree(f"{folder.name}/tree"))
-        self.inbox = f"{folder.name}/inbox"
+        self.inbox, self.canary = f"{folder.name}/inbox", f"{folder.name}/canary"
         os.makedirs(self.inbox)
+        with open(self.canary, "w", encoding="ascii") as file:
+            file.write("alive")
 
     def hand_in(self, student, script):
         """A student's archive."""
         archive(f"{self.inbox}/{student}.tar.gz", [("lab-walk/src/core/walk.c", script.encode()),
-                                                   ("lab-walk/Makefile", b"all: ; rm -rf /"),
+                                                   ("lab-walk/Makefile", b"all: ; false"),
                                                    ("lab-walk/labs/walk/grade_walk.c", b"int main(void) { return 0; }")])
 
     def grade(self, *more):
@@ -108,7 +110,7 @@ class Class(unittest.TestCase):
         """These bad scripts, a good one after each."""
         bad = {name: BAD[name] for name in names}
         for name, (script, *_) in bad.items():
-            self.hand_in(name, script)
+            self.hand_in(name, script.replace("CANARY", self.canary))
             self.hand_in(name + "-next", GOOD)
         rows, printed = self.grade(*more)
         for name, (_, outcome, score, words) in bad.items():
@@ -123,6 +125,8 @@ class Class(unittest.TestCase):
                 after = rows[name + "-next"]
                 self.assertEqual((after["outcome"], after["score"]), ("graded", "7"), after)
         self.assertEqual(len(printed.splitlines()), 2 * len(bad) + 3)
+        if sandbox.find() != "none":
+            self.assertTrue(os.path.exists(self.canary))
         self.assertFalse(any(b"60.25" in command_line(pid) for pid in sandbox.processes()))
 
     def test_bad(self):
