@@ -340,6 +340,18 @@ static void print_difference(const struct world *w, const struct insn *i, const 
            (unsigned long long)c->theirs.rflags);
 }
 
+/* Unicorn's faults by memory that is not there have no vector; and in two places it raises another
+ * than the manual says: for a stack segment that is absent (RET, IRET), and for absent code behind
+ * a gate (JMP). */
+static bool same_fault(const struct insn *i, int ours, int theirs)
+{
+    if (ours == VEC_SS && theirs == VEC_NP)
+        return i->operation == OP_RET_FAR || i->operation == OP_IRET;
+    if (ours == VEC_NP && theirs == VEC_GP)
+        return i->operation == OP_JMP_FAR;
+    return theirs < 0 || ours == theirs;
+}
+
 static bool same_state(const struct insn *i, const struct compared *c)
 {
     u64 flags = ~(undefined_flags(i, &c->before) | RFLAGS_IF);
@@ -391,7 +403,7 @@ static bool run_case(struct world *w, const struct insn *i, unsigned slot,
         good =
             same_state(i, &c) && same_data(w) && memcmp(w->tables, oracle_tables, PAGE_SIZE) == 0;
     else
-        good = c.result == EMULATE_FAULT && (oracle_vector() < 0 || oracle_vector() == c.vector);
+        good = c.result == EMULATE_FAULT && same_fault(i, c.vector, oracle_vector());
     if (!good)
         print_difference(w, i, &c);
     if (!good || c.expected != ORACLE_OK) /* of a fault they may leave different traces */
