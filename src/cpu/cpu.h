@@ -69,6 +69,11 @@ void cpu_emulate(struct vcpu *v, const struct exit *e);
 /* table_store.c: the same for a store to the page table entry at `entry`, if it is one of the usual
  * instructions; false: nothing has been done. */
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry);
+/* mmio_quick.c: the same for a move of 32 bits to or from a device's memory at e->gpa, e->gva. */
+bool cpu_mmio_quickly(struct vcpu *v, const struct exit *e);
+/* table_store.c: ModRM at p with a memory operand that is not relative to RIP, in 64-bit code: *ea
+ * is its address. Returns what follows; NULL: left to the emulator. */
+const u8 *cpu_memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 *ea);
 
 /* guest_access_full.c: the physical address of a linear one, for reports; false if there is none.
  */

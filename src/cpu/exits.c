@@ -68,7 +68,7 @@ static bool handle_result(struct vcpu *v, struct exit *e, struct paging_fault *f
     e->gpa = f->gpa;
     if (unlikely(e->event_being_delivered))
         delivered_nowhere(v, e);
-    else
+    else if (f->table_write || !cpu_mmio_quickly(v, e))
         cpu_emulate(v, e);
     return false;
 }

@@ -95,6 +95,11 @@ static inline const u8 *memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 
     /* lab end trap.10 */
 }
 
+const u8 *cpu_memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 *ea)
+{
+    return memory_operand(v, p, rex, ea);
+}
+
 /* A read-modify-write with a result of alu.h's, as one atomic access. */
 static void __attribute__((noinline)) modify(struct store *s, enum operation op, u64 source)
 {

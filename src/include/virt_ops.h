@@ -31,6 +31,18 @@ enum virt_dirty {
     DIRTY_PAGING = 1 << 19, /* what paging_get_controls answers has */
 };
 
+/* The page from which the guest last reached a device (mmio_quick.c), with the entries of its
+ * tables that lead there. */
+enum { CODE_LEVELS = 4 };
+struct code_page {
+    u64 cr3;                       /* the root */
+    u64 page;                      /* linear address of the page */
+    const u8 *bytes;               /* its bytes, or NULL: nothing is known */
+    unsigned levels;               /* entries used: fewer for a large page */
+    const u64 *entry[CODE_LEVELS]; /* where they are */
+    u64 value[CODE_LEVELS];        /* what they were */
+};
+
 /* The vendor's structure begins with this one. */
 struct virt_vcpu {
     u32 valid;               /* bit per enum virt_reg: reg[] holds the guest's value */
@@ -43,6 +55,7 @@ struct virt_vcpu {
     u64 pat;                 /* the guest's IA32_PAT, which nothing obeys */
     u64 xcr0;                /* the guest's XCR0 */
     u64 reg[VREG_COUNT];     /* cached registers */
+    struct code_page code;   /* checked at each use */
 };
 
 /* A fault of the guest's on its way to a triple fault. */
