@@ -55,6 +55,12 @@ MUTANTS = [
            "unit/test_emulate_rules"),
     Mutant("fetches beyond the end of a page", "src/cpu/emulate/emulate.c",
            "    *len = MIN(*len, PAGE_SIZE - (*la & PAGE_OFFSET_MASK));\n", "", "unit/test_emulate_rules"),
+    # src/cpu/vmx/check
+    Mutant("a host selector's table indicator is not looked at", "src/cpu/vmx/check/entry_check_host.c",
+           "SELECTOR_RPL_TI = 7", "SELECTOR_RPL_TI = 3", "unit/test_entry_check"),
+    Mutant("a fine limit may have G", "src/cpu/vmx/check/entry_check_segments.c",
+           "need(c, RULE_LIMIT_FINE, rights_of(s), !(rights & RIGHTS_G));",
+           "need(c, RULE_LIMIT_FINE, rights_of(s), true);", "unit/test_entry_check"),
     # src/mmu-ept
     Mutant("a split 2 MiB page leads to one frame", "src/mmu-ept/stage2.c", "mfn_of(stage2_mfn(old).v + i), 1",
            "mfn_of(stage2_mfn(old).v + i * 0), 1", "unit/test_physmap_ept"),
