@@ -151,6 +151,28 @@ void fpu_write_vector(struct vcpu *v, unsigned reg, const u64 value[4])
     fpu_load(v);
 }
 
+/* FNINIT leaves the registers' contents and marks them as empty. */
+void fpu_x87_init(struct vcpu *v)
+{
+    u16 *area = v->fpu->area; /* control, status and tag words */
+
+    fpu_save(v);
+    area[0] = FCW_RESET;
+    area[1] = area[2] = 0;
+    if (features)
+        *(u64 *)((u8 *)v->fpu->area + FXSAVE_BYTES) |= XCR0_X87;
+    fpu_load(v);
+}
+
+u16 fpu_x87_word(struct vcpu *v, bool status)
+{
+    const u16 *area = v->fpu->area;
+
+    fpu_save(v);
+    fpu_restore_xcr0(v);
+    return area[status];
+}
+
 u64 fpu_xcr0(const struct vcpu *v)
 {
     return v->fpu->xcr0;

@@ -187,6 +187,7 @@ static const struct emulate_ops hooks = {
     .read_cr = hook_read_cr,
     .read_msr = hook_read_msr,
     .xgetbv = hook_xgetbv,
+    .x87 = hook_x87,
     .read_vector = hook_read_vector,
     .write_vector = hook_write_vector,
     .io_allowed = hook_io_allowed,

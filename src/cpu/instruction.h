@@ -26,6 +26,7 @@ enum emulate_result hook_read_table(struct emulate_ctx *ctx, enum emulate_table 
 enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value);
 enum emulate_result hook_read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value);
 enum emulate_result hook_xgetbv(struct emulate_ctx *ctx, u32 index, u64 *value);
+enum emulate_result hook_x87(struct emulate_ctx *ctx, enum operation op, u16 *value);
 enum emulate_result hook_read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4]);
 enum emulate_result hook_write_vector(struct emulate_ctx *ctx, unsigned reg, const u64 value[4]);
 

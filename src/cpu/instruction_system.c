@@ -101,6 +101,15 @@ enum emulate_result hook_xgetbv(struct emulate_ctx *ctx, u32 index, u64 *value)
     return EMULATE_OK;
 }
 
+enum emulate_result hook_x87(struct emulate_ctx *ctx, enum operation op, u16 *value)
+{
+    if (op == OP_FNINIT)
+        fpu_x87_init(vcpu_of(ctx));
+    else
+        *value = fpu_x87_word(vcpu_of(ctx), op == OP_FNSTSW);
+    return EMULATE_OK;
+}
+
 enum emulate_result hook_read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4])
 {
     fpu_read_vector(vcpu_of(ctx), reg, value);

@@ -4,7 +4,8 @@
  *
  * Every instruction of maps 1, 0F and 0F38/0F3A without VEX has its length; those that the executor
  * (emulate.h) does not know have operation OP_UNKNOWN. To teach the executor a new instruction,
- * give it a name here, a row in src/cpu/emulate/opcodes.c and a handler.
+ * give it a name here, a row in src/cpu/emulate/opcodes*.c or opcode_groups.c, and a handler;
+ * tests/model/test_emulate.c then finds it by itself.
  */
 #ifndef DECODE_H
 #define DECODE_H
@@ -103,6 +104,9 @@ enum decode_error {
     X(MOVHPS) /* the upper half: MOVHPD */                                                         \
     X(MOVQ)   /* between vector registers or memory */                                             \
     X(MOVD)   /* between a vector register and a general one or memory; MOVQ with REX.W */         \
+    X(FNINIT)                                                                                      \
+    X(FNSTSW)                                                                                      \
+    X(FNSTCW)                                                                                      \
     X(NOP)                                                                                         \
     X(PUSH)                                                                                        \
     X(POP)                                                                                         \

@@ -109,6 +109,8 @@ struct emulate_ops {
      * 0, and are ignored. */
     enum emulate_result (*read_vector)(struct emulate_ctx *ctx, unsigned reg, u64 value[4]);
     enum emulate_result (*write_vector)(struct emulate_ctx *ctx, unsigned reg, const u64 value[4]);
+    /* FNINIT; FNSTSW and FNSTCW: the word. */
+    enum emulate_result (*x87)(struct emulate_ctx *ctx, enum operation op, u16 *value);
 
     /* out: EAX, EBX, ECX, EDX. */
     enum emulate_result (*cpuid)(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4]);

@@ -27,6 +27,9 @@ void fpu_save(struct vcpu *v);
  * AVX the upper two words are 0, and are not written. reg: 0 to 15. */
 void fpu_read_vector(struct vcpu *v, unsigned reg, u64 value[4]);
 void fpu_write_vector(struct vcpu *v, unsigned reg, const u64 value[4]);
+/* FNINIT for v; and its control or status word. As above. */
+void fpu_x87_init(struct vcpu *v);
+u16 fpu_x87_word(struct vcpu *v, bool status);
 /* The guest's XCR0. fpu_set_xcr0: -EINVAL for a value that XSETBV refuses (SDM, "XSETBV"). */
 u64 fpu_xcr0(const struct vcpu *v);
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);

@@ -16,6 +16,7 @@ static bool elsewhere(unsigned operation)
 {
     switch (operation) {
     case OP_UNKNOWN:
+    case OP_FNINIT ... OP_FNSTCW:
     case OP_INT ... OP_INT1:
     case OP_INS ... OP_OUT:
     case OP_MOV_FROM_CR ... OP_VMCALL:

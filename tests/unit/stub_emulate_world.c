@@ -269,6 +269,12 @@ static enum emulate_result system_write(struct emulate_ctx *ctx, u64 la, u64 val
     return result;
 }
 
+static enum emulate_result x87(struct emulate_ctx *ctx, enum operation op, u16 *value)
+{
+    *value = op == OP_FNSTCW ? 0x37f : 0x3800;
+    return op == OP_FNINIT ? note(ctx, "fninit;") : random_failure(ctx);
+}
+
 static enum emulate_result read_vector(struct emulate_ctx *ctx, unsigned reg, u64 value[4])
 {
     assert_true(reg < ARRAY_SIZE(w.vectors));
@@ -322,6 +328,7 @@ const struct emulate_ops world_ops = {
     .system_read = system_read,
     .system_write = system_write,
     .task_switch = task_switch,
+    .x87 = x87,
     .read_vector = read_vector,
     .write_vector = write_vector,
 };

@@ -123,6 +123,13 @@ static const struct known known[] = {
     {8, "48 0f 44 07", "CMOVCC8 rax, [ds:rdi]"},
     {4, "40", "INC4 rax"},
     {8, "40", NULL}, /* a REX prefix and nothing else is short, not invalid: see below */
+    /* x87 */
+    {8, "db e3", "FNINIT2"},
+    {2, "dd 3f", "FNSTSW2 [ds:rbx a2]"},
+    {8, "df e0", "FNSTSW2 rax"},
+    {8, "d9 3f", "FNSTCW2 [ds:rdi]"},
+    {8, "d9 c0", "UNKNOWN4"},
+    {8, "f0 dd 3f", NULL},
     /* vector moves */
     {8, "0f 11 07", "MOVUPS16 [ds:rdi], rax"},
     {8, "66 44 0f 6f 3f", "MOVAPS16 r15, [ds:rdi]"},

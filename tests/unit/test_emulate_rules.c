@@ -472,6 +472,21 @@ static void vectors(void **state)
     must_fault("c5 f8 10 1f", CODE_16, 0, VEC_UD);
 }
 
+static void x87(void **state)
+{
+    (void)state;
+    assert_int_equal(run("db e3"), EMULATE_OK);
+    assert_string_equal(w.log, "fninit;");
+    assert_int_equal(run("dd 3f"), EMULATE_OK);
+    assert_int_equal(run("d9 7f 02"), EMULATE_OK);
+    assert_memory_equal(w.data, "\x00\x38\x7f\x03\x00", 5);
+    assert_int_equal(run("df e0"), EMULATE_OK);
+    assert_int_equal(regs.rax, 0x1122334455663800);
+    w.cr0 |= CR0_TS;
+    must_fault("db e3", CODE_64, 0, VEC_NM);
+    assert_int_equal(run("d8 c1"), EMULATE_UNHANDLEABLE);
+}
+
 static void divide_errors(void **state)
 {
     static const char *const cases[] = {"48 f7 f3", "48 f7 fb", "f6 f3", "f7 fb"};
@@ -578,6 +593,7 @@ int main(void)
         TEST(counting),
         TEST(divide_errors),
         TEST(vectors),
+        TEST(x87),
         TEST(system_only),
         TEST(not_ours),
         TEST(random_bytes),

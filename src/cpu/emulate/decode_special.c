@@ -72,9 +72,31 @@ static int special_mov_segment(struct insn *i)
     return 0;
 }
 
+/* Of the x87 the executor has what tells whether there is one. */
+static int special_x87(struct insn *i)
+{
+    enum { FNINIT = 0xe3, FNSTSW_AX = 0xe0, FNSTORE = 7 };
+    bool stores = i->memory && (i->modrm >> 3 & 7) == FNSTORE;
+
+    if (i->opcode == 0xdb && i->modrm == FNINIT)
+        i->operation = OP_FNINIT;
+    else if ((i->opcode == 0xdd && stores) || (i->opcode == 0xdf && i->modrm == FNSTSW_AX))
+        i->operation = OP_FNSTSW;
+    else if (i->opcode == 0xd9 && stores)
+        i->operation = OP_FNSTCW;
+    if (i->operation == OP_UNKNOWN)
+        return 0;
+    i->operand_size = i->src_size = 2;
+    if (i->operation != OP_FNINIT)
+        i->dst = OPERAND_RM; /* the low bits of E0 are AX */
+    return 0;
+}
+
 static int special_map_1(unsigned size, struct insn *i)
 {
     switch (i->opcode) {
+    case 0xd8 ... 0xdf:
+        return special_x87(i);
     case 0x63: /* MOVSXD; ARPL outside 64-bit code */
         if (size == CODE_64) {
             i->src_size = MIN(i->operand_size, 4);

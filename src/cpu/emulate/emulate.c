@@ -29,6 +29,7 @@ static handler *const handlers[OP_COUNT] = {
     [OP_DAA... OP_AAD] = exec_decimal,
     [OP_SALC] = exec_salc,
     [OP_MOVUPS... OP_MOVD] = exec_vector,
+    [OP_FNINIT... OP_FNSTCW] = exec_x87,
     [OP_NOP] = exec_nop,
     [OP_PUSH] = exec_push,
     [OP_POP] = exec_pop,

@@ -1,6 +1,6 @@
 /*
  * Handlers of plain moves of vectors: what compilers and kernels use to reach device memory with
- * SSE or AVX registers. No arithmetic.
+ * SSE or AVX registers. No arithmetic; and what tells a boot loader that there is an x87.
  */
 #include "executor.h"
 
@@ -142,4 +142,17 @@ enum emulate_result exec_vector(struct emulate_ctx *ctx)
 {
     TRY(require_vectors(ctx));
     return ctx->insn.dst == OPERAND_REG ? load(ctx) : store(ctx);
+}
+
+/* FNINIT, FNSTSW, FNSTCW */
+enum emulate_result exec_x87(struct emulate_ctx *ctx)
+{
+    u16 value = 0;
+    u64 cr0;
+
+    TRY(HOOK(ctx, read_cr, 0, &cr0));
+    if (cr0 & (CR0_EM | CR0_TS))
+        return emulate_raise(ctx, VEC_NM, 0);
+    TRY(HOOK(ctx, x87, ctx->insn.operation, &value));
+    return ctx->insn.operation == OP_FNINIT ? EMULATE_OK : store_destination(ctx, value);
 }

@@ -211,7 +211,7 @@ handler exec_store_selector, exec_ask_segment, exec_arpl;
 /* exec_far.c, exec_interrupt.c */
 handler exec_far, exec_ret_far, exec_int, exec_bound, exec_iret;
 /* exec_vector.c */
-handler exec_vector;
+handler exec_vector, exec_x87;
 /* exec_string.c; these move RIP themselves, or note EMULATE_REP_MORE */
 handler exec_string;
 /* exec_system.c */
