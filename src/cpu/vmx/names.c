@@ -32,7 +32,7 @@ const char *vmx_instruction_error(u32 number)
 }
 
 /* "VMX Basic Exit Reasons" */
-static const char *const exit_names[VMX_EXIT_REASONS] = {
+static const char *const exit_names[] = {
     [VMX_EXCEPTION_NMI] = "exception or NMI",
     [VMX_EXTERNAL_INTERRUPT] = "external interrupt",
     [VMX_TRIPLE_FAULT] = "triple fault",
@@ -80,7 +80,7 @@ static const char *const exit_names[VMX_EXIT_REASONS] = {
 
 const char *vmx_exit_name(u32 basic)
 {
-    const char *name = basic < VMX_EXIT_REASONS ? exit_names[basic] : NULL;
+    const char *name = basic < ARRAY_SIZE(exit_names) ? exit_names[basic] : NULL;
 
     return name ? name : "reserved";
 }
