@@ -15,11 +15,11 @@ ANSWER_SECONDS = 300  # the last net only: a checker's boots have budgets in tic
 class Grader:
     """Grades submissions of one lab in a scratch folder; two Graders must not share a folder."""
 
-    def __init__(self, name, top=".", scratch=None, seed=None):
+    def __init__(self, name, top=".", scratch=None, seed=None, clean=None):
         self.lab, self.top = lab_catalog.load(name, top), top
         self.tree = os.path.abspath(scratch or os.path.join(lab_tree.SCRATCH, name))
         self.seed = secrets.randbits(63) if seed is None else seed
-        self.clean = lab_tree.clean(top)
+        self.clean = clean or lab_tree.clean(top)
         self.originals, self.vectors, self.builder = {}, "", None
 
     def prepare(self):

@@ -200,7 +200,7 @@ def check(names, jobs, whole=False):
     todo = [(name, variant) for name in names for variant in Matrix(name).variants(whole)]
     # Boots first: they take the longest. Those that are alike follow each other in one tree.
     todo.sort(key=lambda item: not item[1].boots)
-    workers, graders = queue.Queue(), {}
+    workers, graders, clean = queue.Queue(), {}, lab_tree.clean()
     for number in range(jobs):
         workers.put(number)
 
@@ -209,7 +209,8 @@ def check(names, jobs, whole=False):
         number = workers.get()
         try:
             if (name, number) not in graders:
-                graders[name, number] = lab_grade.Grader(name, scratch=f"{lab_tree.SCRATCH}/worker{number}", seed=SEED)
+                graders[name, number] = lab_grade.Grader(name, scratch=f"{lab_tree.SCRATCH}/worker{number}", seed=SEED,
+                                                          clean=clean)
             grader = graders[name, number]
             files = {path: text.encode() for path, text in variant.files.items()}
             if variant.answers == "right":
