@@ -198,6 +198,7 @@ NEVER(void, cpu_exit_xsetbv, struct vcpu *v UNUSED, struct exit *e UNUSED)
 NEVER(void, cpu_kill, struct vcpu *v UNUSED, const struct exit *e UNUSED, const char *why UNUSED)
 NEVER(bool, cpu_store_to_table, struct vcpu *v UNUSED, const struct exit *e UNUSED,
       void *entry UNUSED)
+NEVER(bool, cpu_mmio_quickly, struct vcpu *v UNUSED, const struct exit *e UNUSED)
 NEVER(void, cpu_triple_fault, struct vcpu *v UNUSED, const struct exit *e UNUSED)
 NEVER(void, host_interrupt, u8 vector UNUSED)
 NEVER(enum paging_result, paging_fault, struct vcpu *v UNUSED, const struct exit *e UNUSED,
