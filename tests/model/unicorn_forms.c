@@ -174,8 +174,8 @@ static void print_line(const struct form *first, const struct form *last, const 
     if (last->opcode != first->opcode)
         at += sprintf(text + at, "-%02x", last->opcode);
     if (first->reg >= 0)
-        at += sprintf(text + at, " /%d", first->reg);
-    printf("%2u-bit  %-14s %-10s %5u %7u %8u %7u\n", 8 * first->size, text,
+        sprintf(text + at, " /%d", first->reg);
+    printf("%2d-bit  %-14s %-10s %5u %7u %8u %7u\n", 8 * first->size, text,
            operation_name(first->operation), line->forms, line->least, line->cases, line->faults);
 }
 

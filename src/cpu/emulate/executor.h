@@ -18,6 +18,7 @@ static inline u64 *gpr(const struct emulate_ctx *ctx, unsigned n)
                                 SLOT(rsi), SLOT(rdi), SLOT(r8),  SLOT(r9),  SLOT(r10), SLOT(r11),
                                 SLOT(r12), SLOT(r13), SLOT(r14), SLOT(r15)};
 
+    // cppcheck-suppress arrayIndexOutOfBounds // it does not see that AH is not passed on
     return (u64 *)ctx->regs + slot[n];
 }
 
