@@ -78,6 +78,7 @@ fuzz-emulate: setup-test ## the emulator under libFuzzer [SECONDS=60]
 test: setup-test setup-linux ## everything that can be tested; ends with `N passed, N failed`
 	@$(MAKE) -s $(BUILD_JOBS) host-tests
 	@$(MAKE) build-debug
+	@$(MAKE) check
 	@$(PYTHON) tests/run.py
 
 boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]
