@@ -111,7 +111,7 @@ void check_walk(const struct walk_case *v, const char *where)
     unsigned top = v->efer & EFER_LMA ? 4 : 3;
 
     memset(&r, 0xa5, sizeof(r));
-    r.mapped = false;
+    r.mapped = true; /* a walk that leaves it as it was is found out */
     say_case(v);
     memory.pdpt = top == 3 ? m.root : 0;
     if (top == 3)

@@ -352,5 +352,6 @@ enum walk_status walk(const struct walk_mode *m, u64 la, unsigned access,
         }
         /* lab end walk.7 */
     }
+    r->mapped = false;
     return r->status = WALK_RETRY;
 }

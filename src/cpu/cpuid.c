@@ -51,7 +51,7 @@ static void answer_for_apic(const struct lapic *l, u32 out[CPUID_REGISTERS])
 /*
  * A leaf that depends on the vcpu or on the subleaf. The leaf is asked for in EAX, the subleaf in
  * ECX (the upper halves do not count); cpuid_policy (cpuid_policy.h) has the answer, and wants to
- * know of the vcpu: its number, which is its local APIC's, whether its CR4 has CR4_OSXSAVE
+ * know of the vcpu: its number (v->id), which is its local APIC's, whether its CR4 has CR4_OSXSAVE
  * (virt_get), and its XCR0 (fpu_xcr0).
  */
 static void __attribute__((noinline)) answer_varying(struct vcpu *v, struct exit *e)

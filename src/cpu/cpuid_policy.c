@@ -42,10 +42,9 @@ static void clear(u32 leaf[CPUID_REGISTERS])
  * Leaves 1 and 7 become what a guest may see; they hold the machine's answer. A feature that is not
  * allowed (F1C_, F1D_, F7B_ALLOWED) is hidden, whatever it is. In detail:
  * leaf 1: EBX keeps F1B_KEPT and counts one processor (F1B_ONE_CPU); in ECX the bit that says that
- * there is a hypervisor is set, and without XSAVE (with_xsave is false) all that needs its state,
- * F1C_NEEDS_XSAVE, is hidden too; EAX, the processor's model, stays.
- * leaf 7: EAX is 0, there being no further subleaves, and so are ECX and EDX; without XSAVE EBX has
- * no AVX2.
+ * there is a hypervisor (F1C_HYPERVISOR) is set, and without XSAVE (with_xsave is false) all that
+ * needs its state, F1C_NEEDS_XSAVE, is hidden too; EAX, the processor's model, stays. leaf 7: EAX
+ * is 0, there being no further subleaves, and so are ECX and EDX; without XSAVE EBX has no AVX2.
  */
 static void mask_features(bool with_xsave)
 {

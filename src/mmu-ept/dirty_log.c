@@ -6,8 +6,8 @@
  * Invariants
  *  - While the log is on there are no 2 MiB leaves, and a leaf is writable exactly if its frame is
  *    marked FRAME_DIRTY. While it is off every leaf is writable, and no frame is marked.
- *  - A function that has taken the right to write from a leaf flushes before it returns: a
- * processor with the old translation would write on unseen.
+ *  - A function that has taken the right to write from a leaf flushes before it returns: else a
+ *    processor with the old translation would write on unseen.
  */
 #include "domain.h"
 #include "errno.h"

@@ -26,10 +26,11 @@ const char *vmx_choose_controls(u64 capability, const struct vmx_requirement *ne
 /*
  * Can the second stage be built and flushed as src/mmu-ept/ does it? capability is
  * IA32_VMX_EPT_VPID_CAP. Returns NULL, or the name of the first of these that is missing:
- *   "page walks of length 4"       the tables have four levels
- *   "write-back paging structures" they lie in ordinary memory
- *   "INVEPT", "single-context INVEPT", "all-context INVEPT"   one domain's translations are
- * flushed, or everybody's "2 MiB pages"                  leaves at level 2
+ *  - "page walks of length 4": the tables have four levels;
+ *  - "write-back paging structures": they lie in ordinary memory;
+ *  - "INVEPT", "single-context INVEPT", "all-context INVEPT": one domain's translations are
+ * flushed, or everybody's;
+ *  - "2 MiB pages": leaves at level 2.
  */
 const char *vmx_ept_lacks(u64 capability);
 
