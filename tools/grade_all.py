@@ -6,6 +6,7 @@ when the next one is graded. One line a student, and the same as CSV; the report
 First the tree itself is graded, in the same way: if that fails the grader is at fault, and nobody is graded."""
 import argparse
 import concurrent.futures
+import contextlib
 import csv
 import json
 import os
@@ -177,18 +178,14 @@ class Class:
 
     def grade(self, student, path):
         """One student's line, whatever happens."""
-        box = None
         try:
             files = take(path, self.lab.files)
-            box = self.box()
-            return self.run(box, student, files)
+            with contextlib.closing(self.box()) as box:
+                return self.run(box, student, files)
         except unpack.Refused as error:
             return Row(student, "refused", str(error))
         except Exception as error:  # pylint: disable=broad-exception-caught
             return Row(student, "error", f"grading it failed: {error!r}")
-        finally:
-            if box:
-                box.close()
 
     def close(self):
         """Nothing is left."""

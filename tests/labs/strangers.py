@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import subprocess
+import sys
 import tarfile
 import tempfile
 import unittest
@@ -197,6 +198,22 @@ class Sandboxes(unittest.TestCase):
                     if kind != "none":
                         with open(canary, encoding="ascii") as file:
                             self.assertEqual(file.read(), "alive\n")
+
+    @unittest.skipIf(os.geteuid(), "only root has users to spare")
+    def test_neighbours(self):
+        """Others' files vanish from /tmp while a sandbox looks for its own there."""
+        box = sandbox.Sandbox("user")
+        mine = tempfile.mkdtemp()
+        os.chown(mine, box.uid, box.uid)
+        passing = "import os, tempfile\nwhile True: os.rmdir(tempfile.mkdtemp())"
+        with subprocess.Popen([sys.executable, "-c", passing]) as neighbour:
+            try:
+                found = [box.elsewhere() for _ in range(1000)]
+            finally:
+                neighbour.kill()
+        box.close()
+        self.assertTrue(all(paths == [mine] for paths in found))
+        self.assertFalse(any(os.path.lexists(path) for path in (mine, box.scratch)))
 
     def test_alone(self):
         """In namespaces: no network, no other process, no other user's files."""

@@ -9,6 +9,7 @@ Three ways, the best that the machine lets us have:
 Whatever the way: limits on processor time, processes, memory, the size of files and of the output, and a limit of
 wall-clock time for what slips through them all. All processes are gone when run() returns.
 """
+import contextlib
 import ctypes
 import functools
 import os
@@ -23,8 +24,10 @@ import time
 from dataclasses import dataclass
 
 LOOK = 0.2  # seconds between looks at memory and output
+REMOVE_TRIES = 25
 FIRST_UID, LAST_UID = 64100, 64999  # Debian gives these to nobody
 PR_SET_CHILD_SUBREAPER = 36
+PUBLIC = ("/tmp", "/var/tmp", "/dev/shm")  # where everybody may write
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
 
@@ -115,6 +118,31 @@ def orphans_come_here():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def owner(path):
+    """A file's user, or None if it is gone meanwhile: others come and go where everybody may write."""
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return None
+
+
+def remove(path):
+    """A file or a whole directory. What dies may still write for a moment: so until it is gone, or OSError."""
+    for _ in range(REMOVE_TRIES):
+        for where, folders, _ in os.walk(path):
+            for name in folders:
+                with contextlib.suppress(OSError):
+                    if not os.path.islink(os.path.join(where, name)):
+                        os.chmod(os.path.join(where, name), 0o700)
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        if not os.path.lexists(path):
+            return
+        time.sleep(LOOK)
+    raise OSError(f"{path} cannot be removed")
+
+
 def bytes_in(folder):
     """Of all files in it."""
     total = 0
@@ -181,23 +209,15 @@ class Sandbox:
         if self.kind != "bwrap":
             self.kill_all()
         for path in [self.scratch, *self.elsewhere()]:
-            for where, folders, _ in os.walk(path):
-                for name in folders:
-                    if not os.path.islink(os.path.join(where, name)):
-                        os.chmod(os.path.join(where, name), 0o700)
-            shutil.rmtree(path, ignore_errors=True)
-            if os.path.lexists(path):
-                os.unlink(path)
+            remove(path)
         taken.discard(self.uid)
 
     def elsewhere(self):
         """What a user of its own has left where everybody may write."""
         if self.kind != "user":
             return []
-        entries = (entry for place in ("/tmp", "/var/tmp", "/dev/shm") if os.path.isdir(place)
-                   for entry in os.scandir(place))
-        return [entry.path for entry in entries if entry.stat(follow_symlinks=False).st_uid == self.uid
-                and entry.path != self.scratch]
+        names = (os.path.join(place, name) for place in PUBLIC if os.path.isdir(place) for name in os.listdir(place))
+        return [path for path in names if path != self.scratch and owner(path) == self.uid]
 
     def place(self, path):
         """What a path below scratch is called within."""
