@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check,$(MAKECMDGOALS)),)
+ifneq ($(filter run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check fresh-check-labs,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -34,7 +34,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
-.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check test-mutants setup setup-run setup-test setup-linux \
+.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
     setup-docs tour grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -165,6 +165,10 @@ test-mutants: setup-test ## planted bugs: each must be caught by the test named 
 fresh-check: ## (root) the README's first command in a new Debian 12, made by debootstrap
 	@command -v debootstrap >/dev/null || tools/install test
 	@tools/fresh-check
+
+fresh-check-labs: ## (root) the same for the labs' handouts: each builds there, and shows the failures that it states
+	@command -v debootstrap >/dev/null || tools/install test
+	@tools/fresh-check tests/labs/fresh-handouts
 
 clean: ## remove everything that was built
 	@rm -rf build compile_commands.json
