@@ -4,7 +4,7 @@
 # are run only by name.
 
 GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch walk tick print hostile
-GUEST_APART := stumble
+GUEST_APART := stumble real
 GUESTS      := $(foreach g,$(GUEST_ORDER) $(GUEST_APART),$(if $(wildcard guests/$(g)/main.c),$(g)))
 
 GUEST_CC    ?= gcc
@@ -28,7 +28,7 @@ $(GUEST_OUT)/obj/abi.inc: guests/kit/abi_offsets.c guests/guests.mk
 
 $(GUEST_OUT)/obj/%.asm.o: guests/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk
 	@mkdir -p $(@D)
-	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -MD $(@:.o=.d) -o $@ $<
+	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -Iguests/ -MD $(@:.o=.d) -o $@ $<
 
 # A file of user mode is one whose name begins with user_.
 guest_flags = $(if $(filter user_%,$(notdir $(1))),$(GUEST_USER_FLAGS),$(GUEST_KERNEL_FLAGS))

@@ -15,6 +15,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), o
 
 import bad_code_test  # noqa: E402
 import bad_input  # noqa: E402
+import bare  # noqa: E402
 import class_test  # noqa: E402
 import desk  # noqa: E402
 import gdb_test  # noqa: E402
@@ -28,7 +29,7 @@ import tools  # noqa: E402
 import together  # noqa: E402
 import trace_test  # noqa: E402
 
-PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run,
+PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "linux": linux_boots.run,
          "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,
          "bad-code": bad_code_test.run, "labs": labs_test.run}

@@ -1,0 +1,22 @@
+"""Guests that need a processor of their own (16-bit code, task switches, ...): natively, where a check that
+fails is the test's own fault, and in the modes of full virtualization."""
+from lib import guests, record, runs
+from suite import NO_EPT, debug_boot
+from result import Result
+
+GUESTS = {"real": [("native", ""), ("ept", "")]}
+
+
+def boots():
+    """Each guest in its columns, on the usual model or on one that is named."""
+    for name, where in GUESTS.items():
+        for column, model in where:
+            more = {"model": NO_EPT, "tag": "penryn"} if model else {}
+            yield debug_boot(column, guests.load(name), **more)
+
+
+def run(jobs):
+    """Boots them all; a failure names the log."""
+    every = list(boots())
+    for boot, result in runs.all_of(every, jobs, runs.Progress(len(every))):
+        yield Result(1) if result["ok"] else Result(0, [f"boot {boot.label}: {record.summary(result)} (see {result['log']})"])
