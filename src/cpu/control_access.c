@@ -56,13 +56,18 @@ static bool code_is_64bit(struct vcpu *v)
     return cs.attr & SEG_ATTR_L;
 }
 
-/* Tells paging that the root, or the mode, has changed. */
-static void load_root(struct vcpu *v)
+/* Tells paging that the root, or the mode, has changed: reg, which was `old`, has its new value. If
+ * paging refuses it, it becomes what it was, and it is #GP(0): false. */
+static bool load_root(struct vcpu *v, enum virt_reg reg, u64 old)
 {
     struct paging_fault f = {0};
+    enum paging_result result = paging_load_root(v, &f);
 
-    if (paging_load_root(v, &f) == PAGING_KILL)
+    if (result == PAGING_KILL)
         domain_end(v->domain, END_KILLED, 0, "%s", f.why);
+    if (unlikely(result == PAGING_INJECT))
+        virt_set(v, reg, old);
+    return result != PAGING_INJECT;
 }
 
 bool cpu_write_cr0(struct vcpu *v, u64 value)
@@ -78,11 +83,10 @@ bool cpu_write_cr0(struct vcpu *v, u64 value)
         virt_set(v, VREG_EFER, value & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA);
     }
     virt_set(v, VREG_CR0, (value & CR0_KNOWN) | CR0_ET);
-    if (changed & (CR0_PG | CR0_PE | CR0_WP)) {
-        paging_flush(v);
-        load_root(v);
-    }
-    return true;
+    if (!(changed & (CR0_PG | CR0_PE | CR0_WP)))
+        return true;
+    paging_flush(v);
+    return load_root(v, VREG_CR0, old);
 }
 
 bool cpu_write_cr3(struct vcpu *v, u64 value)
@@ -95,24 +99,23 @@ bool cpu_write_cr3(struct vcpu *v, u64 value)
     }
     if (virt_get(v, VREG_EFER) & EFER_LMA && value >> cpuid_policy_maxphyaddr())
         return false;
+    u64 old = virt_get(v, VREG_CR3);
     virt_set(v, VREG_CR3, value);
-    load_root(v);
-    return true;
+    return load_root(v, VREG_CR3, old);
 }
 
 bool cpu_write_cr4(struct vcpu *v, u64 value)
 {
     u64 known = CR4_KNOWN | (cpuid_policy_xsave() ? CR4_OSXSAVE : 0);
-    u64 changed = virt_get(v, VREG_CR4) ^ value;
+    u64 old = virt_get(v, VREG_CR4), changed = old ^ value;
 
     if (value & ~known || (virt_get(v, VREG_EFER) & EFER_LMA && !(value & CR4_PAE)))
         return false;
     virt_set(v, VREG_CR4, value);
-    if (changed & (CR4_PSE | CR4_PAE | CR4_PGE)) {
-        paging_flush(v);
-        load_root(v);
-    }
-    return true;
+    if (!(changed & (CR4_PSE | CR4_PAE | CR4_PGE)))
+        return true;
+    paging_flush(v);
+    return load_root(v, VREG_CR4, old);
 }
 
 bool cpu_write_efer(struct vcpu *v, u64 value)
@@ -124,11 +127,10 @@ bool cpu_write_efer(struct vcpu *v, u64 value)
     if ((old ^ value) & EFER_LME && virt_get(v, VREG_CR0) & CR0_PG)
         return false;
     virt_set(v, VREG_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
-    if ((old ^ value) & EFER_NXE) {
-        paging_flush(v);
-        load_root(v);
-    }
-    return true;
+    if (!((old ^ value) & EFER_NXE))
+        return true;
+    paging_flush(v);
+    return load_root(v, VREG_EFER, old);
 }
 
 static bool write_cr(struct vcpu *v, unsigned cr, u64 value)

@@ -32,7 +32,8 @@ int paging_vcpu_init(struct vcpu *v);
 /* Also for a vcpu that paging_vcpu_init has not seen. The physmap is still there. */
 void paging_vcpu_destroy(struct vcpu *v);
 /* The guest's CR0, CR3, CR4 or EFER changed (the new values are in virt_get): load the root that
- * goes with them. Shadow: finds or makes the shadow root. */
+ * goes with them. Shadow: finds or makes the shadow root. PAGING_INJECT: the PDPTEs that CR3 names
+ * are refused, #GP(0); paging goes on with what it had, and the caller restores the registers. */
 enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out);
 /* The same in short, if CR3 alone is loaded, with a value whose root is known: what the processor's
  * CR3 becomes, whoever loads it flushing. 0: not known, or perhaps not legal. */

@@ -43,7 +43,7 @@ unsigned physmap_check(struct domain *d)
 /* A leaf against the guest's entry (or, direct, against all rights). */
 static void check_leaf(struct recount *r, const struct shadow *s, unsigned index, const u64 *guest)
 {
-    u64 entry = s->table[index], from = guest ? guest[index] : DIRECT_ENTRY;
+    u64 entry = s->table[index], from = guest ? shadow_guest_entry(s, index) : DIRECT_ENTRY;
     u64 gfn = guest ? (from & PTE_ADDR) >> PAGE_SHIFT : s->gfn + index;
     u32 mfn = physmap_mfn(r->map, gfn);
 
@@ -61,10 +61,19 @@ static void check_leaf(struct recount *r, const struct shadow *s, unsigned index
         violation(r, "a leaf for gfn", gfn, "is writable for user mode");
 }
 
+/* The link of entry `index` of the root that a vcpu outside long mode has. */
+static struct shadow_link directory_of(const struct recount *r, const struct shadow *s,
+                                       unsigned index)
+{
+    const struct walk_mode *m = &r->domain->vcpu[s->gfn]->paging->mode;
+
+    return link_directory(s->role, index, s->role & ROLE_32BIT ? m->root : m->pdpte[index % 4]);
+}
+
 static void check_link(struct recount *r, const struct shadow *s, unsigned index, const u64 *guest)
 {
     const struct shadow_pool *pool = &r->map->pool;
-    u64 entry = s->table[index];
+    u64 entry = s->table[index], from = guest ? shadow_guest_entry(s, index) : 0;
     const struct frame *f = frame_of(mpa_to_mfn(mpa_of(entry & PTE_ADDR)));
     struct shadow_link l;
 
@@ -73,14 +82,16 @@ static void check_link(struct recount *r, const struct shadow *s, unsigned index
         violation(r, "an entry of the shadow of gfn", s->gfn, "leads to no shadow");
         return;
     }
-    if (!guest)
+    if (s->role & ROLE_DIRECT)
         l = link_direct(s, index);
-    else if (guest[index] & PTE_PS)
-        l = link_large(s->role, guest[index]);
+    else if (!guest)
+        l = directory_of(r, s, index);
+    else if (maps_large(s->role, from))
+        l = link_large(s->role, index, from);
     else
-        l = link_table(s->role, guest[index]);
+        l = link_table(s->role, index, from);
     const struct shadow *child = &pool->shadow[f->extra];
-    if (guest && (guest[index] & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+    if (guest && (from & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
         violation(r, "an entry of the shadow of gfn", s->gfn, "is there though the guest's is not");
     /* The dirty flag may have been set by another fault than the one that filled this. */
     if (child->gfn != l.gfn || (child->role ^ l.role) & (u16) ~(ROLE_CLEAN | ROLE_NO_WRITE))
@@ -104,11 +115,17 @@ static u32 count_refs(const struct recount *r, const struct shadow *s)
     return refs;
 }
 
+/* A PAE root that its vcpu has left: its entries are written anew before it is run on again. */
+static bool left_root(const struct recount *r, const struct shadow *s)
+{
+    return (s->role & ROLE_NO_TABLE) == ROLE_PAE_ROOT && !shadow_runs(r->domain, s);
+}
+
 static void check_shadow(struct recount *r, struct shadow *s)
 {
     const u64 *guest = NULL;
 
-    if (!(s->role & ROLE_DIRECT)) {
+    if (!(s->role & ROLE_NO_TABLE)) {
         const struct frame *f = &frame_table[physmap_mfn(r->map, s->gfn)];
         u16 slot = (u16)f->extra;
         while (slot && slot != s - r->map->pool.shadow)
@@ -128,7 +145,7 @@ static void check_shadow(struct recount *r, struct shadow *s)
             violation(r, "the shadow of gfn", s->gfn, "has an entry that present[] does not know");
         if (s->table[i] && shadow_level(s) == 1)
             check_leaf(r, s, i, guest);
-        else if (s->table[i])
+        else if (s->table[i] && !left_root(r, s))
             check_link(r, s, i, guest);
     }
     if (count_refs(r, s) != s->refs)

@@ -60,7 +60,7 @@ static enum walk_cmpxchg cmpxchg_entry(void *ctx, u64 gpa, unsigned size, u64 ol
     return done ? WALK_EXCHANGED : WALK_CHANGED;
 }
 
-static const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
+const struct walk_memory shadow_walk_memory = {read_entry, cmpxchg_entry};
 
 static enum paging_result no_memory(struct paging_fault *out)
 {

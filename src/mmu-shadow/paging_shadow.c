@@ -2,8 +2,8 @@
  * paging.h by shadow tables: the processor never sees the guest's page tables; CR3, page faults and
  * INVLPG exit.
  *
- * The processor always runs with paging, with CR0.WP and with NXE: a guest without paging runs
- * on the PAE format, which a processor outside long mode has, a guest in long mode on its own.
+ * The processor always runs with paging, with CR0.WP and with NXE: a guest in long mode runs on its
+ * own format, any other on PAE's (pae_root.c), which a processor outside long mode has.
  */
 #include "paging.h"
 
@@ -77,27 +77,65 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out)
     };
 }
 
-/* Computes the guest's mode again. A sentence if there is no shadow for such a mode. */
-static const char *take_mode(struct vcpu *v)
+static u16 root_role(const struct walk_mode *m, u64 cr4, u64 efer)
+{
+    unsigned role = m->wp ? 0 : ROLE_WP0;
+
+    switch (m->levels) {
+    case 0:
+        return ROLE_UNPAGED;
+    case 2:
+        return (u16)(role | 3 | ROLE_PAE_ROOT | ROLE_32BIT | (cr4 & CR4_PSE ? ROLE_PSE : 0));
+    case 3:
+        role |= 3 | ROLE_PAE_ROOT | ROLE_PAE;
+        break;
+    default:
+        role |= WALK_MAX_LEVEL;
+    }
+    return (u16)(role | (efer & EFER_NXE ? ROLE_NXE : 0));
+}
+
+/* Whether a change of CR0 or CR4 loads the PDPTEs anew: "PDPTE Registers". */
+static bool loads_pdptes(const struct paging_vcpu *p, u64 cr0, u64 cr4)
+{
+    return (p->cr0 ^ cr0) & (CR0_PG | CR0_CD | CR0_NW) ||
+           (p->cr4 ^ cr4) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP);
+}
+
+/* Computes the guest's mode again. False, and nothing is changed: its PDPTEs are refused. */
+static bool take_mode(struct vcpu *v)
 {
     const struct walk_features cpu = {.maxphyaddr = cpuid_policy_maxphyaddr(),
                                       .page1gb = cpuid_policy_page1gb()};
     struct paging_vcpu *p = v->paging;
-    u64 cr0 = virt_get(v, VREG_CR0), efer = virt_get(v, VREG_EFER);
+    u64 cr0 = virt_get(v, VREG_CR0), cr4 = virt_get(v, VREG_CR4), efer = virt_get(v, VREG_EFER);
+    struct walk_mode m;
 
-    walk_mode_init(&p->mode, cr0, virt_get(v, VREG_CR3), virt_get(v, VREG_CR4), efer, &cpu);
+    walk_mode_init(&m, cr0, virt_get(v, VREG_CR3), cr4, efer, &cpu);
     p->mode_stale = false;
-    if (!(cr0 & CR0_PE))
-        return "it left protected mode, which shadow paging cannot run";
-    if (p->mode.levels == 0)
-        p->root_role = ROLE_UNPAGED;
-    else if (p->mode.levels == WALK_MAX_LEVEL)
-        p->root_role =
-            (u16)(WALK_MAX_LEVEL | (efer & EFER_NXE ? ROLE_NXE : 0) | (p->mode.wp ? 0 : ROLE_WP0));
-    else
-        return "it turned on 32-bit or PAE paging, for which there are no shadows";
+    if (m.levels == 3 && p->mode.levels == 3 && !loads_pdptes(p, cr0, cr4))
+        __builtin_memcpy(m.pdpte, p->mode.pdpte, sizeof(m.pdpte));
+    else if (m.levels == 3 && !walk_load_pdptes(&m, &shadow_walk_memory, v->domain))
+        return false;
+    p->mode = m;
+    p->cr0 = cr0;
+    p->cr4 = cr4;
+    p->root_role = root_role(&m, cr4, efer);
     virt_paging_changed(v);
-    return NULL;
+    return true;
+}
+
+/* CR3 alone has changed. False, and nothing is changed: the PDPTEs that it names are refused. */
+static bool take_cr3(struct vcpu *v)
+{
+    struct walk_mode *m = &v->paging->mode;
+    u64 before = m->root;
+
+    walk_set_root(m, virt_get(v, VREG_CR3));
+    if (likely(m->levels != 3) || walk_load_pdptes(m, &shadow_walk_memory, v->domain))
+        return true;
+    m->root = before;
+    return false;
 }
 
 /* The root for the guest's CR3 is not there yet. NULL: no memory. */
@@ -108,6 +146,8 @@ static struct shadow *__attribute__((noinline)) make_root(struct vcpu *v, u64 gf
     mfn_t mfn;
     int error = role == ROLE_UNPAGED ? 0 : physmap_populate(d, gfn_of(gfn), &mfn);
 
+    if (role & ROLE_PAE_ROOT && role != ROLE_UNPAGED)
+        return shadow_pae_root(v);
     if (error == -ENOMEM)
         return NULL;
     return error ? shadow_get(d, NOWHERE, ROLE_NOWHERE) : shadow_get(d, gfn, role);
@@ -127,11 +167,15 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     struct paging_vcpu *p = v->paging;
     struct shadow_pool *pool = &v->domain->physmap->pool;
 
-    if (unlikely(p->mode_stale) && (out->why = take_mode(v)))
+    if (unlikely(!(virt_get(v, VREG_CR0) & CR0_PE))) {
+        out->why = "it left protected mode, which shadow paging cannot run";
         return PAGING_KILL;
-    walk_set_root(&p->mode, virt_get(v, VREG_CR3));
+    }
+    if (unlikely(p->mode_stale) ? !take_mode(v) : !take_cr3(v))
+        return PAGING_INJECT;
     u64 gfn = p->root_role == ROLE_UNPAGED ? 0 : p->mode.root >> PAGE_SHIFT;
-    struct shadow *root = shadow_find(pool, gfn, p->root_role);
+    struct shadow *root =
+        p->mode.levels == 2 || p->mode.levels == 3 ? NULL : shadow_find(pool, gfn, p->root_role);
     if (likely(root)) {
         ledger_count(&v->domain->ledger, LC_SHADOW_ROOT_SWITCH);
         TRACE(v->domain, SHADOW_ROOT_SWITCH, virt_get(v, VREG_CR3));

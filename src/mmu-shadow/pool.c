@@ -3,8 +3,8 @@
  *
  * Invariants
  *  - Slot 0 is nobody. A slot's page stays with it until the pool is destroyed.
- *  - A shadow is in exactly one bucket; one that is not direct is in its guest frame's chain too,
- *    which begins at frame.extra.
+ *  - A shadow is in exactly one bucket; one of a table is in its guest frame's chain too, which
+ *    begins at frame.extra.
  */
 #include "domain.h"
 #include "errno.h"
@@ -187,7 +187,7 @@ void shadow_drop(struct domain *d, struct shadow *s)
     clear_entries(d, s);
     idle_remove(pool, s);
     leave_bucket(pool, s);
-    if (!(s->role & ROLE_DIRECT))
+    if (!(s->role & ROLE_NO_TABLE))
         leave_frame(d->physmap, s);
     s->role = 0;
     give_back(pool, s);
@@ -286,11 +286,12 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     s->used = true;
     s->writes = 0;
     s->guest = NULL;
-    s->rsvd = d->physmap->rsvd | (role & ROLE_NXE ? 0 : PTE_NX);
+    s->rsvd =
+        d->physmap->rsvd | (role & ROLE_NXE ? 0 : PTE_NX) | (role & ROLE_PAE ? PAE_RSVD_HIGH : 0);
     s->hash_next = *bucket;
     *bucket = shadow_slot(pool, s);
     idle_add(pool, s);
-    if (!(role & ROLE_DIRECT))
+    if (!(role & ROLE_NO_TABLE))
         join_frame(d, s, &frame_table[physmap_mfn(d->physmap, gfn)]);
     ledger_count(&d->ledger, LC_SHADOW_NEW_TABLE);
     TRACE(d, SHADOW_NEW_TABLE, gfn, role);

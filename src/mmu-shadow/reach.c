@@ -16,9 +16,12 @@ static inline struct shadow_link link_below(const struct shadow *s, unsigned ind
 
     if (s->role & ROLE_DIRECT)
         return link_direct(s, index);
+    if (unlikely(s->role & ROLE_PAE_ROOT))
+        return link_directory(s->role, index,
+                              s->role & ROLE_32BIT ? r->entry[2].gpa : r->entry[3].value);
     if (level == r->level)
-        return link_large(s->role, r->entry[level].value);
-    return link_table(s->role, r->entry[level].value);
+        return link_large(s->role, index, r->entry[level].value);
+    return link_table(s->role, index, r->entry[level].value);
 }
 
 /* The shadow below s for gva, made and linked as needed. NULL: no memory. */

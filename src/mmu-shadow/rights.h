@@ -24,8 +24,6 @@ struct shadow_link {
     u64 rights; /* PTE_ bits besides the address */
 };
 
-enum { LINK_FLAGS = PTE_P | PTE_A };
-
 static inline u16 role_lost(u64 entry)
 {
     return (u16)((entry & PTE_W ? 0 : ROLE_NO_WRITE) | (entry & PTE_U ? 0 : ROLE_NO_USER) |
@@ -33,12 +31,14 @@ static inline u16 role_lost(u64 entry)
 }
 enum { ROLE_LOST = ROLE_NO_WRITE | ROLE_NO_USER | ROLE_NO_FETCH };
 
-/* The guest's entry at `level` of a shadow with this role names a table. */
-static inline struct shadow_link link_table(u16 role, u64 entry)
+/* The guest's entry, from which entry `index` of a shadow with this role is made, names a table. */
+static inline struct shadow_link link_table(u16 role, unsigned index, u64 entry)
 {
     struct shadow_link l = {.gfn = (entry & PTE_ADDR) >> PAGE_SHIFT};
 
     l.role = (u16)((role & (ROLE_MODE | ROLE_LEVEL)) - 1);
+    if (unlikely(role & ROLE_32BIT))
+        l.role |= (u16)((index & 1) << ROLE_PART_SHIFT);
     l.rights = PTE_A | (entry & (PTE_W | PTE_U | PTE_NX));
     if (unlikely(role & ROLE_WP0)) {
         l.role |= (u16)((role & ROLE_LOST) | role_lost(entry));
@@ -47,12 +47,25 @@ static inline struct shadow_link link_table(u16 role, u64 entry)
     return l;
 }
 
-/* The guest's entry at `level` of a shadow with this role maps a large page. */
-static inline struct shadow_link link_large(u16 role, u64 entry)
+/* "32-Bit Paging": a page of 4 MiB; bits 20:13 of its entry are address bits 39:32. */
+enum pse36 { PSE36_LOW = 13, PSE36_HIGH_FRAME = 32 - PAGE_SHIFT, PSE36_MASK = 0xff };
+
+/* The first frame of the part of a large page that entry `index` of such a shadow maps. */
+static inline u64 large_gfn(u16 role, unsigned index, u64 entry)
+{
+    u64 frames = 1ULL << 9 * ((role & ROLE_LEVEL) - 1), gfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
+
+    if (likely(!(role & ROLE_32BIT)))
+        return gfn & ~(frames - 1);
+    return (gfn & ~(2 * frames - 1)) | (entry >> PSE36_LOW & PSE36_MASK) << PSE36_HIGH_FRAME |
+           (index & 1 ? frames : 0);
+}
+
+/* Such an entry maps a large page. */
+static inline struct shadow_link link_large(u16 role, unsigned index, u64 entry)
 {
     unsigned level = role & ROLE_LEVEL;
-    u64 frames = 1ULL << 9 * (level - 1);
-    struct shadow_link l = {.gfn = ((entry & PTE_ADDR) >> PAGE_SHIFT) & ~(frames - 1)};
+    struct shadow_link l = {.gfn = large_gfn(role, index, entry)};
 
     if (!(entry & PTE_D))
         entry &= ~PTE_W;
@@ -64,6 +77,22 @@ static inline struct shadow_link link_large(u16 role, u64 entry)
         l.rights = PTE_A | PTE_W | PTE_U;
     }
     return l;
+}
+
+/* An entry at level 2 or 3 of a shadow with this role maps a page, if it is well formed. */
+static inline bool maps_large(u16 role, u64 entry)
+{
+    return entry & PTE_PS && (role & (ROLE_32BIT | ROLE_PSE)) != ROLE_32BIT;
+}
+
+/* Below the root of a vcpu outside long mode, which has no rights: the directory that is at `table`
+ * by the PDPTE, or, in 32-bit paging, by CR3, and then of it the index-th part. */
+static inline struct shadow_link link_directory(u16 role, unsigned index, u64 table)
+{
+    return (struct shadow_link){
+        .gfn = (table & PTE_ADDR) >> PAGE_SHIFT,
+        .role = (u16)((role & ROLE_MODE) | 2 | (role & ROLE_32BIT ? index << ROLE_PART_SHIFT : 0)),
+    };
 }
 
 /* Below a direct shadow: the part that begins `index` children farther. */

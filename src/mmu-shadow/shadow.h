@@ -32,6 +32,8 @@
 #include "walk.h"
 #include "x86.h"
 
+struct vcpu;
+
 enum shadow_limits {
     SHADOW_MIN = 16,        /* tables in a pool: a root, the path being filled, and some */
     SHADOW_MAX = 16384,     /* descriptors are one allocation */
@@ -40,11 +42,15 @@ enum shadow_limits {
     SHADOW_PATH = 5,        /* by level */
 };
 
+/* "PAE Paging": reserved in an entry of 8 bytes outside long mode, too. */
+#define PAE_RSVD_HIGH 0x7ff0000000000000ULL
+
 /* What a shadow is, besides its gfn: two with the same gfn and role are one. */
 enum shadow_role {
     ROLE_LEVEL = 7,         /* 1 to 4 */
     ROLE_DIRECT = 1 << 3,   /* of guest-physical memory from gfn on, not of a table */
-    ROLE_PAE_ROOT = 1 << 4, /* direct, level 3: four PDPTEs for a guest without paging */
+    ROLE_PAE_ROOT = 1 << 4, /* level 3: four PDPTEs for a guest outside long mode. Of no table; its
+                               gfn is its vcpu's number, or, direct, 0: a guest without paging */
     ROLE_NXE = 1 << 5,      /* EFER.NXE was 1 when the guest's entries were read */
     ROLE_WP0 = 1 << 6,      /* CR0.WP = 0: the rights of the levels above are in the leaves */
     /* With WP0: rights lost in the levels above. Otherwise 0. */
@@ -52,7 +58,14 @@ enum shadow_role {
     ROLE_NO_USER = 1 << 8,
     ROLE_NO_FETCH = 1 << 9,
     ROLE_CLEAN = 1 << 10, /* with WP0, direct: the large page's D is 0 */
-    ROLE_MODE = ROLE_NXE | ROLE_WP0,
+    ROLE_32BIT = 1 << 11, /* the guest's entries have 4 bytes: its table makes 2 shadows of level 1,
+                             or, a directory, 4 of level 2 with two entries for each of its */
+    ROLE_PART_SHIFT = 12, /* with 32BIT: which of them */
+    ROLE_PART = 3 << ROLE_PART_SHIFT,
+    ROLE_PAE = 1 << 14, /* not long mode's: more bits are reserved */
+    ROLE_PSE = 1 << 15, /* with 32BIT: CR4.PSE, a directory's entry may map 4 MiB */
+    ROLE_MODE = ROLE_NXE | ROLE_WP0 | ROLE_32BIT | ROLE_PAE | ROLE_PSE,
+    ROLE_NO_TABLE = ROLE_DIRECT | ROLE_PAE_ROOT,
 };
 
 /* Where an entry is: slot << SHADOW_INDEX_BITS | index; 0: nowhere. */
@@ -60,7 +73,7 @@ typedef u32 shadow_place;
 
 struct shadow {
     u64 *table;     /* the page that the processor walks; stays with the slot */
-    u64 *guest;     /* the guest's table; NULL: direct */
+    u64 *guest;     /* the guest's table; NULL: of none (shadow_guest_entry for 32BIT) */
     u64 rsvd;       /* reserved in every entry of the guest's */
     u64 present[8]; /* bit per entry that is not 0 */
     u64 gfn;        /* the guest table's frame, or the first frame that a direct one maps */
@@ -108,6 +121,7 @@ struct paging_vcpu {
     u16 root_role;         /* the role of the root in this mode */
     u64 *quick;            /* the root's table if it is of 4-level paging with WP = 1, or NULL */
     bool mode_stale;       /* CR0, CR4 or EFER may have changed since mode was computed */
+    u64 cr0, cr4;          /* the guest's, when it was */
 };
 
 /* Machine frame number of a gfn, or 0 if it has none yet, or is not RAM. */
@@ -121,6 +135,16 @@ static inline u32 physmap_mfn(const struct physmap *p, u64 gfn)
 static inline unsigned shadow_level(const struct shadow *s)
 {
     return s->role & ROLE_LEVEL;
+}
+/* The guest's entry from which entry `index` of a shadow of a table is made. */
+static inline u64 shadow_guest_entry(const struct shadow *s, unsigned index)
+{
+    unsigned part = s->role >> ROLE_PART_SHIFT & (ROLE_PART >> ROLE_PART_SHIFT);
+
+    if (likely(!(s->role & ROLE_32BIT)))
+        return __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
+    index = shadow_level(s) == 1 ? part * PT_ENTRIES + index : (part * PT_ENTRIES + index) / 2;
+    return __atomic_load_n(&((const u32 *)s->guest)[index], __ATOMIC_RELAXED);
 }
 static inline u16 shadow_slot(const struct shadow_pool *pool, const struct shadow *s)
 {
@@ -182,6 +206,13 @@ void shadow_idle_last(struct shadow_pool *pool, struct shadow *s);
 
 /* evict.c: frees one; false: there is none that could go. */
 bool shadow_evict(struct domain *d);
+
+/* pae_root.c: the root for a vcpu in 32-bit or PAE paging (p->mode, p->root_role), with what it
+ * leads to as far as there are shadows for it. NULL: no memory. */
+struct shadow *shadow_pae_root(struct vcpu *v);
+
+/* fill.c: how the walker reaches a domain's memory. */
+extern const struct walk_memory shadow_walk_memory;
 
 /* reach.c: the level 1 shadow for gva below this root, to which the walk r has come, all between
  * made as needed. NULL: no memory. */

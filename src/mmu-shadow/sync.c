@@ -66,7 +66,7 @@ sync_table_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
     if (!old)
         return;
     struct shadow *child = &pool->shadow[shadow_child(old)];
-    struct shadow_link l = link_table(s->role, entry);
+    struct shadow_link l = link_table(s->role, index, entry);
     if ((entry & (PTE_P | PTE_A | rsvd)) != (PTE_P | PTE_A) || l.gfn != child->gfn ||
         l.role != child->role) {
         child = NULL;
@@ -81,21 +81,36 @@ sync_table_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
     TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
 }
 
-static inline void sync_entry(struct domain *d, struct shadow *s, unsigned index)
+static inline void sync_entry(struct domain *d, struct shadow *s, unsigned index, u64 entry)
 {
-    u64 entry = __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED);
-
     if (likely(shadow_level(s) == 1))
         sync_leaf(d, s, index, entry);
     else
         sync_table_entry(d, s, index, entry);
 }
 
+/* The two entries of 4 bytes in the word-th 8 bytes of the table, if they are in this part of it:
+ * two entries of level 1, or four of level 2. */
+static void __attribute__((noinline)) sync_short(struct domain *d, struct shadow *s, unsigned word)
+{
+    unsigned count = shadow_level(s) == 1 ? 2 : 4;
+    unsigned first = word * count, part = s->role >> ROLE_PART_SHIFT & 3;
+
+    for (unsigned i = first; i < first + count && first / PT_ENTRIES == part; i++)
+        sync_entry(d, s, i % PT_ENTRIES, shadow_guest_entry(s, i % PT_ENTRIES));
+}
+
+/* Of a table that an address space begins with: without parents while another one is loaded. */
+static inline bool may_be_root(const struct shadow *s)
+{
+    return shadow_level(s) == (s->role & (ROLE_32BIT | ROLE_PAE) ? 2 : WALK_MAX_LEVEL);
+}
+
 /* To be asked after a write. */
 static inline bool given_up(const struct domain *d, struct shadow *s)
 {
     bool ask = ++s->writes == FIRST_DOUBT || s->writes % LATER_DOUBTS == 0 ||
-               (!s->refs && shadow_level(s) < WALK_MAX_LEVEL);
+               (!s->refs && !may_be_root(s));
 
     return unlikely(ask) && !in_use(d, s);
 }
@@ -115,7 +130,7 @@ static void __attribute__((noinline)) give_up(struct domain *d, struct shadow *s
  * probably data again, and its shadow is dropped so that the writes stop trapping.
  */
 
-/* One entry of the table in f. */
+/* One entry of 8 bytes of the table in f. */
 static inline void entry_written(struct domain *d, const struct frame *f, unsigned index)
 {
     struct shadow *shadow = d->physmap->pool.shadow;
@@ -124,7 +139,10 @@ static inline void entry_written(struct domain *d, const struct frame *f, unsign
     for (u16 slot = (u16)f->extra; slot; slot = next) {
         struct shadow *s = &shadow[slot];
         next = s->frame_next;
-        sync_entry(d, s, index);
+        if (unlikely(s->role & ROLE_32BIT))
+            sync_short(d, s, index);
+        else
+            sync_entry(d, s, index, __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED));
         if (given_up(d, s))
             give_up(d, s);
     }

@@ -91,6 +91,58 @@ static void end(const struct mmu_registers *r, struct mmu_access access, enum mm
         out->error = mmu_error(r, access, cause);
 }
 
+/* The outcome where the page is known; `used` has its entries. */
+static void judge(const struct mmu_registers *r, struct mmu_access access, unsigned level,
+                  struct mmu_outcome *out)
+{
+    if (!mmu_permits(r, access, out->user, out->write, out->nx)) {
+        end(r, access, MMU_RIGHTS, level, out);
+        return;
+    }
+    if (access.write) /* "Accessed and Dirty Flags" */
+        out->used[out->used_count - 1].after |= BIT(6);
+    end(r, access, MMU_OK, level, out);
+}
+
+/* "32-Bit Paging", its tables of formats: a PDE that maps 4 MiB has bits 39:32 of its address in
+ * bits 20:13, as many as there are, and the rest of 21:13 is reserved. */
+static void translate_32bit(const struct mmu_registers *r, uint64_t linear,
+                            struct mmu_access access, mmu_read read, void *context,
+                            struct mmu_outcome *out)
+{
+    uint64_t table = r->cr3 & field(31, 12), entry;
+    unsigned widest = r->maxphyaddr < 40 ? r->maxphyaddr : 40;
+
+    for (unsigned level = 2;; level--) {
+        unsigned shift = level == 2 ? 22 : 12;
+        uint64_t address = table + 4 * (linear >> shift & 1023);
+        bool large;
+
+        entry = (uint32_t)(read(context, address & ~7ULL) >> (address & 4 ? 32 : 0));
+        out->used[out->used_count++] = (struct mmu_used){address, entry, entry | BIT(5)};
+        if (!(entry & BIT(0))) {
+            end(r, access, MMU_NOT_PRESENT, level, out);
+            return;
+        }
+        large = level == 2 && (entry & BIT(7)) && (r->cr4 & BIT(4));
+        if (large && ((entry & BIT(21)) || (widest < 40 && (entry & field(20, widest - 19))))) {
+            end(r, access, MMU_RESERVED, level, out);
+            return;
+        }
+        out->write &= !!(entry & BIT(1));
+        out->user &= !!(entry & BIT(2));
+        if (level == 1 || large) {
+            out->page_shift = shift;
+            out->physical = (entry & field(31, shift)) | (linear & field(shift - 1, 0));
+            if (large)
+                out->physical |= (entry >> 13 & 0xff) << 32;
+            judge(r, access, level, out);
+            return;
+        }
+        table = entry & field(31, 12);
+    }
+}
+
 void mmu_translate(const struct mmu_registers *r, uint64_t linear, struct mmu_access access,
                    mmu_read read, void *context, struct mmu_outcome *out)
 {
@@ -106,9 +158,14 @@ void mmu_translate(const struct mmu_registers *r, uint64_t linear, struct mmu_ac
         end(r, access, MMU_OK, 0, out);
         return;
     }
+    if (!long_mode && !(r->cr4 & BIT(5))) {
+        translate_32bit(r, linear, access, read, context, out);
+        return;
+    }
     table = r->cr3 & field(51, 12);
     if (!long_mode) { /* "PAE Paging": the PDPTEs have no rights */
-        entry = read(context, (r->cr3 & 0xffffffe0) + 8 * (linear >> 30 & 3));
+        entry = r->pdpte ? r->pdpte[linear >> 30 & 3]
+                         : read(context, (r->cr3 & 0xffffffe0) + 8 * (linear >> 30 & 3));
         if (!(entry & BIT(0))) {
             end(r, access, MMU_NOT_PRESENT, 3, out);
             return;
@@ -140,11 +197,5 @@ void mmu_translate(const struct mmu_registers *r, uint64_t linear, struct mmu_ac
         }
         table = entry & field(51, 12);
     }
-    if (!mmu_permits(r, access, out->user, out->write, out->nx)) {
-        end(r, access, MMU_RIGHTS, level, out);
-        return;
-    }
-    if (access.write) /* "Accessed and Dirty Flags" */
-        out->used[out->used_count - 1].after |= BIT(6);
-    end(r, access, MMU_OK, level, out);
+    judge(r, access, level, out);
 }

@@ -3,7 +3,8 @@
  * the manual's text, without the hypervisor's headers, so that both can be wrong only
  * independently.
  *
- * It covers no paging, PAE paging and 4-level paging, with CR0.WP, EFER.NXE, CR4.SMEP and CR4.SMAP.
+ * It covers no paging, 32-bit paging with and without CR4.PSE, PAE paging and 4-level paging, with
+ * CR0.WP, EFER.NXE, CR4.SMEP and CR4.SMAP.
  */
 #ifndef MMU_MODEL_H
 #define MMU_MODEL_H
@@ -14,8 +15,9 @@
 /* The registers that paging depends on. */
 struct mmu_registers {
     uint64_t cr0, cr3, cr4, efer;
-    unsigned maxphyaddr; /* CPUID */
-    bool page1gb;        /* CPUID */
+    unsigned maxphyaddr;   /* CPUID */
+    bool page1gb;          /* CPUID */
+    const uint64_t *pdpte; /* PAE: the four registers; NULL: they are what is in memory */
 };
 
 /* One access to one byte. */
@@ -50,7 +52,7 @@ struct mmu_outcome {
     struct mmu_used used[4]; /* from the top; with MMU_OK `after` is what memory then holds */
 };
 
-/* Reads 8 bytes of physical memory; ~0 where there is none. */
+/* Reads 8 aligned bytes of physical memory; ~0 where there is none. */
 typedef uint64_t (*mmu_read)(void *context, uint64_t address);
 
 void mmu_translate(const struct mmu_registers *r, uint64_t linear, struct mmu_access access,

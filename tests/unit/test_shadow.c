@@ -1,5 +1,6 @@
 // sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/evict.c
 // sources: src/mmu-shadow/fill.c src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c
+// sources: src/mmu-shadow/pae_root.c
 // sources: src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/sync.c src/core/walk.c
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 // sources: tests/include/simmachine.c tests/model/mmu_model.c tests/unit/stub_shadow_guest.c

@@ -1,5 +1,6 @@
 // sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/evict.c
 // sources: src/mmu-shadow/fill.c src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c
+// sources: src/mmu-shadow/pae_root.c
 // sources: src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/sync.c src/core/walk.c
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 // sources: tests/include/simmachine.c tests/model/mmu_model.c tests/unit/stub_shadow_guest.c
@@ -43,16 +44,25 @@ static void without_paging(void **state)
     end();
 }
 
-/* Modes for which there are no shadows end the domain with a sentence. */
+/* PDPTEs with a reserved bit are the guest's #GP, and nothing changes; real mode, for which there
+ * are no shadows, ends the domain with a sentence. */
 static void modes_refused(void **state)
 {
     struct paging_fault f = {0};
 
     (void)state;
     start(32);
-    sim.reg[VREG_CR0] = CR0_PE | CR0_PG;
-    assert_int_equal(paging_load_root(v, &f), PAGING_KILL);
-    assert_non_null(f.why);
+    u64 good = new_table(), bad = new_table();
+    store(good, new_table() | PTE_P);
+    store(bad, new_table() | PTE_P | PTE_W);
+    load_registers(CR0_PE | CR0_PG, good, CR4_PAE, 0);
+    u16 root = v->paging->root;
+    sim.reg[VREG_CR3] = bad;
+    assert_int_equal(paging_load_root(v, &f), PAGING_INJECT);
+    assert_int_equal(v->paging->root, root);
+    assert_int_equal(v->paging->mode.root, good);
+    sim.reg[VREG_CR3] = good;
+    check();
     sim.reg[VREG_CR0] = 0;
     paging_flush(v);
     assert_int_equal(paging_load_root(v, &f), PAGING_KILL);
