@@ -35,7 +35,7 @@ hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
 .PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
-    setup-docs tour grade-all labs-pdf clean build-run build-debug
+    setup-docs tour hypercalls grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
 	@echo "make VERB, and what it does:"
@@ -147,6 +147,9 @@ check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy
 
 tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
 	@$(PYTHON) tools/tour.py
+
+hypercalls: ## docs/hypercalls.md, the answer to every hypercall of the ABI, from the dispatch table and Xen's headers
+	@$(PYTHON) tools/hypercalls.py
 
 grade-all: setup-test ## a class: LAB= DIR=folder of archives, one line a student [CSV=file] [AT_ONCE=2]
 	@$(PYTHON) tools/grade_all.py --lab "$(LAB)" --dir "$(DIR)" --csv "$(CSV)" --jobs "$(AT_ONCE)"

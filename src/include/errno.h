@@ -29,6 +29,7 @@ enum trivisor_errno {
 #define ENOSPC     XENOSPC
 #define ERANGE     XERANGE
 #define ENOSYS     XENOSYS
+#define ENODATA    XENODATA
 #define EOPNOTSUPP XEOPNOTSUPP
 #else
 #include <errno.h> /* the host's: on Linux the numbers are the same */

@@ -70,6 +70,8 @@ void virt_deliver_pending(struct vcpu *v)
 {
     const struct vcpu_info *info = v->virt->info;
 
+    if (unlikely(v->virt->nmi_pending))
+        pv_deliver_nmi(v);
     if (unlikely(info->evtchn_upcall_pending && !info->evtchn_upcall_mask))
         pv_deliver_events(v);
 }

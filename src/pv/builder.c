@@ -255,6 +255,7 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     u64 offset = n->paddr_offset == ELF_NOTE_ABSENT ? 0 : n->paddr_offset;
     u64 hypercall_page = n->hypercall_page - b->virt_base;
     struct domain *d = b->d;
+    u32 console_port;
     int error;
 
     if (image->start < offset)
@@ -278,7 +279,10 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     write_p2m(b);
     d->pv->console_frame = &frame_table[b->mfn[b->console]];
     d->pv->console = page_at(b, b->console);
-    write_start_info(b, pv_console_port(d));
+    console_port = pv_console_port(d);
+    if (!console_port)
+        return fail(why, whysize, -ENOMEM, "there is no memory for its event channels");
+    write_start_info(b, console_port);
     error = keep_writable(d, d->pv->shared_frame);
     if (!error)
         error = keep_writable(d, d->pv->console_frame);

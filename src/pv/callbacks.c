@@ -74,14 +74,14 @@ static s64 register_callback(struct virt_vcpu *x, const struct callback_register
     case CALLBACKTYPE_syscall:
         x->syscall = gate;
         return 0;
-    case CALLBACKTYPE_nmi: /* none are ever sent */
-        return 0;
+    case CALLBACKTYPE_nmi:
+        return pv_set_nmi_handler(x, c->address);
     default:
         return -ENOSYS;
     }
 }
 
-static s64 unregister_callback(const struct callback_unregister *c)
+static s64 unregister_callback(struct virt_vcpu *x, const struct callback_unregister *c)
 {
     switch (c->type) {
     case CALLBACKTYPE_event:
@@ -89,7 +89,7 @@ static s64 unregister_callback(const struct callback_unregister *c)
     case CALLBACKTYPE_syscall:
         return -EINVAL;
     case CALLBACKTYPE_nmi:
-        return 0;
+        return pv_set_nmi_handler(x, 0);
     default:
         return -ENOSYS;
     }
@@ -105,7 +105,8 @@ static s64 do_callback_op(u32 command, u64 argument)
         return pv_copy_from(&c, argument, sizeof(c)) ? register_callback(pv_current()->virt, &c)
                                                      : -EFAULT;
     case CALLBACKOP_unregister:
-        return pv_copy_from(&u, argument, sizeof(u)) ? unregister_callback(&u) : -EFAULT;
+        return pv_copy_from(&u, argument, sizeof(u)) ? unregister_callback(pv_current()->virt, &u)
+                                                     : -EFAULT;
     default:
         return -ENOSYS;
     }

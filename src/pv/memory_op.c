@@ -4,23 +4,17 @@
  *
  * Invariant: a domain never owns more than frames_max; what it gets has been cleared.
  */
+#include "memory_op.h"
+
 #include "errno.h"
-#include "page_type.h"
 #include "hypercall.h"
 #include "sched.h"
 
 #include <xen/memory.h>
 
-enum {
-    ORDER_MAX = 9,
-    EXTENTS_MAX = 65536,
-    /* Above the command's bits: the extent with which a call that is made again goes on. */
-    MEMOP_EXTENT_SHIFT = 6,
-    MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1,
-};
+enum { MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1 };
 
-/* An extent for the domain, its numbers from gfn on; 0 or -ENOMEM. */
-static int populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
+int memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
 {
     struct frame *f;
 
@@ -55,21 +49,21 @@ static int give_back(struct domain *d, unsigned order, u64 mfn)
     return 0;
 }
 
-/* Returns how many extents were done, those before `i` in earlier parts of the call included. An
- * extent may be long to clear: the time is asked after each. */
+/* Returns how many extents were done, those before `i` in earlier parts of the call included: what
+ * is wrong with the call as a whole does none, and is no error, as under Xen. An extent may be long
+ * to clear: the time is asked after each. */
 static s64 reservation(struct domain *d, u32 command, u64 i, u64 argument)
 {
     struct xen_memory_reservation r;
     u64 list, extent;
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
-        return -EFAULT;
-    if (r.domid != DOMID_SELF && r.domid != d->id)
-        return -EPERM;
+        return (s64)i;
     list = (u64)(uintptr_t)r.extent_start.p;
     list += list ? i * sizeof(extent) : 0;
-    if (r.extent_order > ORDER_MAX || r.nr_extents > EXTENTS_MAX)
-        return -EPERM;
+    if (pv_foreign_domain(d, r.domid) || r.extent_order > MEMORY_ORDER_MAX ||
+        r.nr_extents > ~0ULL >> MEMOP_EXTENT_SHIFT)
+        return (s64)i;
     for (u64 first = i; i < r.nr_extents; i++, list += list ? sizeof(extent) : 0) {
         u64 mfn = 0;
         if (i > first && pv_time_is_up_now())
@@ -84,7 +78,7 @@ static s64 reservation(struct domain *d, u32 command, u64 i, u64 argument)
                 break;
             continue;
         }
-        if (populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
+        if (memory_populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
             break;
         if (list && !pv_copy_to(list, &mfn, sizeof(mfn))) {
             give_back(d, r.extent_order, mfn);
@@ -122,6 +116,39 @@ static s64 memory_map(const struct domain *d, u64 argument)
                : -EFAULT;
 }
 
+/* What is known of a domain's memory, its number at the argument. */
+static s64 of_domain(const struct domain *d, u32 command, u64 argument)
+{
+    domid_t id;
+    int error;
+
+    if (!pv_copy_from(&id, argument, sizeof(id)))
+        return -EFAULT;
+    error = pv_foreign_domain(d, id);
+    if (error)
+        return error;
+    switch (command) {
+    case XENMEM_current_reservation:
+        return (s64)d->frames - 1; /* shared_info is not part of it */
+    case XENMEM_maximum_reservation:
+        return (s64)d->frames_max - 1;
+    default: /* XENMEM_maximum_gpfn */
+        return (s64)(d->config.mem_bytes >> PAGE_SHIFT) - 1;
+    }
+}
+
+/* For translated guests; shared_info and the grant table have machine frames here. */
+static s64 add_to_physmap(const struct domain *d, u64 argument)
+{
+    struct xen_add_to_physmap a;
+
+    if (!pv_copy_from(&a, argument, sizeof(a)))
+        return -EFAULT;
+    if (a.space == XENMAPSPACE_gmfn_foreign)
+        return -ENOSYS;
+    return pv_foreign_domain(d, a.domid) == -ESRCH ? -ESRCH : -EACCES;
+}
+
 static s64 do_memory_op(u64 command, u64 argument)
 {
     struct domain *d = pv_current()->domain;
@@ -133,18 +160,20 @@ static s64 do_memory_op(u64 command, u64 argument)
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap:
         return reservation(d, (u32)command, first, argument);
+    case XENMEM_exchange:
+        return memory_exchange(d, argument);
     case XENMEM_maximum_ram_page:
         return (s64)frame_limit() - 1;
     case XENMEM_current_reservation:
-        return (s64)d->frames - 1; /* shared_info is not part of it */
     case XENMEM_maximum_reservation:
-        return (s64)d->frames_max - 1;
     case XENMEM_maximum_gpfn:
-        return (s64)(d->config.mem_bytes >> PAGE_SHIFT) - 1;
+        return of_domain(d, (u32)command, argument);
     case XENMEM_machphys_mapping:
         return machphys_mapping(argument);
     case XENMEM_memory_map:
         return memory_map(d, argument);
+    case XENMEM_add_to_physmap:
+        return add_to_physmap(d, argument);
     default:
         return -ENOSYS;
     }

@@ -55,6 +55,16 @@ static int update(struct domain *d, const struct mmu_update *u)
     }
 }
 
+/* The upper half may name the tables' owner, by its number + 1. */
+static int foreign_owner(const struct domain *d, u32 foreign)
+{
+    enum { OWNER_SHIFT = 16 };
+    u32 owner = foreign >> OWNER_SHIFT;
+    int error = owner ? pv_foreign_domain(d, owner - 1) : 0;
+
+    return error ? error : pv_foreign_frames(d, (u16)foreign);
+}
+
 static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
 {
     struct vcpu *v = pv_current();
@@ -63,8 +73,11 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
-    if (unlikely(foreign != DOMID_SELF && foreign != d->id))
-        return -EPERM;
+    if (unlikely(foreign != DOMID_SELF)) {
+        error = foreign_owner(d, foreign);
+        if (error)
+            return error;
+    }
     while (i < count) {
         if (unlikely(!pv_copy_from(&u, list + i * sizeof(u), sizeof(u))))
             error = -EFAULT;
@@ -114,3 +127,14 @@ static s64 do_update_va_mapping(u64 va, u64 entry, u64 flags)
     return 0;
 }
 HYPERCALL(__HYPERVISOR_update_va_mapping, do_update_va_mapping, LC_HC_UPDATE_VA_MAPPING);
+
+/* The entry may name a frame of that domain's: the caller's own is the only one that may be named.
+ */
+static s64 do_update_va_mapping_otherdomain(u64 va, u64 entry, u64 flags, u32 id)
+{
+    int error = pv_foreign_frames(pv_current()->domain, (u16)id);
+
+    return error ? error : do_update_va_mapping(va, entry, flags);
+}
+HYPERCALL(__HYPERVISOR_update_va_mapping_otherdomain, do_update_va_mapping_otherdomain,
+          LC_HC_UPDATE_VA_MAPPING);

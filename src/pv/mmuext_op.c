@@ -128,8 +128,11 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
-    if (unlikely(foreign != DOMID_SELF && foreign != v->domain->id))
-        return -EPERM;
+    if (unlikely(foreign != DOMID_SELF)) {
+        error = pv_foreign_frames(v->domain, (u16)foreign);
+        if (error)
+            return error;
+    }
     while (i < count) {
         if (unlikely(!pv_copy_from(&op, list + i * sizeof(op), sizeof(op))))
             error = -EFAULT;

@@ -150,24 +150,14 @@ static enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 
     }
 }
 
-/* The guest's kernel counts as level 1 for its I/O privilege (PHYSDEVOP_set_iopl). */
-static bool io_permitted(struct emulate_ctx *ctx)
-{
-    const struct virt_vcpu *x = vcpu_of(ctx)->virt;
-
-    return x->iopl >= (x->kernel_mode ? 1 : 3);
-}
-
 static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, unsigned len)
 {
-    (void)port;
-    (void)len;
-    return io_permitted(ctx) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+    return pv_port_allowed(vcpu_of(ctx), port, len) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
 {
-    if (!io_permitted(ctx))
+    if (!pv_port_allowed(vcpu_of(ctx), port, len))
         return emulate_raise(ctx, VEC_GP, 0);
     *value = port_read(vcpu_of(ctx)->domain, port, len);
     return EMULATE_OK;
@@ -175,7 +165,7 @@ static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigne
 
 static enum emulate_result hook_io_out(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value)
 {
-    if (!io_permitted(ctx))
+    if (!pv_port_allowed(vcpu_of(ctx), port, len))
         return emulate_raise(ctx, VEC_GP, 0);
     port_write(vcpu_of(ctx)->domain, port, len, (u32)value);
     return EMULATE_OK;
@@ -218,8 +208,10 @@ static enum emulate_result hook_hlt(struct emulate_ctx *ctx)
 /* As under Xen: a guest's IF is its event mask, which CLI and STI do not reach. */
 static enum emulate_result hook_set_if(struct emulate_ctx *ctx, bool enable)
 {
+    const struct virt_vcpu *x = vcpu_of(ctx)->virt;
+
     (void)enable;
-    return io_permitted(ctx) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+    return x->iopl >= (x->kernel_mode ? 1 : 3) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static const struct emulate_ops hooks = {

@@ -21,10 +21,11 @@
 #include <xen/vcpu.h>
 
 enum pv_limits {
-    PV_PORTS = 256,       /* event channels of a domain, port 0 never used */
-    PV_GDT_FRAMES = 14,   /* FIRST_RESERVED_GDT_PAGE: those below are the guest's */
-    PV_LDT_FRAMES = 16,   /* 8192 entries */
-    PV_WINDOW_FRAMES = 32 /* a vcpu's part of the per-domain window: GDT, then LDT */
+    PV_PORTS = EVTCHN_2L_NR_CHANNELS, /* event channels of a domain, port 0 never used */
+    PV_PORT_BUCKET = 128,             /* records of ports that are made together */
+    PV_GDT_FRAMES = 14,               /* FIRST_RESERVED_GDT_PAGE: those below are the guest's */
+    PV_LDT_FRAMES = 16,               /* 8192 entries */
+    PV_WINDOW_FRAMES = 32             /* a vcpu's part of the per-domain window: GDT, then LDT */
 };
 _Static_assert(PV_GDT_FRAMES == FIRST_RESERVED_GDT_PAGE, "xen/arch-x86/xen.h");
 
@@ -51,6 +52,8 @@ struct virt_vcpu {
     bool kernel_mode;           /* the guest's kernel runs, not a user program */
     bool ts;                    /* the guest has set CR0.TS */
     u8 iopl;                    /* virtual I/O privilege level */
+    u32 io_ports;               /* ports that the bitmap speaks of */
+    u64 io_bitmap;              /* of PHYSDEVOP_set_iobitmap: 0 allows; the kernel's address */
     u64 kernel_root, user_root; /* machine addresses of the L4 tables; user_root may be 0 */
     u64 kernel_sp;              /* kernel stack of stack_switch */
 
@@ -72,6 +75,9 @@ struct virt_vcpu {
     struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
     u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
     struct vcpu_runstate_info runstate; /* what is to be written there */
+    bool runstate_flag;                 /* XEN_RUNSTATE_UPDATE is set while it is */
+    bool nmi_pending;                   /* VCPUOP_send_nmi, not yet delivered */
+    u64 time_gva;                       /* of VCPUOP_register_vcpu_time_memory_area, or 0 */
     u16 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
 
     /* Time. */
@@ -101,10 +107,11 @@ struct virt_vcpu {
 enum pv_port_state { PORT_FREE, PORT_UNBOUND, PORT_PAIR, PORT_VIRQ, PORT_IPI, PORT_CONSOLE };
 
 struct pv_port {
-    u8 state;   /* enum pv_port_state */
-    u8 virq;    /* PORT_VIRQ */
-    u16 vcpu;   /* whom it notifies */
-    u16 remote; /* PORT_PAIR: the other end, in the same domain */
+    u8 state;       /* enum pv_port_state */
+    u8 virq;        /* PORT_VIRQ */
+    u16 vcpu;       /* whom it notifies */
+    u16 remote;     /* PORT_PAIR: the other end */
+    u16 remote_dom; /* PORT_PAIR: whose; PORT_UNBOUND: who may bind it */
 };
 
 struct xencons_interface;
@@ -118,7 +125,9 @@ struct pv_domain {
     u64 *window_l3, *window_l2;        /* its tables */
     u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
     unsigned window_order;             /* of its pages */
-    struct pv_port port[PV_PORTS];     /* event channels */
+    struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
+    bool shutdown_said;                               /* SCHEDOP_shutdown_code was called */
+    u8 shutdown_code;                                 /* with this reason */
 };
 
 /* For the assembly. Flags that a guest's iret may set, and those that a handler starts without. */
@@ -224,10 +233,24 @@ void pv_unload_tables(struct vcpu *v);
 void pv_load_segments(struct vcpu *v);
 void pv_save_segments(struct vcpu *v);
 
+/* physdev_op.c: whether what runs may use these ports. */
+bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len);
+/* nmi_op.c: 0 or -EINVAL; address 0: none. */
+s64 pv_set_nmi_handler(struct virt_vcpu *x, u64 address);
+void pv_send_nmi(struct vcpu *v);
+void pv_deliver_nmi(struct vcpu *v);
+/* foreign.c: who else may be named: nobody; 0, -EPERM (there is such a domain), -ESRCH. By
+ * mmu_update, mmuext_op: */
+int pv_foreign_frames(const struct domain *d, u32 id);
+/* By memory_op and others: the caller's own number will do. */
+int pv_foreign_domain(const struct domain *d, u32 id);
+
 /* event_channel.c */
 void pv_port_notify(struct domain *d, u32 port);
 void pv_virq(struct vcpu *v, u32 virq);
+/* event_bind.c: the console's, or 0: no memory. */
 u32 pv_console_port(struct domain *d);
+void pv_ports_destroy(struct domain *d);
 /* console_ring.c */
 void pv_console_drain(struct domain *d);
 /* pv_time.c */

@@ -30,6 +30,8 @@ void pv_time_update(struct vcpu *v)
     t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     t->version++;
+    if (unlikely(v->virt->time_gva && v == pv_current() && v->virt->kernel_mode))
+        (void)pv_copy_to(v->virt->time_gva, t, sizeof(*t));
 }
 
 static void on_timer(struct timer *t, u64 now)

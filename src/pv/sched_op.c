@@ -33,6 +33,8 @@ static s64 shutdown(struct vcpu *v, u32 reason)
     struct domain *d = v->domain;
 
     pv_console_drain(d);
+    if (d->pv->shutdown_said)
+        reason = d->pv->shutdown_code;
     switch (reason) {
     case SHUTDOWN_poweroff:
         domain_end(d, END_POWEROFF, 0, "%s", "");
@@ -76,6 +78,16 @@ static s64 poll(struct vcpu *v, const struct sched_poll *p)
     return 0;
 }
 
+/* What the next shutdown says, whatever reason it gives; the first one counts. */
+static s64 shutdown_code(struct pv_domain *p, u32 reason)
+{
+    if (!p->shutdown_said) {
+        p->shutdown_said = true;
+        p->shutdown_code = (u8)reason;
+    }
+    return 0;
+}
+
 static s64 do_sched_op(u32 command, u64 argument)
 {
     struct vcpu *v = pv_current();
@@ -90,6 +102,9 @@ static s64 do_sched_op(u32 command, u64 argument)
         return 0;
     case SCHEDOP_shutdown:
         return pv_copy_from(&s, argument, sizeof(s)) ? shutdown(v, s.reason) : -EFAULT;
+    case SCHEDOP_shutdown_code:
+        return pv_copy_from(&s, argument, sizeof(s)) ? shutdown_code(v->domain->pv, s.reason)
+                                                     : -EFAULT;
     case SCHEDOP_poll:
         return pv_copy_from(&p, argument, sizeof(p)) ? poll(v, &p) : -EFAULT;
     default:

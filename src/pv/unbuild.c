@@ -38,6 +38,7 @@ void domain_unbuild(struct domain *d)
     if (p->console_frame && p->console_frame->type_count)
         page_put_and_type(d, p->console_frame);
     drop_allocations(d);
+    pv_ports_destroy(d);
     if (p->window_l1)
         hv_free_pages(d, p->window_l1, p->window_order);
     if (p->window_l2)

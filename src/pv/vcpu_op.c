@@ -1,6 +1,6 @@
 /*
  * vcpu_op: a vcpu's timers, its vcpu_info, its runstate. Source: xen/vcpu.h. A domain's further
- * vcpus are not brought up: VCPUOP_initialise and _up answer -ENOSYS.
+ * vcpus are not brought up: for them VCPUOP_initialise and _up answer -ENOSYS.
  */
 #include "errno.h"
 #include "layout.h"
@@ -73,6 +73,29 @@ static s64 register_runstate(struct vcpu *v, u64 argument)
     return 0;
 }
 
+/* Also written with each change of the scale, by pv_time_update. */
+static s64 register_time(struct vcpu *v, u64 argument)
+{
+    struct vcpu_register_time_memory_area r;
+
+    if (!pv_copy_from(&r, argument, sizeof(r)))
+        return -EFAULT;
+    v->virt->time_gva = r.addr.p;
+    pv_time_update(v);
+    return 0;
+}
+
+/* The last vcpu that goes down takes its domain with it. */
+static s64 down(struct vcpu *v)
+{
+    for (u32 i = 0; i < v->domain->vcpu_count; i++)
+        if (v->domain->vcpu[i] != v && v->domain->vcpu[i]->state != VCPU_DOWN)
+            return -ENOSYS;
+    pv_console_drain(v->domain);
+    domain_end(v->domain, END_POWEROFF, 0, "%s", "");
+    return 0;
+}
+
 static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
 {
     struct vcpu *v = pv_current();
@@ -84,8 +107,21 @@ static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
     if (command == VCPUOP_get_runstate_info)
         return get_runstate(v->domain->vcpu[id], argument);
     if (id != v->id)
-        return command <= VCPUOP_register_vcpu_info ? -EINVAL : -ENOSYS;
+        return command <= VCPUOP_down                 ? -ENOSYS
+               : command <= VCPUOP_register_vcpu_info ? -EINVAL
+                                                      : -ENOSYS;
     switch (command) {
+    case VCPUOP_initialise:
+        return -EEXIST;
+    case VCPUOP_up:
+        return 0;
+    case VCPUOP_down:
+        return down(v);
+    case VCPUOP_send_nmi:
+        pv_send_nmi(v);
+        return 0;
+    case VCPUOP_register_vcpu_time_memory_area:
+        return register_time(v, argument);
     case VCPUOP_set_singleshot_timer:
         return set_singleshot(v, argument);
     case VCPUOP_stop_singleshot_timer:

@@ -9,7 +9,6 @@
 #include "hypercall.h"
 #include "sched.h"
 
-#include <xen/physdev.h>
 #include <xen/version.h>
 
 #include <string.h>
@@ -59,6 +58,8 @@ static s64 __attribute__((noinline)) other_version(u32 command, u64 argument)
         return pv_copy_to(argument, &handle, sizeof(handle)) ? 0 : -EFAULT;
     case XENVER_commandline:
         return text(argument, "", sizeof(xen_commandline_t));
+    case XENVER_build_id:
+        return -ENODATA;
     default:
         return -ENOSYS;
     }
@@ -75,32 +76,29 @@ static s64 do_xen_version(u32 command, u64 argument)
 HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
 
 /* Those that change nothing here are accepted; what would be a promise is not. */
-static s64 do_vm_assist(u32 command, u32 type)
+static s64 assist(struct virt_vcpu *x, u32 type, bool enable)
 {
-    if (command > VMASST_CMD_disable)
-        return -ENOSYS;
     switch (type) {
     case VMASST_TYPE_4gb_segments:
+    case VMASST_TYPE_4gb_segments_notify:
     case VMASST_TYPE_pae_extended_cr3:
         return 0;
+    case VMASST_TYPE_runstate_update_flag:
+        x->runstate_flag = enable;
+        return 0;
+    case VMASST_TYPE_writable_pagetables:
+    case VMASST_TYPE_architectural_iopl:
+    case VMASST_TYPE_m2p_strict:
+        return -EINVAL;
     default:
-        return command == VMASST_CMD_disable ? 0 : -EINVAL;
+        return -EINVAL;
     }
 }
-HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);
 
-static s64 do_physdev_op(u32 command, u64 argument)
+static s64 do_vm_assist(u32 command, u32 type)
 {
-    enum { IOPL_MAX = 3 };
-    struct physdev_set_iopl s;
+    s64 result = assist(pv_current()->virt, type, command == VMASST_CMD_enable);
 
-    if (command != PHYSDEVOP_set_iopl)
-        return -ENOSYS;
-    if (!pv_copy_from(&s, argument, sizeof(s)))
-        return -EFAULT;
-    if (s.iopl > IOPL_MAX)
-        return -EINVAL;
-    pv_current()->virt->iopl = (u8)s.iopl;
-    return 0;
+    return result || command <= VMASST_CMD_disable ? result : -ENOSYS;
 }
-HYPERCALL(__HYPERVISOR_physdev_op, do_physdev_op, LC_HC_OTHER);
+HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);

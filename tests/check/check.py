@@ -14,6 +14,7 @@ from planted import MUTANTS  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "tools"))
 
+import hypercalls as hypercalls_answered  # noqa: E402
 import tour as tour_of_code  # noqa: E402
 
 MOST_LINES = 500  # past this, look for the second concept
@@ -149,13 +150,18 @@ def tour():
     return tour_of_code.check()
 
 
+def hypercalls():
+    """Each hypercall of the ABI and each operation has an answer, and docs/hypercalls.md says which."""
+    return hypercalls_answered.check()
+
+
 def vectors():
     """The decoder's vectors of the lab trap are what the disassembler says today."""
     good, output = run([sys.executable, "-B", "labs/trap/vectors.py", "--check"])
     return [] if good else [output.strip()]
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, tour, vectors, cppcheck, tidy]
+PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, vectors, cppcheck, tidy]
 
 
 def main():

@@ -2,6 +2,7 @@
  * For host tests of src/pv/: a guest's memory is the test's own, and copies to it fail at
  * stub_pv_bad.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "stub_pv.h"
@@ -58,6 +59,27 @@ void sched_wake(struct vcpu *v)
 u64 sched_now(void)
 {
     return stub_pv_now;
+}
+
+/* The running domain is the only one. */
+struct domain *domain_by_id(u16 id)
+{
+    struct domain *d = host_pcpu.current->domain;
+
+    return d->id == id ? d : NULL;
+}
+
+void *hv_alloc(struct domain *d, size_t size)
+{
+    (void)d;
+    return calloc(1, size);
+}
+
+void hv_free(struct domain *d, void *p, size_t size)
+{
+    (void)d;
+    (void)size;
+    free(p);
 }
 
 void pv_console_drain(struct domain *d)

@@ -1,4 +1,5 @@
 // sources: tests/unit/stub_pv.c tests/unit/stub_panic.c src/core/timer.c
+// sources: src/pv/event_bind.c src/pv/foreign.c
 /*
  * Event channels: the two levels of bits and the vcpu's flags, masks, closing, and who may bind
  * what.
@@ -36,6 +37,13 @@ static int setup(void **state)
     host_pcpu.timers = NULL;
     stub_pv_bad = ~0ULL;
     stub_pv_woken = stub_pv_drained = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pv_ports_destroy(&domain);
     return 0;
 }
 
@@ -192,7 +200,7 @@ static void bad_input(void **state)
     }
     assert_int_equal(op(EVTCHNOP_bind_virq, &v), -EINVAL);
     assert_int_equal(op(EVTCHNOP_bind_ipi, &i), -ENOENT);
-    assert_int_equal(op(EVTCHNOP_alloc_unbound, &a), -EPERM);
+    assert_int_equal(op(EVTCHNOP_alloc_unbound, &a), -ESRCH);
     assert_int_equal(op(EVTCHNOP_bind_interdomain, &b), -ESRCH);
     b.remote_dom = DOMID_SELF;
     assert_int_equal(op(EVTCHNOP_bind_interdomain, &b), -EINVAL);
@@ -216,16 +224,16 @@ static void ports_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(send_sets_all_levels, setup),
-        cmocka_unit_test_setup(masked_port_waits_for_unmask, setup),
-        cmocka_unit_test_setup(second_send_is_silent, setup),
-        cmocka_unit_test_setup(a_port_ends_a_poll_and_its_timer, setup),
-        cmocka_unit_test_setup(ports_beyond_the_first_word, setup),
-        cmocka_unit_test_setup(virq_is_bound_once, setup),
-        cmocka_unit_test_setup(pair_with_itself, setup),
-        cmocka_unit_test_setup(console_port_drains, setup),
-        cmocka_unit_test_setup(bad_input, setup),
-        cmocka_unit_test_setup(ports_run_out, setup),
+        cmocka_unit_test_setup_teardown(send_sets_all_levels, setup, teardown),
+        cmocka_unit_test_setup_teardown(masked_port_waits_for_unmask, setup, teardown),
+        cmocka_unit_test_setup_teardown(second_send_is_silent, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_port_ends_a_poll_and_its_timer, setup, teardown),
+        cmocka_unit_test_setup_teardown(ports_beyond_the_first_word, setup, teardown),
+        cmocka_unit_test_setup_teardown(virq_is_bound_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(pair_with_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(console_port_drains, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_input, setup, teardown),
+        cmocka_unit_test_setup_teardown(ports_run_out, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

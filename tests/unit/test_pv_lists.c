@@ -1,4 +1,4 @@
-// sources: tests/unit/stub_pv.c tests/unit/stub_panic.c
+// sources: tests/unit/stub_pv.c tests/unit/stub_panic.c src/pv/foreign.c
 /*
  * Calls that are made again where they left off when time is up: mmu_update and multicall, one in
  * the other; and the page of stubs.
@@ -220,7 +220,11 @@ static void wild_lists(void **state)
     assert_int_equal(do_multicall(HYPERVISOR_VIRT_START - 64, 2), -EFAULT);
     assert_int_equal(do_multicall(HYPERVISOR_VIRT_START, 0), -EFAULT);
     assert_int_equal(do_mmu_update(HYPERVISOR_VIRT_START, 1, 0, DOMID_SELF), -EFAULT);
-    assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, 0), -EPERM);
+    assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, 0), -ESRCH);
+    assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, domain.id), -ESRCH);
+    assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, DOMID_IO), -EPERM);
+    assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, DOMID_SELF | 7 << 16), -ESRCH);
+    assert_int_equal(do_update_va_mapping_otherdomain(0, 0, 0, 0), -ESRCH);
     list[0].ptr = 6 << PAGE_SHIFT;
     assert_int_equal(do_mmu_update((u64)(uintptr_t)list, 1, 0, DOMID_SELF), -EPERM);
     list[0].ptr = 9 << PAGE_SHIFT;
