@@ -23,7 +23,7 @@ in_real:
     mov ds, ax
     mov es, ax
     mov ss, ax
-    mov sp, LOW_STACK
+    mov esp, LOW_STACK
     xor eax, eax
     mov fs, ax
     mov gs, ax
@@ -50,6 +50,15 @@ real_ivt: times 256 dd 0
 real_idtr:
     dw 4 * 256 - 1
     dd LOW(real_ivt)
+real_short_idtr:
+    dw 4 * 32 - 1
+    dd LOW(real_ivt)
+real_text: db "abcdefghijklmnop"
+real_scratch: times 32 db 0
+real_count: dw 0
+real_resume: dw 0
+real_seen: dd 0
+real_seen_stack: dw 0
 
 %define RESULTS OFFSET(low_results)
 bits 16
@@ -58,6 +67,11 @@ real_checks:
     and eax, CR0_PE
     EXPECT "SMSW: protection is off", 0
     %include "real/alu.inc"
+    %include "real/strings.inc"
+    %include "real/interrupts.inc"
+    %include "real/far.inc"
+    %include "real/system.inc"
+    %include "real/hardware.inc"
     ret
 
 LOW_END

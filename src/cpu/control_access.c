@@ -86,7 +86,10 @@ bool cpu_write_cr0(struct vcpu *v, u64 value)
     if (!(changed & (CR0_PG | CR0_PE | CR0_WP)))
         return true;
     paging_flush(v);
-    return load_root(v, VREG_CR0, old);
+    bool accepted = load_root(v, VREG_CR0, old);
+    if (changed & CR0_PE)
+        cpu_look_at_state(v);
+    return accepted;
 }
 
 bool cpu_write_cr3(struct vcpu *v, u64 value)
@@ -133,11 +136,14 @@ bool cpu_write_efer(struct vcpu *v, u64 value)
     return load_root(v, VREG_EFER, old);
 }
 
-static bool write_cr(struct vcpu *v, unsigned cr, u64 value)
+bool cpu_write_cr(struct vcpu *v, unsigned cr, u64 value)
 {
     switch (cr) {
     case 0:
         return cpu_write_cr0(v, value);
+    case 2:
+        virt_set(v, VREG_CR2, value);
+        return true;
     case 3:
         return cpu_write_cr3(v, value);
     case 4:
@@ -152,11 +158,13 @@ static bool write_cr(struct vcpu *v, unsigned cr, u64 value)
     }
 }
 
-static u64 read_cr(struct vcpu *v, unsigned cr)
+u64 cpu_read_cr(struct vcpu *v, unsigned cr)
 {
     switch (cr) {
     case 0:
         return virt_get(v, VREG_CR0);
+    case 2:
+        return virt_get(v, VREG_CR2);
     case 3:
         return virt_get(v, VREG_CR3);
     case 4:
@@ -175,10 +183,10 @@ void cpu_exit_cr(struct vcpu *v, struct exit *e)
 
     switch (e->cr_op) {
     case CR_WRITE:
-        ok = write_cr(v, e->cr, cpu_gpr(v, e->gpr));
+        ok = cpu_write_cr(v, e->cr, cpu_gpr(v, e->gpr));
         break;
     case CR_READ:
-        cpu_set_gpr(v, e->gpr, read_cr(v, e->cr));
+        cpu_set_gpr(v, e->gpr, cpu_read_cr(v, e->cr));
         break;
     case CR_CLTS:
         ok = cpu_write_cr0(v, virt_get(v, VREG_CR0) & ~CR0_TS);
@@ -194,14 +202,14 @@ void cpu_exit_cr(struct vcpu *v, struct exit *e)
         virt_inject_fault(v, VEC_GP, 0);
 }
 
-static u64 read_dr(struct vcpu *v, unsigned dr)
+u64 cpu_read_dr(const struct vcpu *v, unsigned dr)
 {
     if (dr < 4)
         return v->dr[dr];
     return dr == 6 ? v->dr6 : v->dr7;
 }
 
-static bool write_dr(struct vcpu *v, unsigned dr, u64 value)
+bool cpu_write_dr(struct vcpu *v, unsigned dr, u64 value)
 {
     if (dr >= 4 && value >> 32)
         return false;
@@ -234,8 +242,8 @@ void cpu_exit_dr(struct vcpu *v, struct exit *e)
         return;
     }
     if (e->in)
-        cpu_set_gpr(v, e->gpr, read_dr(v, dr));
-    else if (!write_dr(v, dr, cpu_gpr(v, e->gpr))) {
+        cpu_set_gpr(v, e->gpr, cpu_read_dr(v, dr));
+    else if (!cpu_write_dr(v, dr, cpu_gpr(v, e->gpr))) {
         virt_inject_fault(v, VEC_GP, 0);
         return;
     }

@@ -25,6 +25,10 @@ static inline void cpu_skip(struct vcpu *v, const struct exit *e)
     x->dirty |= 1u << VREG_RIP;
 }
 
+/* virt.c: an instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB
+ * follows. */
+void cpu_completed(struct vcpu *v, bool single_step);
+
 /* Once, after the vendor is up: the policy of CPUID. */
 void cpu_policy_init(void);
 /* cpuid.c */
@@ -34,7 +38,17 @@ void cpu_exit_cpuid(struct vcpu *v, struct exit *e);
 bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value);
 bool cpu_wrmsr(struct vcpu *v, u32 msr, u64 value);
 
+/* by_hand.c: can the processor enter v as it is? To be called when CR0.PE has changed. */
+void cpu_look_at_state(struct vcpu *v);
+/* Runs a vcpu that the processor cannot enter; as virt_vcpu_run. */
+void cpu_run_by_hand(struct vcpu *v, u64 until, struct exit *e);
+
 /* control_access.c: a guest's write to a control register; false: #GP(0). */
+bool cpu_write_cr(struct vcpu *v, unsigned cr, u64 value);
+u64 cpu_read_cr(struct vcpu *v, unsigned cr);
+/* DR0 to DR3, DR6, DR7. */
+bool cpu_write_dr(struct vcpu *v, unsigned dr, u64 value);
+u64 cpu_read_dr(const struct vcpu *v, unsigned dr);
 bool cpu_write_cr0(struct vcpu *v, u64 value);
 bool cpu_write_cr3(struct vcpu *v, u64 value);
 bool cpu_write_cr4(struct vcpu *v, u64 value);

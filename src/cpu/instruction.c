@@ -184,9 +184,21 @@ static const struct emulate_ops hooks = {
     .system_read = hook_system_read,
     .system_write = hook_system_write,
     .read_table = hook_read_table,
+    .write_table = hook_write_table,
     .read_cr = hook_read_cr,
+    .write_cr = hook_write_cr,
+    .read_dr = hook_read_dr,
+    .write_dr = hook_write_dr,
     .read_msr = hook_read_msr,
+    .write_msr = hook_write_msr,
     .xgetbv = hook_xgetbv,
+    .xsetbv = hook_xsetbv,
+    .cpuid = hook_cpuid,
+    .rdtsc = hook_rdtsc,
+    .invlpg = hook_invlpg,
+    .wbinvd = hook_wbinvd,
+    .hlt = hook_hlt,
+    .vmcall = hook_vmcall,
     .x87 = hook_x87,
     .read_vector = hook_read_vector,
     .write_vector = hook_write_vector,
@@ -205,20 +217,29 @@ static enum code_size code_size(struct vcpu *v)
     return cs.attr & SEG_ATTR_DB ? CODE_32 : CODE_16;
 }
 
-/* What the executor changed of the registers that are not in struct regs' general part. */
-static void take_registers(struct vcpu *v, const struct regs *before)
+void cpu_begin_emulation(struct instruction *i, struct emulate_ctx *ctx)
 {
-    if (v->regs.rip != before->rip)
+    struct vcpu *v = i->vcpu;
+
+    i->rip = v->regs.rip = virt_get(v, VREG_RIP);
+    i->rflags = v->regs.rflags = virt_get(v, VREG_RFLAGS);
+    i->rsp = v->regs.rsp = virt_get(v, VREG_RSP);
+    emulate_init(ctx, &v->regs, &hooks, i, code_size(v), virt_cpl(v));
+}
+
+void cpu_end_emulation(const struct instruction *i)
+{
+    struct vcpu *v = i->vcpu;
+
+    if (v->regs.rip != i->rip)
         virt_set(v, VREG_RIP, v->regs.rip);
-    if (v->regs.rflags != before->rflags)
+    if (v->regs.rflags != i->rflags)
         virt_set(v, VREG_RFLAGS, v->regs.rflags);
-    if (v->regs.rsp != before->rsp)
+    if (v->regs.rsp != i->rsp)
         virt_set(v, VREG_RSP, v->regs.rsp);
 }
 
-/* An instruction that cannot be emulated is one that the guest does not have: #UD, and a line with
- * its bytes. A guest gets no more than a few lines. */
-static void refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
+void cpu_refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
 {
     enum { LINES = 8, DIGITS = 3 };
     char bytes[INSN_MAX * DIGITS + 1] = "";
@@ -234,6 +255,26 @@ static void refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
     virt_inject_fault(v, VEC_UD, 0);
 }
 
+enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
+{
+    struct vcpu *v = i->vcpu;
+    enum emulate_result result;
+
+    cpu_begin_emulation(i, ctx);
+    ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
+    result = emulate_insn(ctx);
+    if (result == EMULATE_OK) {
+        cpu_end_emulation(i);
+        cpu_completed(v, ctx->notes & EMULATE_SINGLE_STEP);
+        if (unlikely(ctx->notes & (EMULATE_STI_SHADOW | EMULATE_MOV_SS_SHADOW)))
+            virt_ops->begin_shadow(v, ctx->notes & EMULATE_MOV_SS_SHADOW);
+    } else if (result == EMULATE_FAULT) {
+        cpu_end_emulation(i);
+        virt_inject(v, &ctx->fault);
+    }
+    return result;
+}
+
 /*
  * Tour 30: an instruction done by hand. Some exits say where the guest touched memory, but not what
  * it wanted there. Then the instruction's bytes are fetched, decoded and executed in software, its
@@ -244,7 +285,6 @@ static void refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
 void cpu_emulate(struct vcpu *v, const struct exit *e)
 {
     struct instruction i = {.vcpu = v};
-    struct regs before;
     struct emulate_ctx ctx;
 
     if (e->reason == EXIT_PAGE_FAULT || (e->reason == EXIT_STAGE2 && e->gva_valid)) {
@@ -253,26 +293,8 @@ void cpu_emulate(struct vcpu *v, const struct exit *e)
         i.known_page = e->gva & ~PAGE_OFFSET_MASK;
         i.known_gpa = e->gpa & ~PAGE_OFFSET_MASK;
     }
-    before.rip = v->regs.rip = virt_get(v, VREG_RIP);
-    before.rflags = v->regs.rflags = virt_get(v, VREG_RFLAGS);
-    before.rsp = v->regs.rsp = virt_get(v, VREG_RSP);
-    emulate_init(&ctx, &v->regs, &hooks, &i, code_size(v), virt_cpl(v));
-    ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
-    switch (emulate_insn(&ctx)) {
-    case EMULATE_OK:
-        take_registers(v, &before);
-        virt_ops->completed(v, ctx.notes & EMULATE_SINGLE_STEP);
-        break;
-    case EMULATE_FAULT:
-        take_registers(v, &before);
-        virt_inject(v, &ctx.fault);
-        break;
-    case EMULATE_RETRY:
-        break;
-    case EMULATE_UNHANDLEABLE:
-        if (i.known && i.writable && paging_stop_shadowing(v, e->gva, e->gpa))
-            break;
-        refuse_instruction(v, &ctx);
-        break;
-    }
+    if (cpu_execute(&i, &ctx) != EMULATE_UNHANDLEABLE)
+        return;
+    if (!i.known || !i.writable || !paging_stop_shadowing(v, e->gva, e->gpa))
+        cpu_refuse_instruction(v, &ctx);
 }

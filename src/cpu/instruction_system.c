@@ -78,14 +78,109 @@ enum emulate_result hook_read_table(struct emulate_ctx *ctx, enum emulate_table 
     return EMULATE_OK;
 }
 
+enum emulate_result hook_write_table(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
+                                     u16 limit)
+{
+    virt_ops->set_table(vcpu_of(ctx), table == EMULATE_IDTR, base, limit);
+    return EMULATE_OK;
+}
+
 enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
 {
-    static const u8 registers[] = {VREG_CR0, VREG_COUNT, VREG_CR2, VREG_CR3, VREG_CR4};
-
-    if (cr >= ARRAY_SIZE(registers) || registers[cr] == VREG_COUNT)
-        return EMULATE_UNHANDLEABLE;
-    *value = virt_get(vcpu_of(ctx), registers[cr]);
+    *value = cpu_read_cr(vcpu_of(ctx), cr);
     return EMULATE_OK;
+}
+
+enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u64 value)
+{
+    return cpu_write_cr(vcpu_of(ctx), cr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+}
+
+/* With DR7.GD any access is a fault, which clears it. */
+static bool guarded(struct emulate_ctx *ctx)
+{
+    struct vcpu *v = vcpu_of(ctx);
+
+    if (!(v->dr7 & DR7_GD))
+        return false;
+    v->dr6 |= DR6_BD;
+    v->dr7 &= ~DR7_GD;
+    virt_mark(v, DIRTY_DEBUG);
+    return true;
+}
+
+enum emulate_result hook_read_dr(struct emulate_ctx *ctx, unsigned dr, u64 *value)
+{
+    if (guarded(ctx))
+        return emulate_raise(ctx, VEC_DB, 0);
+    *value = cpu_read_dr(vcpu_of(ctx), dr);
+    return EMULATE_OK;
+}
+
+enum emulate_result hook_write_dr(struct emulate_ctx *ctx, unsigned dr, u64 value)
+{
+    if (guarded(ctx))
+        return emulate_raise(ctx, VEC_DB, 0);
+    return cpu_write_dr(vcpu_of(ctx), dr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+}
+
+enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 value)
+{
+    return cpu_wrmsr(vcpu_of(ctx), msr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+}
+
+enum emulate_result hook_rdtsc(struct emulate_ctx *ctx, u64 *value)
+{
+    return hook_read_msr(ctx, MSR_TSC, value);
+}
+
+enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la)
+{
+    paging_invalidate(vcpu_of(ctx), la);
+    return EMULATE_OK;
+}
+
+/* What exits on its own has a handler: it does the whole instruction, as if the processor had
+ * exited. */
+static enum emulate_result as_exit(struct emulate_ctx *ctx, enum exit_reason reason)
+{
+    struct instruction *i = ctx->opaque;
+
+    if (!i->by_hand)
+        return EMULATE_UNHANDLEABLE;
+    i->exit = reason;
+    return EMULATE_RETRY;
+}
+
+enum emulate_result hook_cpuid(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4])
+{
+    (void)leaf;
+    (void)subleaf;
+    (void)out;
+    return as_exit(ctx, EXIT_CPUID);
+}
+
+enum emulate_result hook_xsetbv(struct emulate_ctx *ctx, u32 index, u64 value)
+{
+    (void)index;
+    (void)value;
+    return as_exit(ctx, EXIT_XSETBV);
+}
+
+enum emulate_result hook_wbinvd(struct emulate_ctx *ctx, bool write_back)
+{
+    (void)write_back;
+    return as_exit(ctx, EXIT_WBINVD);
+}
+
+enum emulate_result hook_hlt(struct emulate_ctx *ctx)
+{
+    return as_exit(ctx, EXIT_HLT);
+}
+
+enum emulate_result hook_vmcall(struct emulate_ctx *ctx)
+{
+    return as_exit(ctx, EXIT_HYPERCALL);
 }
 
 enum emulate_result hook_read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value)

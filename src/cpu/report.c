@@ -161,7 +161,8 @@ static bool print_faults(struct vcpu *v, u64 rip, u64 *address)
 {
     enum { MOST = 8 };
     struct virt_fault fault[MOST];
-    unsigned n = virt_ops->replay ? virt_ops->replay(v, fault, MOST) : 0;
+    bool can = virt_ops->replay && !v->virt->by_hand;
+    unsigned n = can ? virt_ops->replay(v, fault, MOST) : 0;
     bool found = false;
 
     log_line(n ? "the faults that led to it:" : "the faults that led to it could not be told");

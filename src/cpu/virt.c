@@ -43,6 +43,7 @@ int virt_vcpu_init(struct vcpu *v)
     v->virt = virt_ops->create(v);
     if (!v->virt)
         return -ENOMEM;
+    v->virt->run = virt_ops->run;
     v->virt->pat = PAT_AT_RESET;
     return 0;
 }
@@ -70,7 +71,7 @@ void virt_vcpu_put(struct vcpu *v)
 
 void virt_vcpu_run(struct vcpu *v, u64 until, struct exit *e)
 {
-    virt_ops->run(v, until, e);
+    v->virt->run(v, until, e);
 }
 
 u64 virt_get(struct vcpu *v, enum virt_reg r)
@@ -247,6 +248,17 @@ static bool in_64bit_mode(struct vcpu *v)
     return virt_get(v, VREG_EFER) & EFER_LMA && cs.attr & SEG_ATTR_L;
 }
 
+void cpu_completed(struct vcpu *v, bool single_step)
+{
+    bool by_hand = v->virt->by_hand;
+
+    virt_ops->completed(v, single_step && !by_hand);
+    if (unlikely(single_step && by_hand)) {
+        v->dr6 |= DR6_BS;
+        virt_inject_fault(v, VEC_DB, 0);
+    }
+}
+
 void virt_skip(struct vcpu *v, unsigned len)
 {
     u64 from = virt_get(v, VREG_RIP), to = from + len, rflags = virt_get(v, VREG_RFLAGS);
@@ -256,5 +268,5 @@ void virt_skip(struct vcpu *v, unsigned len)
     virt_set(v, VREG_RIP, to);
     if (rflags & RFLAGS_RF)
         virt_set(v, VREG_RFLAGS, rflags & ~RFLAGS_RF);
-    virt_ops->completed(v, rflags & RFLAGS_TF);
+    cpu_completed(v, rflags & RFLAGS_TF);
 }

@@ -27,6 +27,7 @@
     C(EXIT_VMCALL, "VMCALL")                                                                       \
     C(EXIT_XSETBV, "XSETBV")                                                                       \
     C(EXIT_TRIPLE_FAULT, "a triple fault of the guest's")                                          \
+    C(EXIT_BY_HAND, "a stretch that the processor cannot run (real mode), executed in software")   \
     C(EXIT_OTHER, "any other exit")                                                                \
     /* paravirtualization: why the processor left the guest */                                     \
     C(EXIT_SYSCALL, "syscall from user mode, bounced to the guest kernel")                         \

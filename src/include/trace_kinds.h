@@ -39,6 +39,7 @@
     K(EXIT_VMCALL, EXITS, "rip result command argument")                                           \
     K(EXIT_XSETBV, EXITS, "rip index value")                                                       \
     K(EXIT_TRIPLE_FAULT, EXITS, "rip")                                                             \
+    K(EXIT_BY_HAND, EXITS, "rip")                                                                  \
     K(EXIT_OTHER, EXITS, "rip raw")                                                                \
     K(EXIT_SYSCALL, EXITS, "rip number")                                                           \
     K(EXIT_GP, EXITS, "rip error")                                                                 \

@@ -45,12 +45,15 @@ struct code_page {
 
 /* The vendor's structure begins with this one. */
 struct virt_vcpu {
+    /* virt_ops->run, or by_hand.c's in its stead. */
+    void (*run)(struct vcpu *v, u64 until, struct exit *e);
     u32 valid;               /* bit per enum virt_reg: reg[] holds the guest's value */
     u32 dirty;               /* enum virt_dirty */
     u8 shadow;               /* instruction exits: 0: neither STI nor MOV SS came right before */
     bool has_event;          /* event is to be delivered at the next entry */
     bool window_wanted;      /* an exit is to come as soon as an interrupt could be delivered */
     bool live;               /* loaded on this processor */
+    bool by_hand;            /* the processor cannot enter it as it is: by_hand.c runs it */
     struct virt_event event; /* see has_event */
     u64 pat;                 /* the guest's IA32_PAT, which nothing obeys */
     u64 xcr0;                /* the guest's XCR0 */
@@ -89,6 +92,9 @@ struct virt_ops {
     void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);
     /* GDTR, or IDTR. */
     void (*get_table)(struct vcpu *v, bool idt, u64 *base, u16 *limit);
+    void (*set_table)(struct vcpu *v, bool idt, u64 base, u16 limit);
+    /* The processor could enter the guest as its CR0 and segments are now. */
+    bool (*enterable)(struct vcpu *v);
     unsigned (*cpl)(struct vcpu *v);
     /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow
      * of STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */
@@ -97,6 +103,8 @@ struct virt_ops {
     /* An instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB follows.
      */
     void (*completed)(struct vcpu *v, bool single_step);
+    /* The instruction that has been completed was STI, or a load of SS: its shadow begins. */
+    void (*begin_shadow)(struct vcpu *v, bool ss);
     /* The guest's CR3 is now `cr3`, and the processor runs on `root` instead, at once: flushes. The
      * vcpu is loaded. */
     void (*load_root)(struct vcpu *v, u64 cr3, u64 root);

@@ -167,10 +167,6 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     struct paging_vcpu *p = v->paging;
     struct shadow_pool *pool = &v->domain->physmap->pool;
 
-    if (unlikely(!(virt_get(v, VREG_CR0) & CR0_PE))) {
-        out->why = "it left protected mode, which shadow paging cannot run";
-        return PAGING_KILL;
-    }
     if (unlikely(p->mode_stale) ? !take_mode(v) : !take_cr3(v))
         return PAGING_INJECT;
     u64 gfn = p->root_role == ROLE_UNPAGED ? 0 : p->mode.root >> PAGE_SHIFT;

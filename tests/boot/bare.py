@@ -4,7 +4,7 @@ from lib import guests, record, runs
 from suite import NO_EPT, debug_boot
 from result import Result
 
-GUESTS = {"real": [("native", ""), ("ept", "")]}
+GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)]}
 
 
 def boots():

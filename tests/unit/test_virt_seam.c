@@ -163,6 +163,14 @@ void cpu_fault_during_df(struct vcpu *v, u8 vector)
     v->domain->doomed = true;
     v->domain->end = END_CRASH;
 }
+static unsigned by_hand;
+static void run_otherwise(struct vcpu *v, u64 until, struct exit *e)
+{
+    (void)v;
+    (void)until;
+    e->reason = EXIT_PREEMPTION;
+    by_hand++;
+}
 static jmp_buf refused;
 void refuse(const char *format, ...)
 {
@@ -217,6 +225,10 @@ static void registers_are_read_once_and_written_at_entry(void **state)
     virt_vcpu_put(&vcpu);
     assert_false(vcpu.virt->live);
     assert_int_equal(one.loads + one.puts + one.runs, 3);
+    vcpu.virt->run = run_otherwise; /* and what the vendor cannot run is run otherwise */
+    virt_vcpu_run(&vcpu, 0, &e);
+    assert_int_equal(one.runs, 1);
+    assert_int_equal(by_hand, 1);
 }
 
 static void skipping(void **state)

@@ -77,16 +77,19 @@ enum emulate_result mark_descriptor(struct emulate_ctx *ctx, struct descriptor *
     return HOOK(ctx, system_write, d->la + TYPE_BYTE, d->segment.attr & 0xff, 1);
 }
 
-/* In real mode limit and attributes stay as they are ("unreal mode" lives of it). */
+/* In real mode limit and attributes stay as they are ("unreal mode" lives of it); but what
+ * protected mode left unusable becomes usable. */
 enum emulate_result real_segment(struct emulate_ctx *ctx, enum processor_mode mode, enum seg seg,
                                  u16 selector, struct segment *out)
 {
     if (mode == MODE_REAL) {
         TRY(HOOK(ctx, segment, seg, out));
-    } else {
+    }
+    if (mode != MODE_REAL || out->attr & SEG_ATTR_UNUSABLE) {
         out->limit = 0xffff;
-        out->attr =
-            TYPE_ACCESSED | TYPE_WRITABLE | SEG_ATTR_S | 3 << SEG_ATTR_DPL_SHIFT | SEG_ATTR_P;
+        out->attr = TYPE_ACCESSED | TYPE_WRITABLE | SEG_ATTR_S | SEG_ATTR_P;
+        if (mode == MODE_V86)
+            out->attr |= 3 << SEG_ATTR_DPL_SHIFT;
     }
     out->selector = selector;
     out->base = (u32)selector << 4;

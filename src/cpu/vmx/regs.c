@@ -96,6 +96,13 @@ void vmx_get_table(struct vcpu *v, bool idt, u64 *base, u16 *limit)
     *limit = (u16)vmread(idt ? VMCS_GUEST_IDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT);
 }
 
+void vmx_set_table(struct vcpu *v, bool idt, u64 base, u16 limit)
+{
+    vmx_make_current(v);
+    vmwrite(idt ? VMCS_GUEST_IDTR_BASE : VMCS_GUEST_GDTR_BASE, base);
+    vmwrite(idt ? VMCS_GUEST_IDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT, limit);
+}
+
 /* "Guest Register State": the DPL of SS is the current privilege level. */
 unsigned vmx_cpl(struct vcpu *v)
 {
@@ -137,6 +144,14 @@ void vmx_completed(struct vcpu *v, bool single_step)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state & ~(u64)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
     if (single_step)
         vmwrite(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+}
+
+void vmx_begin_shadow(struct vcpu *v, bool ss)
+{
+    vmx_make_current(v);
+    u64 state = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state | (ss ? BLOCKED_BY_MOV_SS : BLOCKED_BY_STI));
 }
 
 /* The field keeps it until the next entry is prepared (run.c). */

@@ -177,9 +177,13 @@ void vmx_completed(struct vcpu *v, bool single_step);
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);
 void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
 void vmx_get_table(struct vcpu *v, bool idt, u64 *base, u16 *limit);
+void vmx_set_table(struct vcpu *v, bool idt, u64 base, u16 limit);
+void vmx_begin_shadow(struct vcpu *v, bool ss);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
 u64 vmx_exit_rip(struct vcpu *v);
+/* enterable.c */
+bool vmx_enterable(struct vcpu *v);
 /* control_regs.c: CR0, CR3, CR4 and EFER from their cached values and paging_get_controls. */
 void vmx_set_root(struct vcpu *v, u64 cr3, u64 root);
 void vmx_apply_control_registers(struct vcpu *v, u32 dirty);

@@ -1,0 +1,99 @@
+/*
+ * Running a guest in software where the processor cannot: in real mode without `unrestricted guest`
+ * (always so under shadow paging), and on the way from there to protected mode until the segments
+ * are such that a VM entry would pass. Instruction by instruction, with the emulator of
+ * src/cpu/emulate/; interrupts and faults go through the guest's table of vectors.
+ *
+ * Virtual-8086 mode would run most real-mode code at full speed, but not all: not with limits
+ * beyond 64 KiB ("unreal mode"), not MOV to CR0, not an interrupt without an exit of its own. What
+ * runs here is seldom more than some 10,000 instructions of a loader; so one way for all of it.
+ *
+ * Invariants
+ *  - common.by_hand is set, and common.run leads here, if and only if the vcpu cannot be entered;
+ *    that is looked at again after each instruction here, and after each MOV to CR0 that changes
+ * PE.
+ *  - An event is delivered, or the vcpu can be entered, before the next instruction.
+ *  - No stretch lasts beyond `until`.
+ */
+#include "cpu.h"
+#include "domain.h"
+#include "event.h"
+#include "instruction.h"
+#include "ledger.h"
+#include "sched.h"
+#include "virt_ops.h"
+#include "x86.h"
+
+void cpu_look_at_state(struct vcpu *v)
+{
+    v->virt->by_hand = !virt_ops->enterable(v);
+    v->virt->run = v->virt->by_hand ? cpu_run_by_hand : virt_ops->run;
+}
+
+/* Pushes FLAGS, CS and IP and goes to the handler. Error codes are not pushed in real mode. */
+static void deliver(struct vcpu *v)
+{
+    struct virt_vcpu *x = v->virt;
+    const struct virt_event ev = x->event;
+    struct instruction i = {.vcpu = v, .by_hand = true};
+    struct emulate_ctx ctx;
+
+    cpu_begin_emulation(&i, &ctx);
+    u64 return_to = v->regs.rip + (ev.type >= VIRT_SOFT_INT ? ev.insn_len : 0);
+    switch (emulate_real_interrupt(&ctx, ev.vector, return_to)) {
+    case EMULATE_OK:
+        x->has_event = false;
+        cpu_end_emulation(&i);
+        break;
+    case EMULATE_FAULT: /* it combines with the event, which is still there */
+        virt_inject(v, &ctx.fault);
+        break;
+    default:
+        domain_end(v->domain, END_KILLED, 0, "the stack of vector %u is no memory", ev.vector);
+        break;
+    }
+}
+
+/* One instruction. True: it is left to the handler of the exit that *e has become. */
+static bool execute(struct vcpu *v, struct exit *e)
+{
+    struct instruction i = {.vcpu = v, .by_hand = true};
+    struct emulate_ctx ctx;
+
+    if (cpu_execute(&i, &ctx) == EMULATE_UNHANDLEABLE)
+        cpu_refuse_instruction(v, &ctx);
+    cpu_look_at_state(v);
+    e->reason = i.exit ? i.exit : EXIT_PREEMPTION;
+    e->insn_len = i.exit ? ctx.insn.length : 0;
+    return i.exit;
+}
+
+/* A window that was asked for is open. */
+static bool window_open(struct vcpu *v)
+{
+    return v->virt->window_wanted && virt_can_inject(v, VIRT_INTERRUPT);
+}
+
+/* Nothing else is due than the next instruction. */
+static bool goes_on(struct vcpu *v, u64 until)
+{
+    return v->virt->by_hand && !v->domain->doomed && sched_now() < until && !window_open(v);
+}
+
+void cpu_run_by_hand(struct vcpu *v, u64 until, struct exit *e)
+{
+    *e = (struct exit){.reason = EXIT_PREEMPTION, .counter = LC_EXIT_BY_HAND, .tsc = sched_now()};
+    v->virt->shadow = true; /* cpu_skip is not to take STI's and MOV SS's for absent */
+    do {
+        if (v->virt->has_event && virt_get(v, VREG_CR0) & CR0_PE)
+            cpu_kill(v, e, "an event between real and protected mode");
+        else if (v->virt->has_event)
+            deliver(v);
+        else if (execute(v, e))
+            break;
+    } while (goes_on(v, until));
+    if (window_open(v)) {
+        v->virt->window_wanted = false;
+        virt_mark(v, DIRTY_WINDOW);
+    }
+}

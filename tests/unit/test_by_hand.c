@@ -1,0 +1,357 @@
+// sources: src/cpu/by_hand.c src/cpu/vmx/enterable.c src/cpu/vmx/check/entry_check.c
+// sources: src/cpu/vmx/check/entry_check_segments.c src/cpu/vmx/field_names.c src/core/format.c
+/*
+ * Running by hand: what may be entered is what the manual's checks of a VM entry say, for random
+ * segments; and the loop delivers, steps, and stops when it should.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../src/cpu/cpu.h"
+#include "../../src/cpu/instruction.h"
+#include "../../src/cpu/vmx/check/checks.h"
+#include "../../src/cpu/vmx/enterable.h"
+#include "../../src/cpu/vmx/vmx.h"
+#include "domain.h"
+#include "log.h"
+
+enum { CASES = 400000, SEGMENTS = SEG_TR + 1 };
+
+struct vmx_capability vmx_cap;
+const struct virt_ops *virt_ops;
+static struct segment segment[SEGMENTS];
+static u64 reg[VREG_COUNT];
+static struct domain domain;
+static struct virt_vcpu virt;
+static struct vcpu vcpu = {.domain = &domain, .virt = &virt};
+
+/* The registers, as the files under test ask for them. */
+u64 virt_get(struct vcpu *v, enum virt_reg r)
+{
+    (void)v;
+    return reg[r];
+}
+void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out)
+{
+    (void)v;
+    *out = segment[s];
+}
+
+/* The checks' view of the same segments; sections of the checks that are not asked for. */
+static u64 read_field(void *context, u32 field)
+{
+    unsigned s = (field - VMCS_GUEST_ES_SELECTOR) / FIELD_STEP;
+
+    (void)context;
+    if (field >= VMCS_GUEST_ES_SELECTOR && field <= VMCS_GUEST_TR_SELECTOR)
+        return segment[s].selector;
+    s = (field - VMCS_GUEST_ES_RIGHTS) / FIELD_STEP;
+    if (field >= VMCS_GUEST_ES_RIGHTS && field <= VMCS_GUEST_TR_RIGHTS)
+        return (segment[s].attr & 0xff) | (segment[s].attr & 0x1f00) << 4;
+    s = (field - VMCS_GUEST_ES_LIMIT) / FIELD_STEP;
+    if (field >= VMCS_GUEST_ES_LIMIT && field <= VMCS_GUEST_TR_LIMIT)
+        return segment[s].limit;
+    if (field == VMCS_GUEST_CR0)
+        return reg[VREG_CR0];
+    return 0;
+}
+static void broken(void *context, enum entry_rule rule, u32 field, const char *sentence)
+{
+    (void)context;
+    (void)rule;
+    (void)field;
+    (void)sentence;
+}
+void check_controls(struct entry_check *c)
+{
+    (void)c;
+}
+void check_injection(struct entry_check *c)
+{
+    (void)c;
+}
+void check_host(struct entry_check *c)
+{
+    (void)c;
+}
+void check_guest_registers(struct entry_check *c)
+{
+    (void)c;
+}
+void check_rip_and_flags(struct entry_check *c)
+{
+    (void)c;
+}
+void check_guest_other(struct entry_check *c)
+{
+    (void)c;
+}
+
+/* One that an instruction could leave, right or wrong. */
+static struct segment any_segment(unsigned s)
+{
+    const u16 rpl = rand() & 3, dpl = rand() % 3 ? rpl : rand() & 3;
+    struct segment g = {.selector = (u16)((rand() & 0xfff8) | rpl), .limit = 0xffff};
+
+    g.attr = (u16)(dpl << SEG_ATTR_DPL_SHIFT | (rand() % 8 ? SEG_ATTR_P : 0) | (rand() & 0xf));
+    if (s == SEG_LDTR || s == SEG_TR)
+        g.attr = (g.attr & ~0xf) | (s == SEG_LDTR ? 2 : rand() % 3 ? 11 : rand() & 0xf);
+    else
+        g.attr |= SEG_ATTR_S | (rand() % 4 ? 1 : 0) | (rand() % 2 && s != SEG_CS ? 2 : 0) |
+                  (s == SEG_CS && rand() % 4 ? 8 : 0);
+    if (s == SEG_SS && rand() % 4)
+        g.attr &= ~8;
+    if (s != SEG_CS && rand() % 8 == 0)
+        g.attr = SEG_ATTR_UNUSABLE | (g.attr & 3 << SEG_ATTR_DPL_SHIFT);
+    if (s == SEG_LDTR)
+        g = (struct segment){.attr = SEG_ATTR_UNUSABLE};
+    return g;
+}
+
+static void as_the_checks_say(void **state)
+{
+    struct entry_check c = {.read = read_field, .broken = broken};
+    unsigned good = 0;
+
+    (void)state;
+    srand(1);
+    reg[VREG_CR0] = CR0_PE;
+    for (unsigned n = 0; n < CASES; n++) {
+        u16 rpl = rand() & 3;
+
+        for (unsigned s = 0; s < SEGMENTS; s++)
+            segment[s] = any_segment(s);
+        if (rand() % 4) { /* CS and SS of one level, or nothing would ever be right */
+            segment[SEG_CS].selector = segment[SEG_SS].selector = rpl;
+            segment[SEG_CS].attr =
+                (segment[SEG_CS].attr & ~(3 << SEG_ATTR_DPL_SHIFT)) | rpl << SEG_ATTR_DPL_SHIFT;
+            segment[SEG_SS].attr =
+                (segment[SEG_SS].attr & ~(3 << SEG_ATTR_DPL_SHIFT)) | rpl << SEG_ATTR_DPL_SHIFT;
+        }
+        segment[SEG_TR].selector &= ~3;
+        c.failed = 0;
+        check_guest_segments(&c);
+        good += c.failed == 0;
+        assert_int_equal(vmx_segments_enterable(segment), c.failed == 0);
+    }
+    assert_in_range(good, CASES / 100, CASES / 2);
+}
+
+static void real_mode_only_with_unrestricted_guest(void **state)
+{
+    (void)state;
+    reg[VREG_CR0] = 0;
+    vmx_cap.ept = false;
+    assert_false(vmx_enterable(&vcpu));
+    vmx_cap.ept = true;
+    assert_true(vmx_enterable(&vcpu));
+}
+
+/* The loop's world: what an instruction does is what the test says. */
+static struct {
+    unsigned executed, delivered, injected, killed;
+    unsigned real_for;   /* instructions before the vcpu can be entered */
+    unsigned refuse_at;  /* that one cannot be emulated */
+    unsigned halt_at;    /* that one is HLT */
+    unsigned window_at;  /* from that one on an interrupt could be delivered */
+    bool handler_faults; /* delivering an event faults */
+    u64 now;
+} w;
+
+static bool enterable(struct vcpu *v)
+{
+    (void)v;
+    return w.executed >= w.real_for;
+}
+static const struct virt_ops ops = {.enterable = enterable};
+
+enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
+{
+    assert_true(i->by_hand);
+    ctx->insn.length = 1;
+    w.executed++;
+    if (w.executed == w.halt_at) {
+        i->exit = EXIT_HLT;
+        return EMULATE_RETRY;
+    }
+    return w.executed == w.refuse_at ? EMULATE_UNHANDLEABLE : EMULATE_OK;
+}
+void cpu_refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
+{
+    (void)ctx;
+    virt_inject_fault(v, VEC_UD, 0);
+}
+void cpu_begin_emulation(struct instruction *i, struct emulate_ctx *ctx)
+{
+    memset(ctx, 0, sizeof(*ctx));
+    ctx->regs = &i->vcpu->regs;
+}
+void cpu_end_emulation(const struct instruction *i)
+{
+    (void)i;
+}
+enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u64 return_to)
+{
+    assert_int_equal(return_to, ctx->regs->rip + (vector == 0x60 ? 2 : 0));
+    w.delivered++;
+    return w.handler_faults ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
+}
+void virt_inject(struct vcpu *v, const struct virt_event *ev)
+{
+    w.injected++;
+    if (v->virt->has_event && v->virt->event.vector == VEC_DF) {
+        domain.doomed = true;
+        return;
+    }
+    if (v->virt->has_event && v->virt->event.vector == VEC_GP)
+        v->virt->event.vector = VEC_DF;
+    else
+        v->virt->event = *ev;
+    v->virt->has_event = true;
+}
+void virt_inject_fault(struct vcpu *v, u8 vector, u32 error)
+{
+    virt_inject(v, &(struct virt_event){.type = VIRT_EXCEPTION, .vector = vector, .error = error});
+}
+bool virt_can_inject(struct vcpu *v, enum virt_event_type type)
+{
+    (void)v;
+    (void)type;
+    return w.window_at && w.executed >= w.window_at;
+}
+void cpu_kill(struct vcpu *v, const struct exit *e, const char *why)
+{
+    (void)e;
+    (void)why;
+    w.killed++;
+    v->domain->doomed = true;
+}
+void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *format, ...)
+{
+    (void)reason;
+    (void)code;
+    (void)format;
+    d->doomed = true;
+}
+u64 sched_now(void)
+{
+    return w.now++;
+}
+
+static struct exit run(u64 until)
+{
+    struct exit e;
+
+    cpu_run_by_hand(&vcpu, until, &e);
+    return e;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    memset(&virt, 0, sizeof(virt));
+    domain.doomed = false;
+    virt.by_hand = true;
+    virt_ops = &ops;
+    reg[VREG_CR0] = 0;
+    w.real_for = 1000;
+    return 0;
+}
+
+static void until_it_can_be_entered(void **state)
+{
+    (void)state;
+    w.real_for = 20;
+    struct exit e = run(1000);
+    assert_int_equal(w.executed, 20);
+    assert_false(virt.by_hand);
+    assert_int_equal(e.reason, EXIT_PREEMPTION);
+    assert_int_equal(e.counter, LC_EXIT_BY_HAND);
+}
+
+static void until_the_time_is_up(void **state)
+{
+    (void)state;
+    run(50);
+    assert_true(virt.by_hand);
+    assert_in_range(w.executed, 10, 50);
+    run(0); /* it still goes forward, an instruction at a time */
+    assert_in_range(w.executed, 11, 51);
+}
+
+static void until_an_exit_of_its_own(void **state)
+{
+    (void)state;
+    w.halt_at = 7;
+    struct exit e = run(1000);
+    assert_int_equal(w.executed, 7);
+    assert_int_equal(e.reason, EXIT_HLT);
+    assert_int_equal(e.insn_len, 1);
+    assert_true(virt.shadow); /* or HLT behind STI would never end the shadow */
+}
+
+static void until_the_window_opens(void **state)
+{
+    (void)state;
+    virt.window_wanted = true;
+    w.window_at = 12;
+    run(1000);
+    assert_int_equal(w.executed, 12);
+    assert_false(virt.window_wanted);
+    assert_true(virt.dirty & DIRTY_WINDOW);
+}
+
+static void events_go_first(void **state)
+{
+    (void)state;
+    virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_SOFT_INT, .vector = 0x60, .insn_len = 2};
+    w.real_for = 3;
+    run(1000);
+    assert_int_equal(w.delivered, 1);
+    assert_int_equal(w.executed, 3);
+    assert_false(virt.has_event);
+}
+
+static void what_cannot_be_emulated_is_undefined(void **state)
+{
+    (void)state;
+    w.refuse_at = 2;
+    w.real_for = 4;
+    run(1000);
+    assert_int_equal(virt.event.vector, VEC_UD);
+    assert_int_equal(w.delivered, 1);
+}
+
+static void faults_while_delivering_end(void **state)
+{
+    (void)state;
+    w.handler_faults = true;
+    virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_INTERRUPT, .vector = 0x20};
+    run(1000);
+    assert_int_equal(w.delivered, 3); /* the interrupt, #GP, #DF */
+    assert_true(domain.doomed);
+    assert_int_equal(w.executed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_the_checks_say),
+        cmocka_unit_test(real_mode_only_with_unrestricted_guest),
+        cmocka_unit_test_setup(until_it_can_be_entered, setup),
+        cmocka_unit_test_setup(until_the_time_is_up, setup),
+        cmocka_unit_test_setup(until_an_exit_of_its_own, setup),
+        cmocka_unit_test_setup(until_the_window_opens, setup),
+        cmocka_unit_test_setup(events_go_first, setup),
+        cmocka_unit_test_setup(what_cannot_be_emulated_is_undefined, setup),
+        cmocka_unit_test_setup(faults_while_delivering_end, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
