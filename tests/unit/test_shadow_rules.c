@@ -66,7 +66,7 @@ static void modes_refused(void **state)
     sim.reg[VREG_CR0] = 0; /* real mode, which runs by hand, is a mode without paging */
     paging_flush(v);
     assert_int_equal(paging_load_root(v, &f), PAGING_FIXED);
-    assert_int_equal(v->paging->root_role, ROLE_UNPAGED);
+    assert_int_equal(v->paging->mode.levels, 0);
     end();
 }
 
