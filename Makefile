@@ -24,6 +24,9 @@ EMU   ?= bochs
 BUILD ?= release
 ARGS  ?=
 OPTIONS ?=
+KERNEL ?=
+INITRD ?=
+CMDLINE ?=
 MODES ?=
 XEN   ?=
 
@@ -81,12 +84,13 @@ test: setup-test setup-linux ## everything that can be tested; ends with `N pass
 	@$(MAKE) check
 	@$(PYTHON) tests/run.py
 
-boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]
+boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]; or KERNEL=path [INITRD=path] [CMDLINE="..."] [MEM=128M]
 	@$(PYTHON) tools/boot.py $(boot_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
 	@$(build-lab-guests)
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
-boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)"
+boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)" \
+    $(if $(KERNEL),--kernel "$(KERNEL)" --initrd "$(INITRD)" --cmdline '$(CMDLINE)' --mem "$(or $(MEM),128M)",$(if $(INITRD)$(CMDLINE),--initrd "$(INITRD)" --cmdline '$(CMDLINE)'))
 
 ifeq ($(LAB),)
 debug: setup-test ## one guest in a debugger, with names: MODE= GUEST= EMU=bochs (the desk), qemu (gdb, native and pv) or dump (gdb: AT=function [TIMES=])

@@ -48,7 +48,42 @@ $(GUEST_OUT)/$(1).elf: $$(GUEST_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
 -include $$(GUEST_OBJ_$(1):.o=.d)
 endef
 
+# Kernels that are none of the set and know nothing of the kit: 32-bit, for `KERNEL=path` (docs/kernels.md).
+KERNELS       := $(addprefix $(GUEST_OUT)/,multiboot1.elf multiboot1.bin bzimage)
+KERNEL_FLAGS  := -m32 -std=gnu11 -Os -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -ffreestanding \
+    -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only \
+    -iquote guests/kernels -iquote src/include
+KERNEL_LINK   := ld -m elf_i386 -nostdlib -static -z noexecstack --no-warn-rwx-segments --build-id=none -T guests/kernels/kernel.ld
+KERNEL_OBJ    := $(GUEST_OUT)/obj/kernels
+MULTIBOOT1_AT := 0x100000
+BZIMAGE_AT    := 0x400000
+
+$(KERNEL_OBJ)/%.c.o: guests/kernels/%.c guests/guests.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(KERNEL_FLAGS) -MMD -MP -c -o $@ $<
+$(KERNEL_OBJ)/%.asm.o: guests/kernels/%.asm guests/guests.mk
+	@mkdir -p $(@D)
+	@nasm -f elf32 -o $@ $<
+$(KERNEL_OBJ)/multiboot1_flat.asm.o: guests/kernels/multiboot1_start.asm guests/guests.mk
+	@mkdir -p $(@D)
+	@nasm -f elf32 -DFLAT -o $@ $<
+
+$(GUEST_OUT)/multiboot1.elf: $(addprefix $(KERNEL_OBJ)/,multiboot1_start.asm.o multiboot1.c.o plain.c.o) guests/kernels/kernel.ld
+	@$(KERNEL_LINK) --defsym=ADDRESS=$(MULTIBOOT1_AT) -e multiboot_entry -o $@ $(filter %.o,$^)
+	@echo "built $@"
+$(GUEST_OUT)/multiboot1.bin: $(addprefix $(KERNEL_OBJ)/,multiboot1_flat.asm.o multiboot1.c.o plain.c.o) guests/kernels/kernel.ld
+	@$(KERNEL_LINK) --defsym=ADDRESS=$(MULTIBOOT1_AT) -e multiboot_entry -o $(KERNEL_OBJ)/flat.elf $(filter %.o,$^)
+	@objcopy -O binary $(KERNEL_OBJ)/flat.elf $@
+	@echo "built $@"
+$(GUEST_OUT)/bzimage: $(addprefix $(KERNEL_OBJ)/,bzimage_start.asm.o bzimage.c.o plain.c.o) guests/kernels/bzimage_setup.asm guests/kernels/kernel.ld
+	@$(KERNEL_LINK) --defsym=ADDRESS=$(BZIMAGE_AT) -e bzimage_entry -o $(KERNEL_OBJ)/bzimage.elf $(filter %.o,$^)
+	@objcopy -O binary $(KERNEL_OBJ)/bzimage.elf $(KERNEL_OBJ)/bzimage.bin
+	@nasm -f bin -DADDRESS=$(BZIMAGE_AT) -DPAYLOAD='"$(KERNEL_OBJ)/bzimage.bin"' \
+	    -DINIT_SIZE=0x$$(nm $(KERNEL_OBJ)/bzimage.elf | sed -n 's/ . kernel_end//p')-$(BZIMAGE_AT) -o $@ guests/kernels/bzimage_setup.asm
+	@echo "built $@"
+-include $(wildcard $(KERNEL_OBJ)/*.d)
+
 .PHONY: guests
-guests: $(GUESTS:%=$(GUEST_OUT)/%.elf)
+guests: $(GUESTS:%=$(GUEST_OUT)/%.elf) $(KERNELS)
 $(foreach g,$(GUESTS),$(eval $(call guest_build,$(g))))
 -include $(GUEST_KIT_OBJ:.o=.d) $(GUEST_OUT)/obj/abi.d

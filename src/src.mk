@@ -6,8 +6,8 @@ HV_MODES  := shadow ept pv
 HV_BUILDS := debug release
 
 HV_DIRS_all    := src/boot src/core
-HV_DIRS_shadow := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-shadow
-HV_DIRS_ept    := $(HV_DIRS_all) src/io src/cpu src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-ept
+HV_DIRS_shadow := $(HV_DIRS_all) src/io src/cpu src/cpu/image src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-shadow
+HV_DIRS_ept    := $(HV_DIRS_all) src/io src/cpu src/cpu/image src/cpu/vmx src/cpu/vmx/check src/cpu/emulate src/mmu-ept
 HV_DIRS_pv     := $(HV_DIRS_all) src/io src/cpu/emulate src/pv
 HV_SKIP        := src/core/asm_offsets.c
 
@@ -19,7 +19,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror  -Wmissing-prototypes -Wstr
     -fno-tree-loop-distribute-patterns -iquote src/include -Isrc/include/libc
 HV_CFLAGS_debug   := -DDEBUG_BUILD
 # What runs seldom is small rather than fast: the image has a ceiling.
-HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/exec_*.c)) src/cpu/vmx/check/%.c \
+HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/exec_*.c)) src/cpu/vmx/check/%.c src/cpu/image/%.c \
     $(addprefix src/core/,command_line.c console.c domain.c elf_image.c format.c heap.c ledger_print.c lives.c main.c panic.c \
         local_apic.c clock.c host_trap.c table_report.c trace.c trace_drain.c trace_recent.c trace_ring.c \
         fpu.c names.c vga.c walk.c) \

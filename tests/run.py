@@ -20,6 +20,7 @@ import class_test  # noqa: E402
 import desk  # noqa: E402
 import gdb_test  # noqa: E402
 import host  # noqa: E402
+import kernel_boots  # noqa: E402
 import labs_test  # noqa: E402
 import linux_boots  # noqa: E402
 import refusals  # noqa: E402
@@ -31,6 +32,7 @@ import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "linux": linux_boots.run,
+         "kernels": kernel_boots.run,
          "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,
          "bad-code": bad_code_test.run, "labs": labs_test.run}
 

@@ -50,6 +50,14 @@ bool command_line_option(const char *line, const char *key, char *out, size_t si
     return false;
 }
 
+const char *command_line_rest(const char *line)
+{
+    for (const char *at = line; *at; at++)
+        if (strncmp(at, " -- ", 4) == 0)
+            return at + 4;
+    return "";
+}
+
 /* A number with an optional K, M or G; -EINVAL for anything else or an overflow. */
 static int parse_number(const char *s, u64 *out)
 {
@@ -147,10 +155,10 @@ int config_parse(const char *line, struct domain_config *c, char *why, size_t wh
     }
     if (!c->name[0])
         format_text(c->name, sizeof(c->name), "domain");
-    for (at = line; *at; at++)
-        if (strncmp(at, " -- ", 4) == 0) {
-            format_text(c->args, sizeof(c->args), "%s", at + 4);
-            break;
-        }
+    if (format_text(c->args, ARGS_MAX_LEN, "%s", command_line_rest(line)) >= ARGS_MAX_LEN) {
+        format_text(why, whysize, "the guest's own arguments have more than %d bytes",
+                    ARGS_MAX_LEN - 1);
+        return -EINVAL;
+    }
     return 0;
 }

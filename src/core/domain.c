@@ -130,7 +130,7 @@ static struct domain *create(const struct module *image, u32 life, char *why, si
     }
     d->id = (u16)id;
     d->image = image;
-    d->initrd = lives_initrd(image);
+    d->initrd = lives_initrd(image, 0);
     d->disk = lives_disk(image);
     d->life = life;
     d->overhead_bytes = PAGE_SIZE << DOMAIN_PAGES_ORDER;

@@ -13,8 +13,10 @@
 #include <xen/elfnote.h>
 
 enum elf_constants {
+    ELF_CLASS32 = 1,
     ELF_CLASS64 = 2,
     ELF_LITTLE_ENDIAN = 1,
+    ELF_MACHINE_386 = 3,
     ELF_MACHINE_X86_64 = 62,
     ELF_TYPE_EXEC = 2,
     ELF_TYPE_DYN = 3,
@@ -35,10 +37,25 @@ struct elf_program_header {
     u64 offset, vaddr, paddr; /* in the file, in memory */
     u64 filesz, memsz, align; /* bytes */
 };
+struct elf32_header {
+    u8 ident[16];            /* as above */
+    u16 type, machine;       /* as above */
+    u32 version;             /* 1 */
+    u32 entry, phoff, shoff; /* entry address, offsets of the tables */
+    u32 flags;               /* 0 */
+    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx; /* sizes and counts of the tables */
+};
+struct elf32_program_header {
+    u32 type;                        /* ELF_PT_* */
+    u32 offset, vaddr, paddr;        /* in the file, in memory */
+    u32 filesz, memsz, flags, align; /* bytes, rights */
+};
 struct elf_note {
     u32 namesz, descsz, type; /* name and descriptor follow, each padded to 4 */
 };
 _Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_program_header) == 56, "ELF64");
+_Static_assert(sizeof(struct elf32_header) == 52 && sizeof(struct elf32_program_header) == 32,
+               "ELF32");
 
 #define FAIL(...)                                                                                  \
     do {                                                                                           \
@@ -149,22 +166,70 @@ static int add_load(struct elf_image *out, const u8 *file, u64 size,
     return 0;
 }
 
-static int check_header(const struct elf_header *h, u64 size, char *why, size_t whysize)
+/* The file's header, an ELF32's in the form of an ELF64's; false if the file is too short. */
+static bool get_header(const u8 *file, u64 size, struct elf_header *h)
 {
-    if (size < sizeof(*h) || memcmp(h->ident, "\177ELF", 4) != 0)
+    struct elf32_header narrow;
+
+    memset(h, 0, sizeof(*h));
+    if (size < sizeof(narrow))
+        return false;
+    memcpy(&narrow, file, sizeof(narrow));
+    if (narrow.ident[4] != ELF_CLASS32) {
+        memcpy(h, file, MIN(size, sizeof(*h)));
+        return size >= sizeof(*h);
+    }
+    memcpy(h->ident, narrow.ident, sizeof(h->ident));
+    h->type = narrow.type;
+    h->machine = narrow.machine;
+    h->entry = narrow.entry;
+    h->phoff = narrow.phoff;
+    h->phentsize = narrow.phentsize;
+    h->phnum = narrow.phnum;
+    return true;
+}
+
+/* Program header i, whose place in the file has been checked. */
+static void get_program_header(const u8 *file, const struct elf_header *h, u32 i,
+                               struct elf_program_header *p)
+{
+    struct elf32_program_header narrow;
+
+    if (h->ident[4] != ELF_CLASS32) {
+        memcpy(p, file + h->phoff + i * sizeof(*p), sizeof(*p));
+        return;
+    }
+    memcpy(&narrow, file + h->phoff + i * sizeof(narrow), sizeof(narrow));
+    *p = (struct elf_program_header){.type = narrow.type,
+                                     .offset = narrow.offset,
+                                     .vaddr = narrow.vaddr,
+                                     .paddr = narrow.paddr,
+                                     .filesz = narrow.filesz,
+                                     .memsz = narrow.memsz};
+}
+
+static int check_header(const u8 *file, u64 size, struct elf_header *h, char *why, size_t whysize)
+{
+    u16 machine = ELF_MACHINE_X86_64, each = sizeof(struct elf_program_header);
+
+    if (!get_header(file, size, h) || memcmp(h->ident, "\177ELF", 4) != 0)
         FAIL("the module is not an ELF file");
-    if (h->ident[4] != ELF_CLASS64 || h->ident[5] != ELF_LITTLE_ENDIAN ||
-        h->machine != ELF_MACHINE_X86_64)
-        FAIL("the ELF is not for x86-64");
+    if (h->ident[4] == ELF_CLASS32) {
+        machine = ELF_MACHINE_386;
+        each = sizeof(struct elf32_program_header);
+    } else if (h->ident[4] != ELF_CLASS64)
+        machine = 0;
+    if (!machine || h->machine != machine || h->ident[5] != ELF_LITTLE_ENDIAN)
+        FAIL("the ELF is not for x86");
     if (h->type != ELF_TYPE_EXEC && h->type != ELF_TYPE_DYN)
         FAIL("the ELF is not an executable");
-    if (h->phentsize != sizeof(struct elf_program_header) ||
-        !inside(h->phoff, (u64)h->phnum * sizeof(struct elf_program_header), size))
+    if (h->phentsize != each || !inside(h->phoff, (u64)h->phnum * each, size))
         FAIL("the ELF is truncated: its program headers lie outside it");
     return 0;
 }
 
-int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *why, size_t whysize)
+int elf_image_parse_any(const void *file, u64 size, struct elf_image *out, char *why,
+                        size_t whysize)
 {
     const u8 *bytes = file;
     struct elf_header h;
@@ -173,13 +238,11 @@ int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *why
     memset(out, 0, sizeof(*out));
     memset(&out->notes, 0xff, sizeof(out->notes));
     out->notes.is_xen = false;
-    memset(&h, 0, sizeof(h));
-    memcpy(&h, file, MIN(size, sizeof(h)));
-    if ((error = check_header(&h, size, why, whysize)))
+    if ((error = check_header(bytes, size, &h, why, whysize)))
         return error;
     for (u32 i = 0; i < h.phnum; i++) {
         struct elf_program_header p;
-        memcpy(&p, bytes + h.phoff + i * sizeof(p), sizeof(p));
+        get_program_header(bytes, &h, i, &p);
         if (p.type == ELF_PT_LOAD && (error = add_load(out, bytes, size, &p, why, whysize)))
             return error;
         if (p.type == ELF_PT_NOTE && inside(p.offset, p.filesz, size))
@@ -187,8 +250,18 @@ int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *why
     }
     if (!out->segments)
         FAIL("the ELF has nothing to load");
+    out->narrow = h.ident[4] == ELF_CLASS32;
     out->entry = h.entry;
     out->start = out->segment[0].paddr;
     out->end = out->segment[out->segments - 1].paddr + out->segment[out->segments - 1].memsz;
     return 0;
+}
+
+int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *why, size_t whysize)
+{
+    int error = elf_image_parse_any(file, size, out, why, whysize);
+
+    if (!error && out->narrow)
+        FAIL("the ELF is not for x86-64");
+    return error;
 }

@@ -57,26 +57,27 @@ static bool is_companion(u32 i)
            module_option(i, "disk-for", name, sizeof(name));
 }
 
-static const struct module *companion(const struct module *image, const char *key)
+/* The n-th module (from 0) that goes with the domain which image becomes. */
+static const struct module *companion(const struct module *image, const char *key, u32 n)
 {
     char mine[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
 
     if (!command_line_option(image->cmdline, "name", mine, sizeof(mine)))
         return NULL;
     for (u32 i = 0; i < boot_info.modules; i++)
-        if (module_option(i, key, wanted, sizeof(wanted)) && strcmp(mine, wanted) == 0)
+        if (module_option(i, key, wanted, sizeof(wanted)) && strcmp(mine, wanted) == 0 && !n--)
             return &boot_info.module[i];
     return NULL;
 }
 
-const struct module *lives_initrd(const struct module *image)
+const struct module *lives_initrd(const struct module *image, u32 n)
 {
-    return companion(image, "initrd-for");
+    return companion(image, "initrd-for", n);
 }
 
 const struct module *lives_disk(const struct module *image)
 {
-    return companion(image, "disk-for");
+    return companion(image, "disk-for", 0);
 }
 
 static bool start(u32 i)

@@ -1,39 +1,32 @@
 /*
- * Building a fully virtualized domain: its RAM, its devices, its image, and vcpu 0 as the PVH entry
- * wants it: 32-bit protected mode, flat segments, paging off, EBX = start_info. Source:
- * xen/arch-x86/hvm/start_info.h; Xen's "x86/HVM direct boot ABI".
+ * Building a fully virtualized domain: its RAM, its devices, its image, and vcpu 0 as a loader
+ * would leave it: 32-bit protected mode, flat segments, paging off, a register pointing to the
+ * start of day. What the image is and what its start of day looks like is told by src/cpu/image/.
  */
 #include "acpi.h"
 #include "boot.h"
+#include "boot_steps.h"
 #include "devices.h"
 #include "domain.h"
-#include "elf_image.h"
 #include "errno.h"
 #include "frame.h"
 #include "guest_access.h"
+#include "image/image.h"
+#include "image/start.h"
 #include "lapic.h"
+#include "lives.h"
 #include "log.h"
 #include "paging.h"
 #include "physmap.h"
 #include "port.h"
 #include "virt.h"
+#include "virt_ops.h"
 #include "x86.h"
-
-#include <xen/arch-x86/hvm/start_info.h>
 
 #include <string.h>
 
-/* The start of day, on a page of its own and the command line on the next one. */
-struct start_of_day {
-    struct hvm_start_info info;              /* what EBX points to */
-    struct hvm_modlist_entry initrd;         /* the RAM disk, if there is one */
-    struct hvm_memmap_table_entry memory[4]; /* low RAM, firmware, RAM, the devices */
-};
-enum start_layout {
-    START_LOW = 0x1000, /* below the image, which is usually at 1 MiB */
-    START_BYTES = 2 * PAGE_SIZE,
-    START_CMDLINE = PAGE_SIZE,
-};
+/* Where the start of day goes: below the image, which is usually at 1 MiB or above. */
+enum { START_LOW = 0x1000 };
 
 static int fail(char *why, size_t whysize, int error, const char *sentence)
 {
@@ -41,37 +34,75 @@ static int fail(char *why, size_t whysize, int error, const char *sentence)
     return error;
 }
 
-/* Copies an image's segments to where they go; the rest of the memory is zero already. */
-static int load_segments(struct domain *d, const struct elf_image *image, char *why, size_t whysize)
+/* Copies an image's parts to where they go; the rest of the memory is zero already. */
+static int load_parts(struct domain *d, const struct image *image, char *why, size_t whysize)
 {
-    for (u32 i = 0; i < image->segments; i++) {
-        const struct elf_segment *s = &image->segment[i];
+    for (u32 i = 0; i < image->parts; i++) {
+        const struct elf_segment *s = &image->part[i];
 
-        if (s->memsz > d->config.mem_bytes || s->paddr > d->config.mem_bytes - s->memsz) {
-            format_text(why, whysize, "its image reaches 0x%lx, beyond mem=%luK",
-                        s->paddr + s->memsz, d->config.mem_bytes >> 10);
-            return -ENOMEM;
-        }
         if (guest_phys_write(d, s->paddr, s->bytes, s->filesz) != s->filesz)
             return fail(why, whysize, -ENOMEM, "there is not enough memory for its image");
     }
     return 0;
 }
 
-/* Copies the RAM disk to the end of memory; *r tells where, size 0 if there is none. */
-static int load_initrd(struct domain *d, u64 image_end, struct hvm_modlist_entry *r, char *why,
-                       size_t whysize)
+/* The first page from `at` on behind which `bytes` of RAM follow. */
+static u64 ram_from(u64 at, u64 bytes)
 {
-    u64 size = d->initrd ? d->initrd->end - d->initrd->start : 0, end = d->config.mem_bytes;
+    at = PAGE_ALIGN_UP(at);
+    return at < HIGH_RAM && at + bytes > LOW_RAM_END ? HIGH_RAM : at;
+}
 
-    *r = (struct hvm_modlist_entry){.paddr = (end - size) & ~PAGE_OFFSET_MASK, .size = size};
-    if (!size)
-        return 0;
-    if (size > end || r->paddr < image_end + START_BYTES)
-        return fail(why, whysize, -ENOMEM, "mem= leaves no room for its RAM disk");
-    if (guest_phys_write(d, r->paddr, module_bytes(d->initrd), size) != size)
-        return fail(why, whysize, -ENOMEM, "there is not enough memory for its RAM disk");
+/* Chooses the modules' places: behind the image, or at the end of RAM. free: where RAM is free
+ * from. */
+static int place_modules(const struct domain *d, const struct image *image, u64 free,
+                         struct start *start, char *why, size_t whysize)
+{
+    u64 end = d->config.mem_bytes;
+
+    if (image->modules_end)
+        end = MIN(end, image->modules_end);
+    for (u32 i = 0; i < start->modules; i++) {
+        struct start_module *m = &start->module[i];
+
+        m->gpa = (end - m->bytes) & ~PAGE_OFFSET_MASK;
+        if (image->format->modules_follow)
+            m->gpa = ram_from(free, m->bytes);
+        if (m->bytes > end || m->gpa < ram_from(free, m->bytes) || m->gpa > end - m->bytes)
+            return fail(why, whysize, -ENOMEM, "mem= leaves no room for its RAM disk");
+        if (image->format->modules_follow)
+            free = m->gpa + m->bytes;
+        else
+            end = m->gpa;
+    }
     return 0;
+}
+
+/* Finds the modules that go with the domain and copies them to their places. */
+static int load_modules(struct domain *d, const struct image *image, u64 free, struct start *start,
+                        char *why, size_t whysize)
+{
+    const struct module *m[START_MODULES + 1];
+    int error;
+
+    while (start->modules <= START_MODULES &&
+           (m[start->modules] = lives_initrd(d->image, start->modules)))
+        start->modules++;
+    if (start->modules > image->format->modules) {
+        format_text(why, whysize, "a %s takes at most %u modules", image->format->name,
+                    image->format->modules);
+        return -EINVAL;
+    }
+    for (u32 i = 0; i < start->modules; i++) {
+        start->module[i].bytes = m[i]->end - m[i]->start;
+        start->module[i].words = command_line_rest(m[i]->cmdline);
+    }
+    error = place_modules(d, image, free, start, why, whysize);
+    for (u32 i = 0; i < start->modules && !error; i++)
+        if (guest_phys_write(d, start->module[i].gpa, module_bytes(m[i]), start->module[i].bytes) !=
+            start->module[i].bytes)
+            error = fail(why, whysize, -ENOMEM, "there is not enough memory for its RAM disk");
+    return error;
 }
 
 /* Writes the ACPI tables; *gpa is where the first is, 0: there is no RAM for them. */
@@ -96,51 +127,42 @@ static int write_acpi(struct domain *d, u64 *gpa, char *why, size_t whysize)
     return 0;
 }
 
-/* Writes start_info and what it points to; *gpa is where. */
-static int write_start_info(struct domain *d, const struct elf_image *image, u64 *gpa, char *why,
-                            size_t whysize)
+/* Writes the start of day as the format has it. */
+static int write_start(struct domain *d, const struct image *image, struct start *start, char *why,
+                       size_t whysize)
 {
-    u64 at = image->start >= START_LOW + START_BYTES ? START_LOW : PAGE_ALIGN_UP(image->end);
-    const char *cmdline = d->config.args;
-    struct start_of_day start = {
-        .info =
-            {
-                .magic = XEN_HVM_START_MAGIC_VALUE,
-                .version = 1,
-                .cmdline_paddr = at + START_CMDLINE,
-                .memmap_paddr = at + offsetof(struct start_of_day, memory),
-                .memmap_entries = ARRAY_SIZE(start.memory),
-            },
-        .memory =
-            {
-                {.size = MIN(d->config.mem_bytes, (u64)LOW_RAM_END),
-                 .type = XEN_HVM_MEMMAP_TYPE_RAM},
-                {.addr = ACPI_AT, .size = HIGH_RAM - ACPI_AT, .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
-                {.addr = HIGH_RAM,
-                 .size = MAX(d->config.mem_bytes, (u64)HIGH_RAM) - HIGH_RAM,
-                 .type = XEN_HVM_MEMMAP_TYPE_RAM},
-                {.addr = DEVICE_HOLE,
-                 .size = (1ULL << 32) - DEVICE_HOLE,
-                 .type = XEN_HVM_MEMMAP_TYPE_RESERVED},
-            },
-    };
+    int error;
 
-    int error = load_initrd(d, PAGE_ALIGN_UP(image->end), &start.initrd, why, whysize);
+    start->block = hv_alloc_pages(d, START_ORDER);
+    if (!start->block)
+        return fail(why, whysize, -ENOMEM, "there is no memory for its start of day");
+    memset(start->block, 0, START_BYTES);
+    start_common(start);
+    error = image->format->start(image, start, why, whysize);
+    if (!error && guest_phys_write(d, start->at, start->block, START_BYTES) != START_BYTES)
+        error = fail(why, whysize, -ENOMEM, "mem= leaves no room for its start of day");
+    hv_free_pages(d, start->block, START_ORDER);
+    return error;
+}
 
+/* Fills the domain's memory: the image, its modules, ACPI's tables, the start of day. */
+static int load(struct domain *d, const struct image *image, struct start *start, char *why,
+                size_t whysize)
+{
+    bool below = image->start >= START_LOW + START_BYTES;
+    int error = image_fits(image, d->config.mem_bytes, why, whysize);
+
+    start->at = below ? START_LOW : ram_from(image->end, START_BYTES);
+    start->mem_bytes = d->config.mem_bytes;
+    start->cmdline = d->config.args;
     if (!error)
-        error = write_acpi(d, &start.info.rsdp_paddr, why, whysize);
-    if (error)
-        return error;
-    if (start.initrd.size) {
-        start.info.nr_modules = 1;
-        start.info.modlist_paddr = at + offsetof(struct start_of_day, initrd);
-    }
-    if (guest_phys_write(d, at, &start, sizeof(start)) != sizeof(start) ||
-        guest_phys_write(d, at + START_CMDLINE, cmdline, strlen(cmdline) + 1) !=
-            strlen(cmdline) + 1)
-        return fail(why, whysize, -ENOMEM, "mem= leaves no room for its start_info");
-    *gpa = at;
-    return 0;
+        error = load_parts(d, image, why, whysize);
+    if (!error)
+        error = load_modules(d, image, below ? image->end : start->at + START_BYTES, start, why,
+                             whysize);
+    if (!error)
+        error = write_acpi(d, &start->rsdp, why, whysize);
+    return error ? error : write_start(d, image, start, why, whysize);
 }
 
 static int populate(struct domain *d, char *why, size_t whysize)
@@ -153,17 +175,21 @@ static int populate(struct domain *d, char *why, size_t whysize)
     return 0;
 }
 
-/* "Xen x86/HVM direct boot ABI": the state at entry. */
-static void set_registers(struct vcpu *v, u64 entry, u64 start_info)
+/* The state at entry, which all formats have in common: 32-bit protected mode, flat segments,
+ * paging off, interrupts off. */
+static void set_registers(struct vcpu *v, const struct image *image, const struct start *start)
 {
     enum { CODE = 0xb, DATA = 0x3, TSS32_BUSY = 0xb, TSS_LIMIT = 0x67 };
     const u16 flat = SEG_ATTR_S | SEG_ATTR_P | SEG_ATTR_DB | SEG_ATTR_G;
-    const struct segment code = {.limit = ~0u, .attr = flat | CODE};
-    const struct segment data = {.limit = ~0u, .attr = flat | DATA};
+    const bool tables = image->format->tables;
+    const struct segment code = {
+        .limit = ~0u, .attr = flat | CODE, .selector = tables ? START_CODE : 0};
+    const struct segment data = {
+        .limit = ~0u, .attr = flat | DATA, .selector = tables ? START_DATA : 0};
     const struct segment tr = {.limit = TSS_LIMIT, .attr = SEG_ATTR_P | TSS32_BUSY};
     const struct segment none = {.attr = SEG_ATTR_UNUSABLE};
 
-    v->regs = (struct regs){.rbx = start_info};
+    v->regs = (struct regs){.rax = start->eax, .rbx = start->ebx, .rsi = start->esi};
     virt_set_segment(v, SEG_CS, &code);
     virt_set_segment(v, SEG_SS, &data);
     virt_set_segment(v, SEG_DS, &data);
@@ -172,7 +198,9 @@ static void set_registers(struct vcpu *v, u64 entry, u64 start_info)
     virt_set_segment(v, SEG_GS, &data);
     virt_set_segment(v, SEG_LDTR, &none);
     virt_set_segment(v, SEG_TR, &tr);
-    virt_set(v, VREG_RIP, entry);
+    if (tables)
+        virt_ops->set_table(v, false, start->at + START_GDT, START_GDT_BYTES - 1);
+    virt_set(v, VREG_RIP, image->entry);
     virt_set(v, VREG_RSP, 0);
     virt_set(v, VREG_RFLAGS, RFLAGS_FIXED);
     virt_set(v, VREG_CR0, CR0_PE | CR0_ET);
@@ -196,38 +224,35 @@ static int ready_vcpus(struct domain *d)
 /*
  * Tour 23: building a machine. A fully virtualized domain is made like a real machine: RAM that
  * begins at 0, a serial port, a local APIC, and a processor in the state that its loader would
- * leave. `set_registers` is that loader: 32-bit protected mode, paging off, EBX pointing to
- * start_info. The guest's own start code then makes page tables and enters long mode, as our own
- * did in boot.asm.
+ * leave. `load` and `set_registers` are that loader: the image in its place, 32-bit protected mode,
+ * paging off, a register pointing to what the kernel wants to know. The guest's own start code then
+ * makes page tables and enters long mode, as our own did in boot.asm.
  */
 int domain_build(struct domain *d, char *why, size_t whysize)
 {
     const struct module *m = d->image;
-    struct elf_image image;
+    struct image image;
+    struct start start = {0};
     struct paging_fault f = {0};
-    u64 start_info;
-    int error = elf_image_parse(module_bytes(m), m->end - m->start, &image, why, whysize);
+    int error = image_parse(module_bytes(m), m->end - m->start, &image, why, whysize);
 
     if (error)
         return error;
-    if (image.notes.phys32_entry == ELF_NOTE_ABSENT || image.notes.phys32_entry >> 32)
-        return fail(why, whysize, -ENOEXEC,
-                    "its ELF has no note XEN_ELFNOTE_PHYS32_ENTRY with a 32-bit address: it cannot "
-                    "be entered under full virtualization");
+    if (image.format->tables)
+        log_line("%s: a %s, enters at 0x%x%s", d->config.name, image.format->name, image.entry,
+                 image.wants_video ? "; it asks for a video mode, and there is none" : "");
     if (d->config.mem_bytes > DEVICE_HOLE)
         return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
     if (physmap_init(d) || devices_attach(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
-    error = load_segments(d, &image, why, whysize);
-    if (!error)
-        error = write_start_info(d, &image, &start_info, why, whysize);
+    error = load(d, &image, &start, why, whysize);
     if (!error)
         error = populate(d, why, whysize);
     if (error)
         return error;
     if (ready_vcpus(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its vcpus");
-    set_registers(d->vcpu[0], image.notes.phys32_entry, start_info);
+    set_registers(d->vcpu[0], &image, &start);
     if (paging_load_root(d->vcpu[0], &f) == PAGING_KILL)
         return fail(why, whysize, -ENOMEM, f.why);
     return 0;

@@ -37,5 +37,7 @@ extern u64 *hypervisor_l4;
 void core_main(void) __attribute__((noreturn));
 /* src/core/command_line.c: value of key= among the words of line, up to ` -- `. */
 bool command_line_option(const char *line, const char *key, char *out, size_t size);
+/* What follows ` -- ` in line; "" if nothing does. */
+const char *command_line_rest(const char *line);
 
 #endif

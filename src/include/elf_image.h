@@ -31,6 +31,7 @@ struct elf_notes {
 };
 
 struct elf_image {
+    bool narrow;                                  /* an ELF32 for the 386 */
     u64 entry;                                    /* e_entry */
     u32 segments;                                 /* PT_LOAD segments that take memory */
     struct elf_segment segment[ELF_MAX_SEGMENTS]; /* by ascending paddr */
@@ -38,8 +39,12 @@ struct elf_image {
     u64 start, end;                               /* physical span of all segments */
 };
 
-/* Reads an ELF64 for x86-64 of `size` bytes. 0, or -ENOEXEC with a sentence in why. Accepts no
- * segment outside the file, wrapping around, or overlapping another in physical memory. */
+/* Reads an ELF64 for x86-64, or an ELF32 for the 386, of `size` bytes. 0, or -ENOEXEC with a
+ * sentence in why. Accepts no segment outside the file, wrapping around, or overlapping another in
+ * physical memory. */
+int elf_image_parse_any(const void *file, u64 size, struct elf_image *out, char *why,
+                        size_t whysize);
+/* The same, an ELF64 only. */
 int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *why, size_t whysize);
 
 #endif

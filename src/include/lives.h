@@ -18,8 +18,9 @@ void lives_init(void);
 /* Makes and starts the next domain, or all that start together. False when no module is left. A
  * module that cannot be started is reported and counts as a failure. */
 bool lives_start_next(void);
-/* The RAM disk of the domain that image becomes: the module with initrd-for=NAME, or NULL. */
-const struct module *lives_initrd(const struct module *image);
+/* The RAM disks of the domain that image becomes: the n-th module (from 0) with initrd-for=NAME, or
+ * NULL. Only some formats take more than one. */
+const struct module *lives_initrd(const struct module *image, u32 n);
 /* Its disk: the module with disk-for=NAME, or NULL. What is written there stays for its next life.
  */
 const struct module *lives_disk(const struct module *image);

@@ -47,8 +47,7 @@ class Boot:
     def modules(self):
         """(file, command line) of each domain, and of its RAM disk."""
         result = [(self.guest.elf, self.domain_line())]
-        if self.guest.initrd:
-            result.append((self.guest.initrd, f"initrd-for={self.guest.name}"))
+        result += [(disk, f"initrd-for={self.guest.name} -- {os.path.basename(disk)}") for disk in self.guest.initrd.split()]
         if self.guest.beside and self.column.under == "trivisor":
             beside, _, arguments = self.guest.beside.partition(" ")
             other = guests.load(beside)

@@ -23,7 +23,7 @@ class Guest:
     xen: bool  # does it belong in the Xen columns?
     qemu: bool  # is it tested under QEMU?
     kernel: str = ""  # its file, if it is not one of the kit's
-    initrd: str = ""  # its RAM disk, or none
+    initrd: str = ""  # its RAM disk, or none; for some kernels several, with blanks between them
     loader: str = "multiboot2"  # GRUB's command that boots it natively: multiboot2, multiboot or linux
     entry: int = 0  # where it begins to run natively (physical), the second time that the processor comes there
 

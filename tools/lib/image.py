@@ -5,6 +5,7 @@ that the firmware and GRUB take as few ticks as they can. For real machines: gru
 image with a menu.
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -25,16 +26,21 @@ def strip(source, target):
     tool("strip", "--strip-debug", "-o", target, source)
 
 
+def quoted(line):
+    """A line as GRUB's shell wants it: what that would take for its own stands in quotes."""
+    return " ".join(f"'{word}'" if re.search(r"[^A-Za-z0-9_=,.:/+@%-]", word) else word for word in line.split(" "))
+
+
 def native_commands(boot, name):
     """A guest of the kit's reads the same line everywhere; another kernel gets its own words only."""
     guest = boot.guest
     if not guest.kernel:
         return [f"multiboot2 /boot/{name} {boot.domain_line()}"]
-    lines = [f"{guest.loader} /boot/{name} {boot.kernel_line()}"]
-    if guest.initrd:
-        disk = os.path.basename(guest.initrd)
-        lines.append(f"initrd /boot/{disk}" if guest.loader == "linux" else f"{guest.loader.replace('multiboot', 'module')} /boot/{disk} {disk}")
-    return lines
+    lines = [f"{guest.loader} /boot/{name} {quoted(boot.kernel_line())}"]
+    disks = [os.path.basename(disk) for disk in guest.initrd.split()]
+    if guest.loader == "linux":
+        return lines + [f"initrd {' '.join('/boot/' + disk for disk in disks)}"] * bool(disks)
+    return lines + [f"module /boot/{disk} {disk}" for disk in disks]
 
 
 def commands(boot):
@@ -50,19 +56,20 @@ def commands(boot):
         extra = f" dom0_mem={boot.guest.mem} " + ("dom0=pvh dom0-iommu=none" if boot.column.vtx else "")
         return [f"multiboot /boot/xen {XEN_LINE}{extra}", f"module /boot/{name} {line}"], ["multiboot"], files
     files["trivisor.elf"] = kernel
-    lines = [f"multiboot2 /boot/trivisor.elf {boot.hypervisor_line()}", f"module2 /boot/{name} {line}"]
+    lines = [f"multiboot2 /boot/trivisor.elf {boot.hypervisor_line()}", f"module2 /boot/{name} {quoted(line)}"]
     lines += [f"module2 /boot/{os.path.basename(elf)} {text}" for elf, text in others]
     return lines, ["multiboot2"], files
 
 
-def write(folder, lines, modules, files):
-    """Makes FOLDER/image.iso, which runs GRUB's commands and boots. Returns its path."""
+def write(folder, lines, modules, files, whole=()):
+    """Makes FOLDER/image.iso, which runs GRUB's commands and boots; the files in `whole` go there as they are.
+    Returns its path."""
     tree = os.path.join(folder, "iso")
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(os.path.join(tree, "boot"))
     for name, source in files.items():
         target = os.path.join(tree, "boot", name)
-        if source.endswith(".elf"):
+        if source.endswith(".elf") and source not in whole:
             strip(source, target)
         else:
             shutil.copyfile(source, target)
@@ -81,7 +88,7 @@ def write(folder, lines, modules, files):
 
 def for_boot(boot):
     """The image of one Boot, in its folder."""
-    return write(boot.folder, *commands(boot))
+    return write(boot.folder, *commands(boot), whole=(boot.guest.kernel,))
 
 
 def rescue(path, entries, files):

@@ -55,7 +55,7 @@ def archive(boot, path):
     out = b""
     for index, (source, line) in enumerate(boot.modules()):
         name = os.path.basename(source)
-        if name.endswith(".elf"):
+        if name.endswith(".elf") and source != boot.guest.kernel:
             strip(source, os.path.join(boot.folder, name))
             source = os.path.join(boot.folder, name)
         with open(source, "rb") as file:
@@ -73,7 +73,7 @@ def debug_output(boot):
 def command(boot, accelerator="tcg", serial="stdio"):
     """QEMU's command line for a boot; makes the files that it needs in the boot's folder."""
     kernel = boot.column.kernel(boot.build) or boot.guest.elf
-    if kernel.endswith(".elf"):
+    if kernel.endswith(".elf") and kernel != boot.guest.kernel:
         strip(kernel, os.path.join(boot.folder, "kernel.elf"))
         kernel = os.path.join(boot.folder, "kernel.elf")
     words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
@@ -85,7 +85,9 @@ def command(boot, accelerator="tcg", serial="stdio"):
         archive(boot, modules)
         return words + ["-initrd", modules, "-append", boot.hypervisor_line()]
     if boot.guest.kernel:
-        return words + ["-append", boot.kernel_line()] + (["-initrd", boot.guest.initrd] if boot.guest.initrd else [])
+        disks = [f"{disk} {os.path.basename(disk)}" if boot.guest.loader == "multiboot" else disk
+                 for disk in boot.guest.initrd.split()]
+        return words + ["-append", boot.kernel_line()] + (["-initrd", ",".join(disks)] if disks else [])
     return words + ["-append", boot.domain_line()]
 
 

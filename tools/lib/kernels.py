@@ -1,0 +1,139 @@
+"""Anybody's kernel as a guest, by its path: `make boot KERNEL=path`. What is in the file is looked at
+here only to choose natively among GRUB's commands, and to refuse early what no mode could start; the
+hypervisor looks for itself (src/cpu/image/)."""
+import os
+import re
+import struct
+
+from lib import guests
+from lib.usage import Mistake
+
+BUDGET = 6_000_000_000
+SEARCH = 8192  # where a Multiboot header must lie
+MULTIBOOT_MAGIC, MULTIBOOT2_MAGIC = 0x1badb002, 0xe85250d6
+NOTE_ENTRY, NOTE_PHYS32 = 1, 18  # xen/elfnote.h
+WORDS_MAX = 511  # bytes of a guest's own arguments
+UNITS = {"K": 10, "M": 20, "G": 30}
+PVH, MULTIBOOT, BZIMAGE, PV = "a PVH ELF", "a Multiboot kernel", "a Linux bzImage", "a Xen PV ELF"
+LOADERS = {MULTIBOOT: "multiboot", BZIMAGE: "linux"}  # GRUB's commands
+
+
+def is_multiboot(data):
+    """Does it have a Multiboot header, of version 1?"""
+    for at in range(0, min(len(data), SEARCH) - 11, 4):
+        magic, flags, checksum = struct.unpack_from("<III", data, at)
+        if magic == MULTIBOOT_MAGIC and (magic + flags + checksum) & 0xffffffff == 0:
+            return True
+    return False
+
+
+def elf_notes(data):
+    """The types of Xen's notes in an ELF."""
+    found = set()
+    try:
+        wide = data[4] == 2
+        start, = struct.unpack_from("<Q" if wide else "<I", data, 32 if wide else 28)
+        each, number = struct.unpack_from("<HH", data, 54 if wide else 42)
+        for i in range(number):
+            at = start + i * each
+            if struct.unpack_from("<I", data, at)[0] != 4:
+                continue
+            offset, size = (struct.unpack_from("<Q", data, at + field)[0] for field in (8, 32)) if wide else \
+                (struct.unpack_from("<I", data, at + field)[0] for field in (4, 16))
+            end = min(offset + size, len(data))
+            while offset + 12 <= end:
+                name, desc, kind = struct.unpack_from("<III", data, offset)
+                if data[offset + 12:offset + 16] == b"Xen\0":
+                    found.add(kind)
+                offset += 12 + (name + 3) // 4 * 4 + (desc + 3) // 4 * 4
+    except struct.error:
+        pass  # truncated: the hypervisor says so, in more words
+    return found
+
+
+def formats(data):
+    """What a kernel's file can be started as."""
+    found = []
+    if data[:4] == b"\x7fELF":
+        notes = elf_notes(data)
+        found += [PVH] if NOTE_PHYS32 in notes else []
+        found += [PV] if NOTE_ENTRY in notes else []
+    elif data[0x1fe:0x200] == b"\x55\xaa" and data[0x202:0x206] == b"HdrS":
+        found.append(BZIMAGE)
+    return found + ([MULTIBOOT] if is_multiboot(data) else [])
+
+
+def hint(data):
+    """More about a file that nobody can start."""
+    if data[:2] == b"\x1f\x8b":
+        return "; it is packed by gzip: unpack it first"
+    if struct.pack("<I", MULTIBOOT2_MAGIC) in data[:4 * SEARCH]:
+        return "; it has a Multiboot header of version 2, but none of version 1"
+    return ""
+
+
+def check_words(what, text):
+    """A command line that GRUB passes on as it is."""
+    if re.search(r"[^ -~]|['\"\\]", text):
+        raise Mistake(f"{what}: quotes, backslashes and what is not ASCII do not pass GRUB unchanged.")
+    if len(text) > WORDS_MAX:
+        raise Mistake(f"{what} has {len(text)} bytes: at most {WORDS_MAX}.")
+
+
+def check_file(what, path):
+    """It is there, and something is in it."""
+    if not os.path.isfile(path):
+        raise Mistake(f"{what}={path} is not there.")
+    if not os.path.getsize(path):
+        raise Mistake(f"{what}={path} is empty.")
+    if not re.fullmatch(r"[A-Za-z0-9_.+-]+", os.path.basename(path)):
+        raise Mistake(f"{what}={path}: copy it to a name of letters, digits and ._+- alone.")
+
+
+def mebibytes(mem):
+    """MEM= in MiB, rounded up."""
+    match = re.fullmatch(r"([1-9][0-9]*)([KMG])", mem)
+    if not match:
+        raise Mistake(f"MEM={mem} is no size: 128M, or another number with K, M or G.")
+    return ((int(match.group(1)) << UNITS[match.group(2)]) + (1 << 20) - 1) >> 20
+
+
+def choose_format(path, data, column, emulator):
+    """How a column starts it; a Mistake says why it cannot."""
+    found = formats(data)
+    if not found:
+        raise Mistake(f"KERNEL={path} is neither a PVH ELF, nor a Multiboot kernel, nor a Linux bzImage{hint(data)}.")
+    names = " and ".join(found)
+    if column.name == "pv":
+        if PV not in found:
+            raise Mistake(f"KERNEL={path} is {names}: MODE=pv starts only an ELF with Xen's PV notes; use shadow or ept.")
+        return PV
+    if column.vtx and found == [PV]:
+        raise Mistake(f"KERNEL={path} is {names}: MODE={column.name} cannot start it; use pv.")
+    if column.under == "":
+        usable = [one for one in found if one in LOADERS or (one == PVH and emulator == "qemu")]
+        if not usable:
+            raise Mistake(f"KERNEL={path} is {names}, which GRUB cannot start: "
+                          f"natively {'use EMU=qemu' if PVH in found else 'nothing can'}.")
+        return usable[-1] if emulator != "qemu" else usable[0]
+    return [one for one in found if one != PV][0]
+
+
+def guest(column, path, disks="", line="", mem="128M", emulator="bochs"):
+    """The kernel at `path`, its RAM disks (or modules), its command line."""
+    check_file("KERNEL", path)
+    with open(path, "rb") as file:
+        data = file.read()
+    kind = choose_format(path, data, column, emulator)
+    for disk in disks.split():
+        check_file("INITRD", disk)
+    if kind in (BZIMAGE, PV) and len(disks.split()) > 1:
+        raise Mistake(f"INITRD={disks}: {kind} takes one RAM disk.")
+    names = [os.path.basename(file) for file in (path, *disks.split())]
+    if len(set(names)) != len(names) or "trivisor.elf" in names:
+        raise Mistake(f"KERNEL and INITRD: two of {' '.join(names)} have one name.")
+    check_words("CMDLINE", line)
+    mebibytes(mem)
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", names[0])[:20]
+    return guests.Guest(name, mem, BUDGET, "", " ".join(line.split()), "", False, True,
+                        kernel=path, initrd=disks, loader=LOADERS.get(kind, "multiboot"))
