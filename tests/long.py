@@ -6,6 +6,15 @@ import subprocess
 import sys
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, os.pardir, "tools")]
+
+from lib import columns, guests, runs  # noqa: E402
+from lib.boot import Boot  # noqa: E402
+
+TORTURE_COLUMNS = ["native", "shadow", "ept"]
+TORTURE_TICKS = 40_000  # at most, for a case
+
 
 def emulate(args):
     """The emulator against Unicorn, from a seed of its own."""
@@ -19,7 +28,16 @@ def fuzz(args):
     return subprocess.run(["make", "-s", "fuzz-emulate", f"SECONDS={args.seconds}"], check=False).returncode
 
 
-PARTS = {"emulate": emulate, "fuzz": fuzz}
+def torture(args):
+    """The page walker's torture guest, with more cases than `make test` has."""
+    every = [Boot(columns.ALL[name], guests.Guest(**{**guests.load("torture").__dict__, "args": f"cases={args.torture}",
+                                                     "budget": args.torture * TORTURE_TICKS}), "debug", tag="long")
+             for name in TORTURE_COLUMNS]
+    results = runs.all_of(every, os.cpu_count(), runs.Progress(len(every)))
+    return sum(not result["ok"] for _, result in results)
+
+
+PARTS = {"emulate": emulate, "fuzz": fuzz, "torture": torture}
 
 
 def main():
@@ -28,6 +46,7 @@ def main():
     parser.add_argument("--cases", type=int, default=20_000_000, help="of the emulator against Unicorn")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="where they begin")
     parser.add_argument("--seconds", type=int, default=300, help="of fuzzing")
+    parser.add_argument("--torture", type=int, default=2_000_000, help="cases of the page walker's")
     args = parser.parse_args()
     failed = []
     for part in args.parts:

@@ -4,7 +4,8 @@ from lib import guests, record, runs
 from suite import NO_EPT, debug_boot
 from result import Result
 
-GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)]}
+GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
+          "torture": [("native", ""), ("shadow", ""), ("ept", "")]}
 
 
 def boots():
