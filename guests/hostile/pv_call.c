@@ -257,8 +257,16 @@ static bool is_own(u64 number)
 {
     return number == __HYPERVISOR_set_trap_table || number == __HYPERVISOR_set_debugreg ||
            number == __HYPERVISOR_set_callbacks || number == __HYPERVISOR_callback_op ||
-           number == __HYPERVISOR_event_channel_op_compat ||
+           number == __HYPERVISOR_event_channel_op_compat || number == __HYPERVISOR_nmi_op ||
            number == __HYPERVISOR_set_segment_base;
+}
+
+/* Those of vcpu_op: the end of its only vcpu, an NMI, areas that are written for ever after. */
+static bool is_own_vcpu(u32 command)
+{
+    return command == VCPUOP_down || command == VCPUOP_send_nmi ||
+           command == VCPUOP_register_runstate_memory_area ||
+           command == VCPUOP_register_vcpu_time_memory_area || command == VCPUOP_register_vcpu_info;
 }
 
 /* Whether a word names memory of the guest's own, as a frame or a machine address. Calls may well
@@ -312,9 +320,22 @@ static bool is_allowed(u64 number, u64 first)
 {
     if (is_final(number) || is_own(number))
         return false;
+    if (number == __HYPERVISOR_vcpu_op && is_own_vcpu((u32)first))
+        return false;
     if (number == TRIVISOR_HYPERCALL && first == TRIVISOR_CHECK)
         return false; /* looks at all memory: see random_calls.c */
     return number != __HYPERVISOR_update_va_mapping || !is_needed(first);
+}
+
+/* Results of grant_table_op go back into its list: that is one item, where nobody needs the memory.
+ */
+static void tame_grants(u64 *argument)
+{
+    enum { COMMAND = 63 };
+
+    argument[0] &= COMMAND;
+    argument[1] = random_place() & ~(u64)COMMAND;
+    argument[2] %= 2;
 }
 
 void random_call_pv(unsigned i)
@@ -330,11 +351,15 @@ void random_call_pv(unsigned i)
         argument[k] = random_next() % 3 ? random_word() : (u64)structure;
     if (number == LIST) {
         structure[0] = random_next() % NUMBERS;
+        if (structure[0] == __HYPERVISOR_grant_table_op)
+            tame_grants(&structure[2]);
         if (structure[0] == LIST || !is_allowed(structure[0], structure[2]))
             return;
         argument[0] = (u64)structure;
         argument[1] = 1;
     }
+    if (number == __HYPERVISOR_grant_table_op)
+        tame_grants(argument);
     if (!is_allowed(number, argument[0]))
         return;
     if (boot_has_argument("verbose"))

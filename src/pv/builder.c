@@ -203,6 +203,7 @@ static int make_pv_domain(struct domain *d)
     for (unsigned i = 0; i < 1u << p->window_order; i++)
         p->window_l2[i] = (va_to_mpa(p->window_l1).v + i * PAGE_SIZE) | PTE_P | PTE_W;
     d->frames_max++;
+    p->xen_frames++;
     page_adopt(d, f, ~0u);
     f->flags |= FRAME_XEN_HEAP;
     p->shared_frame = f;

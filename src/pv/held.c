@@ -2,7 +2,9 @@
  * The references to a domain's frames that the hypervisor holds: see page_check.h.
  */
 #include "page_check.h"
-#include "pv.h"
+
+#include "grant_table.h"
+#include "layout.h"
 
 static void visit_frames(const u64 *mfn, unsigned n,
                          void (*visit)(void *context, struct frame *f, bool typed), void *context)
@@ -10,6 +12,40 @@ static void visit_frames(const u64 *mfn, unsigned n,
     for (unsigned i = 0; i < n; i++)
         if (mfn[i])
             visit(context, &frame_table[mfn[i]], true);
+}
+
+bool page_granted(const struct domain *d, u64 entry)
+{
+    return pv_grant_explains(d, entry);
+}
+
+/* Entries of an L1 table of another domain's that name frames of d's. */
+static void visit_entries(const struct domain *d, const struct frame *table,
+                          void (*visit)(void *context, struct frame *f, bool typed), void *context)
+{
+    const u64 *entry = mfn_to_va(frame_mfn(table));
+
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        struct frame *f = entry[i] & PTE_P ? page_of(d, (entry[i] & PTE_ADDR) >> PAGE_SHIFT) : NULL;
+        if (f)
+            visit(context, f, entry[i] & PTE_W);
+    }
+}
+
+/* Its grant table, and what others have mapped of it. */
+static void visit_grants(const struct domain *d,
+                         void (*visit)(void *context, struct frame *f, bool typed), void *context)
+{
+    const struct pv_grants *g = d->pv->grants;
+
+    if (!g)
+        return;
+    for (u32 i = 0; i < g->frames; i++)
+        visit(context, g->frame[i], true);
+    for (u64 i = 0; i < frame_limit(); i++)
+        if (frame_table[i].owner < DOMAIN_MAX && frame_table[i].owner != d->id &&
+            frame_table[i].flags & FRAME_VALIDATED && frame_table[i].type == FT_L1)
+            visit_entries(d, &frame_table[i], visit, context);
 }
 
 void page_each_held(struct domain *d, void (*visit)(void *context, struct frame *f, bool typed),
@@ -27,4 +63,5 @@ void page_each_held(struct domain *d, void (*visit)(void *context, struct frame 
     }
     visit(context, d->pv->shared_frame, true);
     visit(context, d->pv->console_frame, true);
+    visit_grants(d, visit, context);
 }

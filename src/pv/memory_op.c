@@ -129,9 +129,9 @@ static s64 of_domain(const struct domain *d, u32 command, u64 argument)
         return error;
     switch (command) {
     case XENMEM_current_reservation:
-        return (s64)d->frames - 1; /* shared_info is not part of it */
+        return (s64)(d->frames - d->pv->xen_frames);
     case XENMEM_maximum_reservation:
-        return (s64)d->frames_max - 1;
+        return (s64)(d->frames_max - d->pv->xen_frames);
     default: /* XENMEM_maximum_gpfn */
         return (s64)(d->config.mem_bytes >> PAGE_SHIFT) - 1;
     }

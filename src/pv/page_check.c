@@ -57,7 +57,7 @@ static void each_entry(struct recount *r, const struct frame *f, bool check)
         if (!(table[i] & PTE_P) || (f->type == FT_L4 && slot_is_hypervisors((unsigned)i)))
             continue;
         if (!page_of(r->d, mfn)) {
-            if (check)
+            if (check && (f->type != FT_L1 || !page_granted(r->d, table[i])))
                 violation(r, frame_mfn(f).v, "has an entry for a frame that is not its own", i);
             continue;
         }

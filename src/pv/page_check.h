@@ -13,4 +13,7 @@ enum { PAGE_CHECK_PRINTED = 16 }; /* violations that are printed, of those that 
 void page_each_held(struct domain *d, void (*visit)(void *context, struct frame *f, bool typed),
                     void *context);
 
+/* Whether an L1 entry that names another's frame is one that was granted. */
+bool page_granted(const struct domain *d, u64 entry);
+
 #endif

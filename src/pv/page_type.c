@@ -11,7 +11,8 @@
  * 1. refs counts who refers to a frame: the allocation itself (PAGE_ALLOCATED), each entry of a
  *    table in use that names the frame, each pin, each root in a vcpu, each descriptor page of a
  *    vcpu, and what the hypervisor itself keeps mapped (shared_info, the console's ring). The frame
- *    is the domain's until refs is 0.
+ *    is the domain's until refs is 0. Another domain's entry names it only by a grant
+ * (grant_map.c).
  * 2. type_count counts those of them that rely on what the frame is: an L1 entry with W on
  *    FT_WRITABLE; an entry of level n + 1, a pin, a root on FT_Ln; a vcpu's GDT or LDT on
  *    FT_SEGDESC. While it is not 0 the type cannot change. Since FT_WRITABLE and the others exclude
@@ -54,9 +55,12 @@ static void forget(const struct frame *f)
 
 void page_put_last(struct domain *d, struct frame *f)
 {
+    struct domain *owner = f->owner == d->id ? d : domain_by_id(f->owner); /* mapped by grant */
+
     ASSERT(f->refs == 1 && f->type_count == 0);
     forget(f);
-    d->frames--;
+    if (owner)
+        owner->frames--;
     frame_put(f);
 }
 

@@ -115,6 +115,7 @@ struct pv_port {
 };
 
 struct xencons_interface;
+struct pv_grants;
 
 struct pv_domain {
     struct shared_info *shared;        /* a frame of the domain's, also mapped by the guest */
@@ -126,8 +127,10 @@ struct pv_domain {
     u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
     unsigned window_order;             /* of its pages */
     struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
-    bool shutdown_said;                               /* SCHEDOP_shutdown_code was called */
-    u8 shutdown_code;                                 /* with this reason */
+    struct pv_grants *grants;                         /* grant_table.h; NULL: it has not used any */
+    u32 xen_frames;     /* of its frames, those that it did not ask for: shared_info */
+    bool shutdown_said; /* SCHEDOP_shutdown_code was called */
+    u8 shutdown_code;   /* with this reason */
 };
 
 /* For the assembly. Flags that a guest's iret may set, and those that a handler starts without. */
@@ -239,6 +242,10 @@ bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len);
 s64 pv_set_nmi_handler(struct virt_vcpu *x, u64 address);
 void pv_send_nmi(struct vcpu *v);
 void pv_deliver_nmi(struct vcpu *v);
+/* grant_map.c: the end of a domain's grants; and whether a handle of the domain's stands for an L1
+ * entry that names another's frame. */
+void pv_grants_destroy(struct domain *d);
+bool pv_grant_explains(const struct domain *d, u64 entry);
 /* foreign.c: who else may be named: nobody; 0, -EPERM (there is such a domain), -ESRCH. By
  * mmu_update, mmuext_op: */
 int pv_foreign_frames(const struct domain *d, u32 id);

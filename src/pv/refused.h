@@ -13,7 +13,6 @@
     R(__HYPERVISOR_platform_op, "for the domain that controls the machine; here none does")        \
     R(__HYPERVISOR_event_channel_op_compat, "superseded by event_channel_op")                      \
     R(__HYPERVISOR_physdev_op_compat, "superseded by physdev_op")                                  \
-    R(__HYPERVISOR_grant_table_op, "there are no grants yet")                                      \
     R(__HYPERVISOR_xsm_op, "there is no policy language: a domain reaches itself, no more")        \
     R(__HYPERVISOR_xenoprof_op, "withdrawn from the ABI; the ledger counts instead")               \
     R(__HYPERVISOR_hvm_op, "for guests under full virtualization")                                 \
@@ -61,19 +60,11 @@
     R(event_channel_op, EVTCHNOP_expand_array, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_set_priority, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_reset_cont, ENOSYS, "Xen's own: a reset that goes on")            \
-    R(grant_table_op, GNTTABOP_map_grant_ref, ENOSYS, "there are no grants yet")                   \
-    R(grant_table_op, GNTTABOP_unmap_grant_ref, ENOSYS, "there are no grants yet")                 \
-    R(grant_table_op, GNTTABOP_setup_table, ENOSYS, "there are no grants yet")                     \
-    R(grant_table_op, GNTTABOP_dump_table, ENOSYS, "there are no grants yet")                      \
-    R(grant_table_op, GNTTABOP_transfer, ENOSYS, "there are no grants yet")                        \
-    R(grant_table_op, GNTTABOP_copy, ENOSYS, "there are no grants yet")                            \
-    R(grant_table_op, GNTTABOP_query_size, ENOSYS, "there are no grants yet")                      \
-    R(grant_table_op, GNTTABOP_unmap_and_replace, ENOSYS, "there are no grants yet")               \
-    R(grant_table_op, GNTTABOP_set_version, ENOSYS, "there are no grants yet")                     \
-    R(grant_table_op, GNTTABOP_get_status_frames, ENOSYS, "there are no grants yet")               \
-    R(grant_table_op, GNTTABOP_get_version, ENOSYS, "there are no grants yet")                     \
-    R(grant_table_op, GNTTABOP_swap_grant_ref, ENOSYS, "there are no grants yet")                  \
-    R(grant_table_op, GNTTABOP_cache_flush, ENOSYS, "there are no grants yet")                     \
+    R(grant_table_op, GNTTABOP_transfer, ENOSYS,                                                   \
+      "a frame changes its owner by the allocator only")                                           \
+    R(grant_table_op, GNTTABOP_dump_table, ENOSYS, "withdrawn: it filled the console")             \
+    R(grant_table_op, GNTTABOP_get_status_frames, ENOSYS, "version 2 of the table")                \
+    R(grant_table_op, GNTTABOP_cache_flush, ENOSYS, "no device looks past the caches")             \
     R(callback_op, CALLBACKTYPE_sysenter, ENOSYS, "SYSENTER is #GP, as on a processor without it") \
     R(callback_op, CALLBACKTYPE_syscall32, ENOSYS, "SYSCALL in 32-bit code is #UD")                \
     R(physdev_op, PHYSDEVOP_eoi, ENOSYS, "no interrupt of a device is a domain's")                 \

@@ -2,8 +2,9 @@
  * Guest page tables: what an entry may say, the references that it holds, its change.
  *
  * Invariant: every present entry of a table that is in use (FRAME_VALIDATED) names a frame of the
- * domain's and holds the references of page_type.c's rules 1 and 2; at levels 2 to 4 none is a
- * large page; U is set in all (the guest's kernel runs in ring 3), G in none.
+ * domain's (at level 1 also one that was granted to it) and holds the references of page_type.c's
+ * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
+ * ring 3), G in none.
  */
 #include "table.h"
 
@@ -190,6 +191,15 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
     TRACE(d, PV_PTE_UPDATE, frame_mfn(f).v, (uintptr_t)p % PAGE_SIZE / sizeof(*p), old, entry);
     return 0;
+}
+
+void table_store_held(struct domain *d, u64 *p, u64 entry)
+{
+    u64 old = __atomic_exchange_n(p, entry, __ATOMIC_SEQ_CST);
+
+    if (old & PTE_P)
+        l1_put(d, old);
+    ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
 }
 
 u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table)

@@ -11,6 +11,8 @@
  * may not be set, no such frame, or the slot is the hypervisor's; -EPERM: the frame is another's,
  * or a device's; -EBUSY: it is in use as something else. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
+/* Stores an L1 entry whose references are held already, or 0; those of the old one are dropped. */
+void table_store_held(struct domain *d, u64 *p, u64 entry);
 /* The place of the L1 entry that maps va in the tables at this root, or NULL; *table is the frame
  * it lies in. */
 u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table);

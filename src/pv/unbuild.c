@@ -1,6 +1,7 @@
 /*
  * The end of a paravirtualized domain's memory: what the hypervisor held is dropped, then pins,
- * then allocations; by the rules of page_type.c nothing is left.
+ * then allocations; by the rules of page_type.c nothing is left but what others have mapped by
+ * grant.
  */
 #include "devices.h"
 #include "log.h"
@@ -24,6 +25,16 @@ static void drop_allocations(struct domain *d)
         }
 }
 
+/* What others have mapped by grant belongs to nobody until they let it go: see page_put_last. */
+static void leave_mapped(struct domain *d)
+{
+    for (u64 i = 0; i < frame_limit(); i++)
+        if (frame_table[i].owner == d->id && !(frame_table[i].flags & FRAME_NOT_RAM)) {
+            frame_table[i].owner = DOMID_HYPERVISOR;
+            d->frames--;
+        }
+}
+
 /* The vcpus, with their roots and descriptor pages, are gone. */
 void domain_unbuild(struct domain *d)
 {
@@ -37,7 +48,9 @@ void domain_unbuild(struct domain *d)
         page_put_and_type(d, p->shared_frame);
     if (p->console_frame && p->console_frame->type_count)
         page_put_and_type(d, p->console_frame);
+    pv_grants_destroy(d);
     drop_allocations(d);
+    leave_mapped(d);
     pv_ports_destroy(d);
     if (p->window_l1)
         hv_free_pages(d, p->window_l1, p->window_order);

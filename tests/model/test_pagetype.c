@@ -83,6 +83,13 @@ void page_each_held(struct domain *d, void (*visit)(void *context, struct frame 
         visit(context, root, true);
 }
 
+bool page_granted(const struct domain *d, u64 entry)
+{
+    (void)d;
+    (void)entry;
+    return false;
+}
+
 /* The TLB: everything that the processor may have cached since the last full flush. */
 static bool cached_read[FRAMES], cached_write[FRAMES];
 static bool cached_table[FRAMES][5]; /* walked as a table of level 1..4 */

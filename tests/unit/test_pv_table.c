@@ -46,6 +46,13 @@ void page_each_held(struct domain *d, void (*visit)(void *context, struct frame 
     (void)context;
 }
 
+bool page_granted(const struct domain *d, u64 entry)
+{
+    (void)d;
+    (void)entry;
+    return false;
+}
+
 void tlb_hw_flush_all(void)
 {
     page_note_flush();

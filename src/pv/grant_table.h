@@ -1,0 +1,77 @@
+/*
+ * What the files of grants share: a domain's grant table (version 1), and what it has mapped of
+ * others'. Rules at the head of grant_map.c.
+ */
+#ifndef GRANT_TABLE_H
+#define GRANT_TABLE_H
+
+#include "layout.h"
+#include "page_type.h"
+#include "pv.h"
+
+#include <xen/grant_table.h>
+
+enum grant_limits {
+    GRANT_FRAMES_MAX = 32,  /* of the table that the guest shares */
+    GRANT_TRACK_PAGES = 8,  /* of the mappings that a domain has of others' frames */
+    GRANT_PINS_MAX = 65535, /* mappings of one grant */
+    GRANTS_PER_FRAME = PAGE_SIZE / sizeof(grant_entry_v1_t),
+    GRANT_NO_HANDLE = -1,
+};
+
+/* A grant that is mapped. */
+struct grant_active {
+    u32 mfn;              /* the frame that it was when it was mapped first */
+    u16 readers, writers; /* mappings of it; both 0: not in use */
+};
+_Static_assert(sizeof(struct grant_active) == sizeof(grant_entry_v1_t), "as many to a page");
+
+/* What a handle stands for. */
+struct grant_track {
+    u32 ref;   /* the grant; if flags is 0: the next free handle + 1 */
+    u32 mfn;   /* the frame */
+    u16 dom;   /* who granted it, or DOMID_HYPERVISOR: it is gone */
+    u16 flags; /* GNTMAP_*: with host_map at least; 0: free */
+};
+enum { TRACKS_PER_PAGE = PAGE_SIZE / sizeof(struct grant_track) };
+
+/* Made when a domain first uses grants. */
+struct pv_grants {
+    u32 frames;                            /* pages of the table */
+    struct frame *frame[GRANT_FRAMES_MAX]; /* them: shared with the guest, held as writable */
+    struct grant_active *active[GRANT_FRAMES_MAX]; /* a page beside each */
+    struct grant_track *track[GRANT_TRACK_PAGES];  /* handles, by pages */
+    u32 tracks;                                    /* of all pages that are there */
+    u32 free_track;                                /* first free handle + 1, or 0 */
+};
+
+/* grant_table.c: the domain's, made if need be; NULL: no memory. */
+struct pv_grants *grants_of(struct domain *d);
+static inline grant_entry_v1_t *grant_entry(const struct pv_grants *g, u32 ref)
+{
+    return (grant_entry_v1_t *)mfn_to_va(frame_mfn(g->frame[ref / GRANTS_PER_FRAME])) +
+           ref % GRANTS_PER_FRAME;
+}
+static inline struct grant_active *grant_active(const struct pv_grants *g, u32 ref)
+{
+    return &g->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+}
+static inline struct grant_track *grant_track(const struct pv_grants *g, u32 handle)
+{
+    return &g->track[handle / TRACKS_PER_PAGE][handle % TRACKS_PER_PAGE];
+}
+
+/* grant_access.c: whether `id` may use grant `ref` of domain d at present. GNTST_okay, and the
+ * frame; or what is wrong. */
+s16 grant_look_up(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn);
+/* Marks the entry as in use, and no longer. */
+s16 grant_pin(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn);
+void grant_unpin(const struct domain *d, u32 ref, bool write);
+
+/* grant_map.c, grant_copy.c: one item each; the result is in its status. */
+void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op);
+void grant_unmap(struct vcpu *v, struct gnttab_unmap_grant_ref *op);
+void grant_unmap_and_replace(struct vcpu *v, struct gnttab_unmap_and_replace *op);
+void grant_copy(struct domain *d, struct gnttab_copy *op);
+
+#endif
