@@ -7,7 +7,7 @@ import sys
 
 from lib import bochs, columns, image, linux, qemu, record, terminal
 from lib.boot import Boot
-from lib.usage import Mistake, choose, main
+from lib.usage import choose, main
 
 CHECK = "trivisor.check"
 
@@ -52,8 +52,6 @@ def run():
     column = columns.ALL[choose("MODE", args.mode, columns.OURS)]
     choose("EMU", args.emu, ["bochs", "qemu"])
     choose("BUILD", args.build, ["release", "debug"])
-    if column.name == "pv":
-        raise Mistake("MODE=pv cannot boot Linux yet: choose from native, shadow, ept.")
     if args.emu == "qemu":
         qemu.check(column, "tcg")
     if args.check:

@@ -29,7 +29,10 @@ static s64 features(u64 argument)
         return -EFAULT;
     if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    f.submap = 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_pae_pgdir_above_4gb;
+    f.submap = f.submap_idx ? 0
+                            : 1u << XENFEAT_mmu_pt_update_preserve_ad |
+                                  1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_highmem_assist |
+                                  1u << XENFEAT_gnttab_map_avail_bits;
     return pv_copy_to(argument, &f, sizeof(f)) ? 0 : -EFAULT;
 }
 

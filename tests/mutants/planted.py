@@ -133,7 +133,7 @@ MUTANTS = [
     Mutant("a call made again begins one item late", "src/pv/mmu_update.c",
            "pv_again(v, __HYPERVISOR_mmu_update, list + i * sizeof(u)", "pv_again(v, __HYPERVISOR_mmu_update, list + (i + 1) * sizeof(u)",
            "unit/test_pv_lists"),
-    Mutant("the first page tables are mapped writable", "src/pv/builder.c", "i >= b->tables &&", "i > b->tables &&",
+    Mutant("the first page tables are mapped writable", "src/pv/build_layout.c", "page >= b->tables &&", "page > b->tables &&",
            "unit/test_pv_builder"),
     # src/io
     Mutant("an accepted interrupt stays requested", "src/io/lapic.c", "    clear_bit(l->irr, vector);\n", "",

@@ -1,4 +1,5 @@
-// sources: src/pv/builder.c src/pv/page_type.c src/pv/table.c src/pv/segment.c src/pv/page_check.c
+// sources: src/pv/builder.c src/pv/build_layout.c src/pv/build_start.c
+// sources: src/pv/page_type.c src/pv/table.c src/pv/segment.c src/pv/page_check.c
 // sources: src/core/frame.c src/core/tlb.c src/core/format.c
 // sources: tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
@@ -252,7 +253,7 @@ static void check_start(u64 base)
     assert_int_equal(s->console.domU.mfn, frame_mfn(domain.pv->console_frame).v);
     assert_true(s->mfn_list == base + image.end);
     assert_true(vcpu.regs.rsi == s->mfn_list + s->nr_p2m_frames * PAGE_SIZE);
-    assert_true(s->pt_base == vcpu.regs.rsi + 2 * PAGE_SIZE); /* the console's ring between */
+    assert_true(s->pt_base == vcpu.regs.rsi + 3 * PAGE_SIZE); /* two rings between */
     assert_true(stack_end == s->pt_base + (s->nr_pt_frames + 1) * PAGE_SIZE);
     while (entry_of(end))
         end += PAGE_SIZE;
