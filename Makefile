@@ -126,7 +126,7 @@ linux: setup-run setup-linux ## Debian's own kernel to a shell here: MODE= EMU= 
 	@$(PYTHON) tools/linux.py $(linux_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
 	@$(PYTHON) tools/linux.py $(linux_arguments)
-linux_arguments = --mode "$(MODE)" --emu "$(EMU)" --build "$(BUILD)" --words "$(WORDS)" --mem "$(or $(MEM),128M)" \
+linux_arguments = --mode "$(MODE)" --emu "$(if $(filter command line environment,$(origin EMU)),$(EMU))" --build "$(BUILD)" --words "$(WORDS)" --mem "$(or $(MEM),128M)" \
     $(if $(PLAIN),--plain) $(if $(TEST),--test)
 
 why: ## why the last run that failed did so, in words [BOOT=folder of build/boots]

@@ -16,7 +16,7 @@ def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", default="ept")
-    parser.add_argument("--emu", default="bochs")
+    parser.add_argument("--emu", default="", help="bochs or qemu; without it the quicker one that can")
     parser.add_argument("--build", default="release")
     parser.add_argument("--mem", default="128M")
     parser.add_argument("--plain", action="store_true", help="a command line of console= alone")
@@ -50,6 +50,7 @@ def run():
     """Returns 0 if Linux ended well."""
     args = parse()
     column = columns.ALL[choose("MODE", args.mode, columns.OURS)]
+    args.emu = args.emu or ("qemu" if column.name == "pv" else "bochs")
     choose("EMU", args.emu, ["bochs", "qemu"])
     choose("BUILD", args.build, ["release", "debug"])
     if args.emu == "qemu":

@@ -164,6 +164,22 @@ void pv_drop_ldt(struct vcpu *v)
     replace(v, v->virt->ldt_mfn, LDT_WINDOW, PV_LDT_FRAMES, NULL, 0);
 }
 
+/* What the processor found there when it loaded the selector, unless the guest has changed it. */
+bool pv_code_is_64bit(const struct vcpu *v, u64 selector)
+{
+    enum { INDEX_SHIFT = 3, TABLE_LDT = 1 << 2 };
+    u64 at = (selector & 0xffff) >> INDEX_SHIFT, page = at / ENTRIES_PER_FRAME, mfn;
+    const struct virt_vcpu *x = v->virt;
+
+    if (selector == SEL_GUEST_CS64)
+        return true;
+    if (selector & TABLE_LDT ? at >= x->ldt_entries : page >= PV_GDT_FRAMES)
+        return false;
+    mfn = selector & TABLE_LDT ? x->ldt_mfn[page] : x->gdt_mfn[page];
+    return mfn && segment_descriptor_is_code64(
+                      ((const u64 *)mfn_to_va(mfn_of(mfn)))[at % ENTRIES_PER_FRAME]);
+}
+
 static s64 do_set_gdt(u64 list, u32 entries)
 {
     u64 mfn[PV_GDT_FRAMES];

@@ -54,7 +54,9 @@ bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len)
 {
     const struct virt_vcpu *x = v->virt;
 
-    if (x->iopl >= (x->kernel_mode ? 1 : 3)) /* the kernel counts as level 1 */
+    /* The kernel counts as level 1, or as level 0. */
+    if (x->iopl >= (x->kernel_mode ? 1 : 3) ||
+        (x->kernel_mode && pv_assisted(v->domain, VMASST_TYPE_architectural_iopl)))
         return true;
     if (!x->io_ports || port + len > x->io_ports)
         return false;

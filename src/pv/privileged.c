@@ -7,14 +7,15 @@
  * been checked here or by the function called.
  */
 #include "errno.h"
-#include "emulate.h"
 #include "fpu.h"
 #include "guest_access.h"
 #include "insn.h"
 #include "layout.h"
 #include "log.h"
+#include "page_type.h"
 #include "port.h"
 #include "hypercall.h"
+#include "pv_emulate.h"
 #include "sched.h"
 #include "tlb.h"
 
@@ -29,7 +30,8 @@ static struct vcpu *vcpu_of(struct emulate_ctx *ctx)
     return ctx->opaque;
 }
 
-static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
+enum emulate_result pv_emulate_fetch(struct emulate_ctx *ctx, struct vcpu *v, u64 la, u8 *to,
+                                     unsigned len)
 {
     enum { LAST_WORD = INSN_MAX - sizeof(u64) };
     struct access_fault f;
@@ -38,9 +40,14 @@ static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, u
     if (likely(len == INSN_MAX && pv_range_ok(la, len)) && likely(!pv_get_words(to, la, 1)) &&
         likely(!pv_get_words(to + LAST_WORD, la + LAST_WORD, 1)))
         return EMULATE_OK;
-    if (guest_fetch(vcpu_of(ctx), to, la, len, &f) == len)
+    if (guest_fetch(v, to, la, len, &f) == len)
         return EMULATE_OK;
     return emulate_page_fault(ctx, f.gva, f.error | PF_I);
+}
+
+static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
+{
+    return pv_emulate_fetch(ctx, vcpu_of(ctx), la, to, len);
 }
 
 static enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
@@ -132,6 +139,18 @@ static enum emulate_result hook_read_msr(struct emulate_ctx *ctx, u32 msr, u64 *
     }
 }
 
+/* The value is a machine address; its lowest bits number the page, of which there is one. */
+static bool write_hypercall_page(struct domain *d, u64 value)
+{
+    struct frame *f;
+
+    if (value & PAGE_OFFSET_MASK || page_get_and_type(d, value >> PAGE_SHIFT, FT_WRITABLE, &f))
+        return false;
+    hypercall_page_fill(mpa_to_va(mpa_of(value)));
+    page_put_and_type(d, f);
+    return true;
+}
+
 static enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 value)
 {
     switch (msr) {
@@ -145,6 +164,9 @@ static enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 
     case MSR_EFER:
     case MSR_PAT:
         return value == rdmsr(msr) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+    case PV_MSR_HYPERCALL_PAGE:
+        return write_hypercall_page(vcpu_of(ctx)->domain, value) ? EMULATE_OK
+                                                                 : emulate_raise(ctx, VEC_GP, 0);
     default:
         return emulate_raise(ctx, VEC_GP, 0);
     }
@@ -233,21 +255,26 @@ static const struct emulate_ops hooks = {
     .set_if = hook_set_if,
 };
 
+void pv_emulate_done(struct vcpu *v, const struct emulate_ctx *ctx)
+{
+    if (likely(!(ctx->notes & EMULATE_SINGLE_STEP)))
+        return;
+    v->dr6 |= DR6_BS;
+    pv_bounce_trap(v, VEC_DB, 0);
+}
+
 bool pv_emulate(struct vcpu *v)
 {
     struct emulate_ctx ctx;
 
-    if (v->regs.cs != SEL_GUEST_CS64)
+    if (!pv_code_is_64bit(v, v->regs.cs))
         return false;
     emulate_init(&ctx, &v->regs, &hooks, v, CODE_64, v->virt->kernel_mode ? 0 : 3);
     ctx.system_only = true;
     switch (emulate_insn(&ctx)) {
     case EMULATE_OK:
         ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
-        if (ctx.notes & EMULATE_SINGLE_STEP) {
-            v->dr6 |= DR6_BS;
-            pv_bounce_trap(v, VEC_DB, 0);
-        }
+        pv_emulate_done(v, &ctx);
         return true;
     case EMULATE_FAULT:
         if (ctx.fault.vector == VEC_PF)

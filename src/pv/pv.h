@@ -75,7 +75,6 @@ struct virt_vcpu {
     struct frame *info_frame;           /* of VCPUOP_register_vcpu_info, or NULL */
     u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
     struct vcpu_runstate_info runstate; /* what is to be written there */
-    bool runstate_flag;                 /* XEN_RUNSTATE_UPDATE is set while it is */
     bool nmi_pending;                   /* VCPUOP_send_nmi, not yet delivered */
     u64 time_gva;                       /* of VCPUOP_register_vcpu_time_memory_area, or 0 */
     u16 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
@@ -126,12 +125,18 @@ struct pv_domain {
     u64 *window_l3, *window_l2;        /* its tables */
     u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
     unsigned window_order;             /* of its pages */
+    u64 assists;                       /* VMASST_TYPE_* that are on, a bit each */
     struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
     struct pv_grants *grants;                         /* grant_table.h; NULL: it has not used any */
     u32 xen_frames;     /* of its frames, those that it did not ask for: shared_info */
     bool shutdown_said; /* SCHEDOP_shutdown_code was called */
     u8 shutdown_code;   /* with this reason */
 };
+
+static inline bool pv_assisted(const struct domain *d, unsigned type)
+{
+    return d->pv->assists >> type & 1;
+}
 
 /* For the assembly. Flags that a guest's iret may set, and those that a handler starts without. */
 #define PV_FLAGS_OF_GUEST                                                                          \
@@ -214,9 +219,13 @@ void pv_report_fall(struct vcpu *v);
 /* privileged.c */
 /* Carries out the privileged instruction at rip; false: it is none that we do. */
 bool pv_emulate(struct vcpu *v);
+/* table_write.c: carries out a store of the kernel's that faulted because gva maps a table; false:
+ * it is none, or its entry is refused. */
+bool pv_write_table(struct vcpu *v, u64 gva);
 void pv_set_ts(struct vcpu *v, bool ts);
 enum pv_version { PV_VERSION_MAJOR = 4, PV_VERSION_MINOR = 17 };
 /* cpuid_pv.c */
+enum { PV_MSR_HYPERCALL_PAGE = 0x40000000 }; /* where Xen has it: written, it fills a page */
 void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 /* debug_registers.c: 0, -EPERM, -EINVAL */
 int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value);
@@ -230,6 +239,8 @@ void pv_block(struct vcpu *v);
 int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames);
 int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries);
 void pv_drop_ldt(struct vcpu *v);
+/* Is 64-bit code run under this selector? */
+bool pv_code_is_64bit(const struct vcpu *v, u64 selector);
 void pv_load_tables(struct vcpu *v);
 void pv_unload_tables(struct vcpu *v);
 /* segments.c */

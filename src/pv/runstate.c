@@ -6,26 +6,22 @@
 #include "sched.h"
 #include "timer.h"
 
-/* The guest's copy; while it is written its time has XEN_RUNSTATE_UPDATE set, if the guest looks at
- * that. */
-static void pv_runstate_write(const struct virt_vcpu *x)
+/* With VMASST_TYPE_runstate_update_flag a reader sees from the topmost bit of the time that the
+ * rest is being written. A guest that gave a bad address gets nothing. */
+static void write_out(struct vcpu *v, const struct vcpu_runstate_info *r)
 {
-    const struct vcpu_runstate_info *r = &x->runstate;
-    const u64 time_at = x->runstate_gva + offsetof(struct vcpu_runstate_info, state_entry_time);
+    struct vcpu_runstate_info out = *r;
+    u64 gva = v->virt->runstate_gva;
+    u64 entry_at = gva + offsetof(struct vcpu_runstate_info, state_entry_time);
+    bool flagged = pv_assisted(v->domain, VMASST_TYPE_runstate_update_flag);
 
-    if (x->runstate_flag && pv_put_word(time_at, r->state_entry_time | XEN_RUNSTATE_UPDATE))
-        return;
-    if (!x->runstate_flag) {
-        (void)pv_copy_to(x->runstate_gva, r, sizeof(*r));
-        return;
+    if (flagged) {
+        out.state_entry_time |= XEN_RUNSTATE_UPDATE;
+        if (!pv_copy_to(entry_at, &out.state_entry_time, sizeof(out.state_entry_time)))
+            return;
     }
-    struct vcpu_runstate_info marked = *r;
-    marked.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (pv_copy_to(x->runstate_gva, &marked, sizeof(marked))) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        (void)pv_put_word(time_at, r->state_entry_time);
-    }
+    if (pv_copy_to(gva, &out, sizeof(out)) && flagged)
+        (void)pv_copy_to(entry_at, &r->state_entry_time, sizeof(r->state_entry_time));
 }
 
 void pv_runstate_change(struct vcpu *v, u32 state)
@@ -38,5 +34,5 @@ void pv_runstate_change(struct vcpu *v, u32 state)
     r->state = (int)state;
     r->state_entry_time = now;
     if (v->virt->runstate_gva && v->virt->kernel_mode)
-        pv_runstate_write(v->virt);
+        write_out(v, r);
 }

@@ -11,6 +11,8 @@
 #define DESCRIPTOR_S   (1ULL << 44) /* code or data, not a system descriptor */
 #define DESCRIPTOR_DPL (3ULL << 45)
 #define DESCRIPTOR_P   (1ULL << 47)
+#define DESCRIPTOR_X   (1ULL << 43) /* code */
+#define DESCRIPTOR_L   (1ULL << 53) /* 64-bit code */
 
 bool segment_descriptor_adjust(u64 *descriptor)
 {
@@ -18,6 +20,13 @@ bool segment_descriptor_adjust(u64 *descriptor)
         return true; /* loading it faults */
     *descriptor |= DESCRIPTOR_DPL;
     return *descriptor & DESCRIPTOR_S;
+}
+
+bool segment_descriptor_is_code64(u64 descriptor)
+{
+    const u64 want = DESCRIPTOR_P | DESCRIPTOR_S | DESCRIPTOR_X | DESCRIPTOR_L;
+
+    return (descriptor & want) == want;
 }
 
 int segment_page_adjust(u64 *page)

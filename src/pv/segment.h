@@ -11,6 +11,8 @@
 bool segment_descriptor_adjust(u64 *descriptor);
 /* The same for a whole page of them: 0 or -EINVAL. */
 int segment_page_adjust(u64 *page);
+/* Present, and of 64-bit code. */
+bool segment_descriptor_is_code64(u64 descriptor);
 
 enum selector_bits { SELECTOR_RPL = 3 };
 

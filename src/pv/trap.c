@@ -133,6 +133,15 @@ static u32 other(struct vcpu *v, u8 vector)
     }
 }
 
+/* The kernel may not write what is mapped there; it may be one of its tables. */
+static inline bool is_table_write(const struct vcpu *v)
+{
+    enum { WRITE_TO_READ_ONLY = PF_P | PF_W };
+
+    return (v->regs.error & ~(u64)PF_U) == WRITE_TO_READ_ONLY && v->virt->kernel_mode &&
+           pv_assisted(v->domain, VMASST_TYPE_writable_pagetables);
+}
+
 /*
  * Tour 52: a page fault in ring 3. The read of the missing page, for the third time. The IDT is the
  * hypervisor's, so the fault arrives here; but the tables are the guest's own, and the processor
@@ -143,7 +152,11 @@ static inline u32 trap(struct vcpu *v)
     u8 vector = (u8)v->regs.vector;
 
     if (likely(vector == VEC_PF)) {
-        pv_bounce_page_fault(v, read_cr2(), (u32)v->regs.error);
+        u64 cr2 = read_cr2();
+
+        if (unlikely(is_table_write(v)) && pv_write_table(v, cr2))
+            return LC_EXIT_PAGE_FAULT;
+        pv_bounce_page_fault(v, cr2, (u32)v->regs.error);
         return LC_EXIT_PAGE_FAULT;
     }
     return other(v, vector);

@@ -29,10 +29,10 @@ static s64 features(u64 argument)
         return -EFAULT;
     if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    f.submap = f.submap_idx ? 0
-                            : 1u << XENFEAT_mmu_pt_update_preserve_ad |
-                                  1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_highmem_assist |
-                                  1u << XENFEAT_gnttab_map_avail_bits;
+    f.submap = f.submap_idx
+                   ? 0
+                   : 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_pae_pgdir_above_4gb |
+                         1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits;
     return pv_copy_to(argument, &f, sizeof(f)) ? 0 : -EFAULT;
 }
 
@@ -78,30 +78,29 @@ static s64 do_xen_version(u32 command, u64 argument)
 }
 HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
 
-/* Those that change nothing here are accepted; what would be a promise is not. */
-static s64 assist(struct virt_vcpu *x, u32 type, bool enable)
-{
-    switch (type) {
-    case VMASST_TYPE_4gb_segments:
-    case VMASST_TYPE_4gb_segments_notify:
-    case VMASST_TYPE_pae_extended_cr3:
-        return 0;
-    case VMASST_TYPE_runstate_update_flag:
-        x->runstate_flag = enable;
-        return 0;
-    case VMASST_TYPE_writable_pagetables:
-    case VMASST_TYPE_architectural_iopl:
-    case VMASST_TYPE_m2p_strict:
-        return -EINVAL;
-    default:
-        return -EINVAL;
-    }
-}
-
+/* Segments of 4 GiB and the extended CR3 are a 32-bit guest's affair and change nothing here; that
+ * user programs do not see the M2P (m2p_strict) would be a promise that is not kept. */
 static s64 do_vm_assist(u32 command, u32 type)
 {
-    s64 result = assist(pv_current()->virt, type, command == VMASST_CMD_enable);
+    enum {
+        KNOWN = 1 << VMASST_TYPE_4gb_segments | 1 << VMASST_TYPE_4gb_segments_notify |
+                1 << VMASST_TYPE_writable_pagetables | 1 << VMASST_TYPE_pae_extended_cr3 |
+                1 << VMASST_TYPE_architectural_iopl | 1 << VMASST_TYPE_runstate_update_flag,
+        TYPES = 64,
+    };
+    struct pv_domain *p = pv_current()->domain->pv;
 
-    return result || command <= VMASST_CMD_disable ? result : -ENOSYS;
+    if (type >= TYPES || !((u64)KNOWN >> type & 1))
+        return -EINVAL;
+    switch (command) {
+    case VMASST_CMD_enable:
+        p->assists |= 1ULL << type;
+        return 0;
+    case VMASST_CMD_disable:
+        p->assists &= ~(1ULL << type);
+        return 0;
+    default:
+        return -ENOSYS;
+    }
 }
 HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);
