@@ -79,28 +79,29 @@ static s64 do_xen_version(u32 command, u64 argument)
 HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
 
 /* Segments of 4 GiB and the extended CR3 are a 32-bit guest's affair and change nothing here; that
- * user programs do not see the M2P (m2p_strict) would be a promise that is not kept. */
+ * user programs do not see the M2P would be a promise that is not kept. */
+static s64 assist(struct pv_domain *p, u32 type, bool enable)
+{
+    switch (type) {
+    case VMASST_TYPE_4gb_segments:
+    case VMASST_TYPE_4gb_segments_notify:
+    case VMASST_TYPE_pae_extended_cr3:
+    case VMASST_TYPE_writable_pagetables:
+    case VMASST_TYPE_architectural_iopl:
+    case VMASST_TYPE_runstate_update_flag:
+        p->assists = enable ? p->assists | 1ULL << type : p->assists & ~(1ULL << type);
+        return 0;
+    case VMASST_TYPE_m2p_strict:
+        return -EINVAL;
+    default:
+        return -EINVAL;
+    }
+}
+
 static s64 do_vm_assist(u32 command, u32 type)
 {
-    enum {
-        KNOWN = 1 << VMASST_TYPE_4gb_segments | 1 << VMASST_TYPE_4gb_segments_notify |
-                1 << VMASST_TYPE_writable_pagetables | 1 << VMASST_TYPE_pae_extended_cr3 |
-                1 << VMASST_TYPE_architectural_iopl | 1 << VMASST_TYPE_runstate_update_flag,
-        TYPES = 64,
-    };
-    struct pv_domain *p = pv_current()->domain->pv;
-
-    if (type >= TYPES || !((u64)KNOWN >> type & 1))
-        return -EINVAL;
-    switch (command) {
-    case VMASST_CMD_enable:
-        p->assists |= 1ULL << type;
-        return 0;
-    case VMASST_CMD_disable:
-        p->assists &= ~(1ULL << type);
-        return 0;
-    default:
+    if (command > VMASST_CMD_disable)
         return -ENOSYS;
-    }
+    return assist(pv_current()->domain->pv, type, command == VMASST_CMD_enable);
 }
 HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);
