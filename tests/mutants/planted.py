@@ -120,7 +120,7 @@ MUTANTS = [
            "    if (entry & ~(TABLE_ALLOWED | PTE_PS))\n", "unit/test_pv_table"),
     Mutant("no note that a mapping has ended", "src/pv/table.c", "    page_note_ended(f);\n", "", "model/test_pagetype"),
     Mutant("no flush before a frame leaves its domain", "src/pv/page_type.c",
-           "    forget(f);\n    d->frames--;", "    d->frames--;", "model/test_pagetype"),
+           "    forget(f);\n    if (owner)", "    if (owner)", "model/test_pagetype"),
     Mutant("the hypervisor's slots in the wrong table", "src/pv/table.c", "    if (type == FT_L4)\n        l4_fill",
            "    if (type == FT_L3)\n        l4_fill", "model/test_pagetype"),
     Mutant("a level of tables is not looked into", "src/pv/page_type.c", "    if (type == FT_WRITABLE)\n        return 0;",
