@@ -87,7 +87,7 @@ test: setup-test setup-linux ## everything that can be tested; ends with `N pass
 
 boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]; or KERNEL=path [INITRD=path] [CMDLINE="..."] [MEM=128M]
 	@$(PYTHON) tools/boot.py $(boot_arguments) --check
-	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run)
+	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run) built_modes="$(filter $(MODE),$(built_modes))"
 	@$(build-lab-guests)
 	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)" \

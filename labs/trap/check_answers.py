@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the answers of the lab trap against what the guest of the sensitive instructions observes, natively, in a run
-of the grader's own."""
+of the grader's own; and, but not in a student's tree, the three answers that no run gives."""
 import os
 import re
 import sys
@@ -29,49 +29,45 @@ def observed():
 
 
 def check_list(answers, seen):
-    """Question 1, a group of instructions a test."""
+    """Question 1, a group of instructions a test. Which of a group are wrong is not said: there are two answers only."""
     for test, names in GROUPS.items():
-        wrong = []
-        for name in names:
-            right = "traps" if seen[name]["traps"] else "silent"
-            got = answers.get(name, "").lower()
-            if got not in ("traps", "silent"):
-                wrong.append((name, got, "the answer is `traps` or `silent`"))
-            elif got != right:
-                wrong.append((name, got, "the guest observed something else"))
+        got = {name: answers.get(name, "").lower() for name in names}
+        wrong = [(name, got[name], "the answer is `traps` or `silent`") for name in names if got[name] not in ("traps", "silent")]
+        if not wrong and any(got[name] != ("traps" if seen[name]["traps"] else "silent") for name in names):
+            wrong = [(f"of {len(names)} instructions", ", ".join(names), "the guest observed something else, at least once")]
         lab_answers.say(test, wrong, LOOK)
 
 
-def check_counts(answers, seen):
+def check_counts(answers, seen, right):
     """Questions 2 and 3."""
     silent = [line for line in seen.values() if not line["traps"] and line["ring0"] != line["ring3"]]
-    got = answers.get("silent_and_wrong", "")
-    wrong = []
+    got, wrong = answers.get("silent_and_wrong", ""), []
     if lab_answers.number(got) != len(silent):
         wrong.append(("silent_and_wrong", got, "count the lines of the guest's table that are marked (!)"))
-    got = answers.get("ignored", "").lower()
-    if got != "popf":
-        wrong.append(("ignored", got, "all others hand out a wrong value; this one was to change a flag"))
-    lab_answers.say("counts", wrong, LOOK)
+    say("counts", wrong + lab_answers.wrong_fixed(right, ["ignored"], answers), right, LOOK)
 
 
-def check_full(answers):
+def check_full(answers, right):
     """Questions 4 and 5: what no exit happens for, since the guest's state is loaded as a whole."""
-    got, wrong = answers.get("exits_in_ring0", ""), []
-    if lab_answers.number(got) != 0:
-        wrong.append(("exits_in_ring0", got, "look at the line `region 1` of the ledger: which counters moved?"))
-    got = answers.get("sgdt_reads", "").lower()
-    if got != "guest-state":
-        wrong.append(("sgdt_reads", got, "each VM entry loads GDTR from there, and each exit puts the guest's back"))
-    lab_answers.say("full", wrong, f"make boot MODE=ept GUEST={GUEST}, its ledger")
+    wrong = lab_answers.wrong_fixed(right, ["exits_in_ring0", "sgdt_reads"], answers)
+    say("full", wrong, right, f"make boot MODE=ept GUEST={GUEST}, its ledger")
+
+
+def say(test, wrong, right, where):
+    """The verdict; in a student's tree nothing is right for certain."""
+    if wrong or right:
+        lab_answers.say(test, wrong, where)
+    else:
+        lab_answers.skip(test, lab_answers.LATER)
 
 
 def main():
     """A line a test."""
     answers, seen = lab_answers.read(sys.argv[1]), observed()
     check_list(answers, seen)
-    check_counts(answers, seen)
-    check_full(answers)
+    right = lab_answers.fixed("trap")
+    check_counts(answers, seen, right)
+    check_full(answers, right)
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ u32 walk_error(const struct walk_mode *m, unsigned access, u32 why)
  * Paging", the tables of formats. rsvd_table is for an entry that names a table, rsvd_page for one
  * that maps a page; all are 0 when this is called. Reserved are, at every level: the address bits
  * from MAXPHYADDR to 51 (PAE: to 62), and XD if it is not enabled. In a large page: the bits from
- * 13 to its first address bit. PTE_PS, where it cannot mean a page: at level 4, and at level 3
- * without pages of 1 GiB.
+ * 13 to its first address bit. PTE_PS, where it cannot mean a page, in rsvd_table: at level 4, and
+ * at level 3 without pages of 1 GiB.
  */
 static void set_reserved(struct walk_mode *m, bool long_mode, bool nxe, bool page1gb)
 {

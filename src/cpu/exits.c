@@ -104,10 +104,12 @@ static void on_nothing(struct vcpu *v, struct exit *e)
 }
 
 /*
- * HLT: the guest sleeps until an interrupt, which returns to the instruction behind the HLT. If
- * RFLAGS.IF is 0 nothing can wake it: the domain ends as crashed (domain_end, END_CRASH, code 0)
- * with a sentence that says so. If something is pending already (event_pending) it does not sleep
- * at all; otherwise it leaves the processor (sched_block) until something is. "HLT-Halt".
+ * HLT: the guest sleeps until an interrupt, which returns to the instruction behind the HLT: in all
+ * cases RIP is moved first (cpu_skip), which also ends the shadow of an STI before the HLT; what is
+ * pending is asked for after that. If RFLAGS.IF is 0 nothing can wake it: the domain ends as
+ * crashed (domain_end, END_CRASH, code 0) with a sentence that says so. If something is pending
+ * already (event_pending) it does not sleep at all; otherwise it leaves the processor (sched_block)
+ * until something is. "HLT-Halt".
  */
 static void on_hlt(struct vcpu *v, struct exit *e)
 {

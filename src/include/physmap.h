@@ -47,7 +47,7 @@ int physmap_dirty_start(struct domain *d);
 void physmap_dirty_stop(struct domain *d);
 /* Moves the frames of first .. first + gfns - 1 that are dirty into bits, bit i % 8 of byte i / 8
  * for first + i, and makes them clean; what lies behind the end of RAM never is dirty. Returns how
- * many there were, or -EINVAL: it is off. */
+ * many there were, or -EINVAL: it is off. Nothing is flushed if nothing was dirty. */
 s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits);
 /* A guest's call for its own log (public/trivisor.h, TRIVISOR_DIRTY_*): what it finds in rax. */
 s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument);

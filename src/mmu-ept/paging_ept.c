@@ -72,13 +72,14 @@ void paging_flush(struct vcpu *v)
  */
 
 /*
- * An EPT violation: e->gpa is the guest-physical address, e->error what it was, as in a page
- * fault's error code: PF_P, a leaf maps the address but forbids the access; PF_W, a write.
+ * An EPT violation (struct exit: virt.h): e->gpa is the guest-physical address, e->error what it
+ * was, as in a page fault's error code: PF_P, a leaf maps the address but forbids the access; PF_W,
+ * a write.
  *
  *  - RAM that is in no leaf is filled (physmap_populate): PAGING_FIXED. If that fails for want of
  *    memory, PAGING_KILL, with out->why a sentence.
  *  - A write that the leaf forbids is a write that the dirty log waits for (physmap_allow_write):
- *    PAGING_FIXED.
+ *    PAGING_FIXED. If that returns false: as anything else.
  *  - Anything else is no RAM but a device's address, or nobody's: PAGING_EMULATE, with out->gpa the
  *    address and out->table_write false.
  *

@@ -102,8 +102,8 @@ enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
  * Fills the 2 MiB of RAM around gfn with one leaf at entry, the empty entry for it at level 2. They
  * must lie inside the RAM as a whole, and their 512 machine frames must be contiguous and begin at
  * a multiple of 512 (frame_alloc_order with order STAGE2_BITS). Each frame's record is told its
- * gfn; physmap.mapped_2m and the domain's count of frames go up. False: they do not fit, or there
- * are no such frames, and nothing has changed.
+ * gfn: the i-th the first gfn of the 2 MiB, plus i; physmap.mapped_2m and the domain's count of
+ * frames go up. False: they do not fit, or there are no such frames, and nothing has changed.
  */
 static bool make_large(struct domain *d, u64 gfn, u64 *entry)
 {

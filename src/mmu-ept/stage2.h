@@ -59,8 +59,9 @@ u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level);
  * there are made. NULL: no memory, or a larger leaf is in the way (split it first). */
 u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level);
 /* Replaces the 2 MiB leaf at entry by a table of 512 leaves of 4 KiB, to the same frames and with
- * the same right to write, and counts them anew. 0; or -ENOMEM, and nothing has changed. Every
- * translation stays what it was, so nothing is flushed. */
+ * the same right to write, and counts them anew. 0; or -ENOMEM, and nothing has changed. The table
+ * is whole before the entry names it, by one store, the last. Every translation stays what it was,
+ * so nothing is flushed. */
 int stage2_split(struct physmap *p, u64 *entry);
 /* Calls visit for every leaf, lowest gfn first. */
 void stage2_each_leaf(struct physmap *p,

@@ -1,6 +1,9 @@
 """What the checkers of the labs' questions share: the answers file, the grader's own boots, the lines for the grader.
 
-A checker is run in the grader's tree as `CHECKER ANSWERS SUBMISSION` and prints a line `@grade {...}` a test."""
+A checker is run in the grader's tree as `CHECKER ANSWERS SUBMISSION` and prints a line `@grade {...}` a test.
+
+What a run cannot tell, the right answers to fixed questions, is in labs/NAME/wrong/right.json, which no student's tree has:
+{question: {"right": [what is right, in any of its forms], "think": what to think of again}}. There such an answer is skipped."""
 import json
 import os
 import re
@@ -12,6 +15,7 @@ from lib.boot import Boot
 
 MOST_BYTES = 1 << 16  # of an answers file
 WALL_SECONDS = 50
+LATER = "answered; your teacher's grader says whether it is right"
 
 
 def read(path):
@@ -29,6 +33,47 @@ def number(text):
     """A number, decimal or hexadecimal, or None."""
     match = re.fullmatch(r"(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})", text.replace("_", "").replace(",", "").strip().rstrip("."))
     return None if not match else int(match.group(), 0) if match.group().startswith("0x") else int(match.group())
+
+
+def plain(text):
+    """An answer as it is compared: numbers in any form, names in any case."""
+    value = number(text)
+    return str(value) if value is not None else re.sub(r"[^a-z0-9_]", "", text.lower())
+
+
+def fixed(lab):
+    """{question: its entry of right.json}; None in a student's tree."""
+    try:
+        with open(os.path.join("labs", lab, "wrong", "right.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+
+
+def wrong_fixed(right, keys, answers):
+    """The answers to these fixed questions that are not right, as `say` wants them."""
+    found = []
+    for key in keys:
+        got = answers.get(key, "")
+        if not got or right and plain(got) not in [plain(form) for form in right[key]["right"]]:
+            found.append((key, got, right[key]["think"] if right else ""))
+    return found
+
+
+def say_fixed(lab, tests, answers):
+    """The verdicts on tests that are nothing but fixed questions: {test: its questions}."""
+    right = fixed(lab)
+    for test, keys in tests.items():
+        wrong = wrong_fixed(right, keys, answers)
+        if right is None and not wrong:
+            skip(test, LATER)
+        else:
+            say(test, wrong, f"labs/{lab}/README.md, Questions")
+
+
+def skip(test, why):
+    """The verdict on a test that this tree cannot judge."""
+    print("@grade " + json.dumps({"test": test, "ok": False, "n": 0, "skip": why}), flush=True)
 
 
 def say(test, wrong, where=""):
