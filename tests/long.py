@@ -7,10 +7,11 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, os.pardir, "tools")]
+sys.path[:0] = [os.path.join(HERE, os.pardir, "tools"), os.path.join(HERE, "boot")]
 
 from lib import columns, guests, runs  # noqa: E402
 from lib.boot import Boot  # noqa: E402
+import linux_boots  # noqa: E402
 
 TORTURE_COLUMNS = ["native", "shadow", "ept"]
 TORTURE_TICKS = 40_000  # at most, for a case
@@ -37,7 +38,13 @@ def torture(args):
     return sum(not result["ok"] for _, result in results)
 
 
-PARTS = {"emulate": emulate, "fuzz": fuzz, "torture": torture}
+def linux(_args):
+    """Debian's kernel as a PV domain under Bochs, which `make test` boots under QEMU."""
+    every = linux_boots.long_boots()
+    return sum(not result["ok"] for _, result in runs.all_of(every, os.cpu_count(), runs.Progress(len(every))))
+
+
+PARTS = {"emulate": emulate, "fuzz": fuzz, "torture": torture, "linux": linux}
 
 
 def main():

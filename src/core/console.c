@@ -74,7 +74,7 @@ void console_configure(void)
     boot_option("input", front, sizeof(front));
 }
 
-static bool is_front(const struct domain *d)
+bool console_has_input(const struct domain *d)
 {
     return front[0] && strcmp(d->config.name, front) == 0;
 }
@@ -100,7 +100,7 @@ void console_write(const char *s, size_t n)
 
 int console_getc(const struct domain *d)
 {
-    u8 status = front[0] && !is_front(d) ? LSR_ABSENT : inb(UART_LSR);
+    u8 status = front[0] && !console_has_input(d) ? LSR_ABSENT : inb(UART_LSR);
 
     return status & LSR_DATA && status != LSR_ABSENT ? inb(UART_THR) : -1;
 }
@@ -144,7 +144,7 @@ void console_guest_flush(struct domain *d)
 
 void console_guest_putc(struct domain *d, char c)
 {
-    if (is_front(d)) {
+    if (console_has_input(d)) {
         console_write(&c, 1);
         front_midline = c != '\n';
         return;

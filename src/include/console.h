@@ -13,6 +13,8 @@ struct domain;
 void console_init(void);
 /* Bytes as they are. */
 void console_write(const char *s, size_t n);
+/* Does input= name it? */
+bool console_has_input(const struct domain *d);
 /* The next byte that was typed, or -1. Never waits. */
 int console_getc(const struct domain *d);
 /* A byte of a domain's output: collected to a line, printed with the domain's name before it. Bytes

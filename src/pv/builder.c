@@ -81,6 +81,7 @@ static int make_pv_domain(struct domain *d)
     _Static_assert(sizeof(*p) <= PAGE_SIZE, "hv_alloc's limit");
     if (!p)
         return -ENOMEM;
+    p->owner = d;
     p->window_l3 = hv_alloc_pages(d, 0);
     p->window_l2 = hv_alloc_pages(d, 0);
     p->window_order = d->config.vcpus * PV_WINDOW_FRAMES > PT_ENTRIES;
@@ -182,6 +183,8 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
         error = keep_writable(d, d->pv->console_frame);
     if (!error)
         error = ready_vcpus(b, n->entry);
+    if (!error)
+        pv_console_input_begin(d);
     return error ? fail(why, whysize, error, "its first page tables are not valid") : 0;
 }
 

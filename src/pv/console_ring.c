@@ -49,6 +49,23 @@ static s64 console_output(struct domain *d, u64 buffer, u32 count)
     return 0;
 }
 
+/* Bytes read; what is typed goes to who asks first, this call or the ring. */
+static s64 console_input(struct domain *d, u64 buffer, u32 count)
+{
+    u32 done = 0;
+
+    for (; done < count && console_has_input(d); done++) {
+        int byte = console_getc(d);
+        u8 value = (u8)byte;
+
+        if (byte < 0)
+            break;
+        if (!pv_copy_to(buffer + done, &value, sizeof(value)))
+            return -EFAULT;
+    }
+    return done;
+}
+
 static s64 do_console_io(u32 command, u32 count, u64 buffer)
 {
     enum { COUNT_MAX = 1024 }; /* the machine waits for each byte */
@@ -59,8 +76,8 @@ static s64 do_console_io(u32 command, u32 count, u64 buffer)
         if (count > COUNT_MAX)
             return -E2BIG;
         return console_output(d, buffer, count);
-    case CONSOLEIO_read: /* nobody types */
-        return 0;
+    case CONSOLEIO_read:
+        return console_input(d, buffer, MIN(count, (u32)COUNT_MAX));
     default:
         return -ENOSYS;
     }

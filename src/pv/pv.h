@@ -125,6 +125,8 @@ struct pv_domain {
     u64 *window_l3, *window_l2;        /* its tables */
     u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
     unsigned window_order;             /* of its pages */
+    struct domain *owner;              /* the domain */
+    struct timer input_poll;           /* while input= names it */
     u64 assists;                       /* VMASST_TYPE_* that are on, a bit each */
     struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
     struct pv_grants *grants;                         /* grant_table.h; NULL: it has not used any */
@@ -271,6 +273,9 @@ u32 pv_console_port(struct domain *d);
 void pv_ports_destroy(struct domain *d);
 /* console_ring.c */
 void pv_console_drain(struct domain *d);
+/* console_input.c: while the domain lives. */
+void pv_console_input_begin(struct domain *d);
+void pv_console_input_end(struct domain *d);
 /* pv_time.c */
 void pv_time_update(struct vcpu *v);
 void pv_timer_init(struct vcpu *v);

@@ -43,6 +43,7 @@ void domain_unbuild(struct domain *d)
     io_space_destroy(d);
     if (!p)
         return;
+    pv_console_input_end(d);
     drop_pins(d);
     if (p->shared_frame && p->shared_frame->type_count)
         page_put_and_type(d, p->shared_frame);

@@ -1,4 +1,4 @@
-// sources: src/pv/console_ring.c tests/unit/stub_panic.c
+// sources: src/pv/console_ring.c src/pv/console_input.c tests/unit/stub_panic.c
 /*
  * The console's ring: what is in it comes out once and in order, whatever the guest writes into the
  * indices.
@@ -25,7 +25,9 @@ struct pcpu host_pcpu;
 
 static char out[65536];
 static size_t out_length;
-static unsigned raised;
+static unsigned raised, polls;
+static const char *typed = "";
+u64 tsc_khz = 1000;
 
 void console_guest_putc(struct domain *d, char c)
 {
@@ -43,6 +45,35 @@ bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
 {
     memcpy(to, (const void *)gva, len);
     return true;
+}
+bool pv_copy_to(u64 gva, const void *from, size_t len)
+{
+    memcpy((void *)gva, from, len);
+    return true;
+}
+bool console_has_input(const struct domain *d)
+{
+    assert_ptr_equal(d, &domain);
+    return true;
+}
+int console_getc(const struct domain *d)
+{
+    assert_ptr_equal(d, &domain);
+    return *typed ? *typed++ : -1;
+}
+u64 sched_now(void)
+{
+    return 1;
+}
+void timer_set(struct timer *t, u64 deadline)
+{
+    assert_ptr_equal(t, &pv.input_poll);
+    assert_true(deadline > 0);
+    polls++;
+}
+void timer_cancel(struct timer *t)
+{
+    assert_ptr_equal(t, &pv.input_poll);
 }
 u64 pv_get_words(void *to, u64 gva, u64 words)
 {
@@ -142,11 +173,56 @@ static void random_indices(void **state)
     }
 }
 
+/* The poll's timer fires. */
+static void poll(void)
+{
+    pv.owner = &domain;
+    pv_console_input_begin(&domain);
+    pv.input_poll.fire(&pv.input_poll, 1);
+}
+
+static void typing(void **state)
+{
+    (void)state;
+    typed = "ls\n";
+    ring.in_prod = ring.in_cons = 0xffffffff; /* over the end of the indices */
+    poll();
+    assert_int_equal(raised, 1);
+    assert_int_equal(ring.in_prod, 2);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ring.in[MASK_XENCONS_IDX(0xffffffff + i, ring.in)], "ls\n"[i]);
+    poll(); /* nobody typed */
+    assert_int_equal(raised, 1);
+    assert_int_equal(polls, 4);
+}
+
+/* What the ring has no room for stays in the machine, whatever the guest says that it has read. */
+static void no_room(void **state)
+{
+    static char text[4000];
+
+    (void)state;
+    memset(text, 'k', sizeof(text) - 1);
+    typed = text;
+    poll();
+    assert_int_equal(typed - text, sizeof(ring.in));
+    poll();
+    assert_int_equal(typed - text, sizeof(ring.in));
+    ring.in_cons = 10;
+    poll();
+    assert_int_equal(typed - text, sizeof(ring.in) + 10);
+    ring.in_cons = ring.in_prod + 1; /* nothing was ever so empty */
+    poll();
+    assert_int_equal(typed - text, sizeof(ring.in) + 10);
+    typed = "";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(in_order, empty),       cmocka_unit_test_setup(around, empty),
         cmocka_unit_test_setup(room, empty),           cmocka_unit_test_setup(wild_indices, empty),
+        cmocka_unit_test_setup(typing, empty),         cmocka_unit_test_setup(no_room, empty),
         cmocka_unit_test_setup(random_indices, empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,11 @@ int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames)
     return 0;
 }
 
+void pv_console_input_begin(struct domain *d)
+{
+    (void)d;
+}
+
 void hypercall_page_fill(void *page)
 {
     memset(page, 0xcd, PAGE_SIZE);

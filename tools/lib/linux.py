@@ -20,7 +20,7 @@ QUICK = ("nokaslr mitigations=off acpi=off pci=off noapic nolapic cryptomgr.note
 QUICK_PV = ("nokaslr mitigations=off acpi=off pci=off cryptomgr.notests "
             "initcall_blacklist=load_system_certificate_list quiet nr_cpus=1")
 CLOCK = "tsc_early_khz={khz} tsc=reliable lpj={lpj}"  # where the rate is known beforehand
-COLUMNS = ("native", "shadow", "ept")  # where it runs
+COLUMNS = ("native", "shadow", "ept", "pv")  # where it runs
 KHZ = 50000  # under Bochs
 ENTRY = 0x1000000  # where the unpacked kernel begins to run (physical, with nokaslr)
 BUDGET = 6_000_000_000
