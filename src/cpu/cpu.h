@@ -78,6 +78,9 @@ bool cpu_handle_shortly(struct vcpu *v, struct exit *e);
 bool cpu_handle_fault(struct vcpu *v, struct exit *e, struct paging_fault *f,
                       enum paging_result result);
 
+/* task_switch.c */
+void cpu_exit_task_switch(struct vcpu *v, struct exit *e);
+
 /* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
 void cpu_emulate(struct vcpu *v, const struct exit *e);
 /* table_store.c: the same for a store to the page table entry at `entry`, if it is one of the usual

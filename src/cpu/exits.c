@@ -209,11 +209,6 @@ static void on_wbinvd(struct vcpu *v, struct exit *e)
     cpu_skip(v, e);
 }
 
-static void on_task_switch(struct vcpu *v, struct exit *e)
-{
-    cpu_kill(v, e, "hardware task switch");
-}
-
 static void on_triple_fault(struct vcpu *v, struct exit *e)
 {
     cpu_triple_fault(v, e);
@@ -257,7 +252,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_SYSCALL] = on_unsupported,
     [EXIT_XSETBV] = cpu_exit_xsetbv,
     [EXIT_WBINVD] = on_wbinvd,
-    [EXIT_TASK_SWITCH] = on_task_switch,
+    [EXIT_TASK_SWITCH] = cpu_exit_task_switch,
     [EXIT_TRIPLE_FAULT] = on_triple_fault,
     [EXIT_UNSUPPORTED] = on_unsupported,
     [EXIT_FAILED_ENTRY] = on_failed_entry,

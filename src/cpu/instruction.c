@@ -183,6 +183,7 @@ static const struct emulate_ops hooks = {
     .write_segment = hook_write_segment,
     .system_read = hook_system_read,
     .system_write = hook_system_write,
+    .task_switch = hook_task_switch,
     .read_table = hook_read_table,
     .write_table = hook_write_table,
     .read_cr = hook_read_cr,

@@ -38,6 +38,8 @@ enum emulate_result hook_system_write(struct emulate_ctx *ctx, u64 la, u64 value
 enum emulate_result hook_read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
                                     u16 *limit);
 enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value);
+/* task_switch.c */
+enum emulate_result hook_task_switch(struct emulate_ctx *ctx, u16 selector, enum emulate_task why);
 enum emulate_result hook_write_table(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
                                      u16 limit);
 enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u64 value);

@@ -72,6 +72,9 @@ static void args(struct vcpu *v, const struct exit *e, u64 *arg)
         arg[1] = cpu_gpr(v, e->gpr);
         arg[2] = e->in;
         break;
+    case LC_EXIT_TASK_SWITCH:
+        arg[0] = e->error;
+        break;
     case LC_EXIT_INVLPG:
         arg[0] = e->gva;
         break;

@@ -47,13 +47,20 @@ enum emulate_notes {
     EMULATE_MOV_SS_SHADOW = 1 << 2, /* interrupts and #DB are */
     EMULATE_REP_MORE = 1 << 3,      /* more iterations to come; RIP is still at the instruction */
     EMULATE_JUMPED = 1 << 4,        /* RIP is a branch's target */
+    EMULATE_NEW_TASK = 1 << 5,      /* emulate_switch_task: registers are the new task's */
+    EMULATE_TASK_TRAP = 1 << 6,     /* its TSS has the T bit: #DB with DR6.BT is due */
 };
 
 /* Descriptor-table registers of LGDT, LIDT, SGDT, SIDT. */
 enum emulate_table { EMULATE_GDTR, EMULATE_IDTR };
 
 /* What leads to another task. */
-enum emulate_task { EMULATE_TASK_JMP, EMULATE_TASK_CALL, EMULATE_TASK_IRET };
+enum emulate_task {
+    EMULATE_TASK_CALL,
+    EMULATE_TASK_IRET,
+    EMULATE_TASK_JMP,
+    EMULATE_TASK_GATE, /* an interrupt or exception, through the IDT */
+};
 
 struct emulate_ctx;
 
@@ -176,6 +183,16 @@ enum emulate_result emulate_insn(struct emulate_ctx *ctx);
  * table is too short or the stack faults.
  */
 enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u64 return_to);
+
+/*
+ * Another task, in 32-bit or 16-bit protected mode. selector: of its TSS, for CALL and JMP also of
+ * a task gate, for IRET ignored. return_to: the old task's next instruction. error: the error code
+ * that the new one finds on its stack, or NULL. ctx as for emulate_insn. DR7's local enables are
+ * the caller's business. With EMULATE_FAULT the fault is the new task's if EMULATE_NEW_TASK is
+ * noted, and then regs have changed.
+ */
+enum emulate_result emulate_switch_task(struct emulate_ctx *ctx, u16 selector,
+                                        enum emulate_task why, u64 return_to, const u32 *error);
 
 /* For hooks: the fault to report. The error code is dropped for vectors that have none. */
 static inline enum emulate_result emulate_raise(struct emulate_ctx *ctx, u8 vector, u32 error)

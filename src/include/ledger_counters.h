@@ -26,6 +26,7 @@
     C(EXIT_MISCONFIG, "an EPT misconfiguration")                                                   \
     C(EXIT_VMCALL, "VMCALL")                                                                       \
     C(EXIT_XSETBV, "XSETBV")                                                                       \
+    C(EXIT_TASK_SWITCH, "a switch of tasks by a TSS")                                              \
     C(EXIT_TRIPLE_FAULT, "a triple fault of the guest's")                                          \
     C(EXIT_BY_HAND, "a stretch that the processor cannot run (real mode), executed in software")   \
     C(EXIT_OTHER, "any other exit")                                                                \

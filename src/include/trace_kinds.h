@@ -38,6 +38,7 @@
     K(EXIT_MISCONFIG, EXITS, "rip gpa")                                                            \
     K(EXIT_VMCALL, EXITS, "rip result command argument")                                           \
     K(EXIT_XSETBV, EXITS, "rip index value")                                                       \
+    K(EXIT_TASK_SWITCH, EXITS, "rip selector")                                                     \
     K(EXIT_TRIPLE_FAULT, EXITS, "rip")                                                             \
     K(EXIT_BY_HAND, EXITS, "rip")                                                                  \
     K(EXIT_OTHER, EXITS, "rip raw")                                                                \

@@ -30,8 +30,8 @@ enum exit_reason {
     EXIT_HYPERCALL, /* number in rax (pv), VMCALL (full) */
     EXIT_SYSCALL,   /* pv: `syscall` from user mode */
     EXIT_XSETBV,
-    EXIT_WBINVD, /* or INVD */
-    EXIT_TASK_SWITCH,
+    EXIT_WBINVD,      /* or INVD */
+    EXIT_TASK_SWITCH, /* task, error: selector of the TSS; an event's, if one is being delivered */
     EXIT_TRIPLE_FAULT,
     EXIT_FAILED_ENTRY, /* the processor refused the guest's state; already logged */
     EXIT_REASONS
@@ -58,6 +58,7 @@ struct exit {
     u8 size;                   /* EXIT_IO: 1, 2 or 4 */
     u8 cr;                     /* EXIT_CR, EXIT_DR: which */
     u8 cr_op;                  /* enum cr_operation */
+    u8 task;                   /* EXIT_TASK_SWITCH: enum emulate_task */
     u8 gpr;                    /* EXIT_CR, EXIT_DR: register number in instruction encoding */
     u16 port;                  /* EXIT_IO; LMSW: the source operand */
     u32 error;                 /* error code; EXIT_CPUID, once handled: the leaf */

@@ -105,6 +105,8 @@ struct virt_ops {
     void (*completed)(struct vcpu *v, bool single_step);
     /* The instruction that has been completed was STI, or a load of SS: its shadow begins. */
     void (*begin_shadow)(struct vcpu *v, bool ss);
+    /* An NMI is, or is no longer, being handled. */
+    void (*block_nmi)(struct vcpu *v, bool block);
     /* The guest's CR3 is now `cr3`, and the processor runs on `root` instead, at once: flushes. The
      * vcpu is loaded. */
     void (*load_root)(struct vcpu *v, u64 cr3, u64 root);

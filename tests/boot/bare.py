@@ -5,6 +5,7 @@ from suite import NO_EPT, debug_boot
 from result import Result
 
 GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
+          "events": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "torture": [("native", ""), ("shadow", ""), ("ept", "")]}
 
 

@@ -162,7 +162,7 @@ static void far_jumps(void **state)
     must_fault("ea 00 10 40 00 08 00", CODE_32, 3, VEC_GP); /* inwards */
     assert_int_equal(w.loads, 0);
     assert_int_equal(run_with(&world_ops, "ea 00 00 00 00 48 00", CODE_32, 0), EMULATE_RETRY);
-    assert_string_equal(w.log, "task 48 0;");
+    assert_string_equal(w.log, "task 48 2;");
     w.msr = EFER_LMA; /* into 64-bit code */
     assert_int_equal(run_with(&world_ops, "ea 00 10 40 00 18 00", CODE_32, 0), EMULATE_OK);
     assert_int_equal(w.seg[SEG_CS].attr, 0xa9b);
@@ -288,7 +288,7 @@ static void iret(void **state)
     regs.rflags |= RFLAGS_NT;
     must_fault("48 cf", CODE_64, 0, VEC_GP);
     assert_int_equal(run_with(&world_ops, "cf", CODE_32, 0), EMULATE_RETRY);
-    assert_string_equal(w.log, "task 0 2;");
+    assert_string_equal(w.log, "task 0 1;");
 }
 
 static void far_pointers(void **state)

@@ -124,9 +124,8 @@ enum emulate_result check_stack_segment(struct emulate_ctx *ctx, u16 selector, u
     return EMULATE_OK;
 }
 
-/* DS, ES, FS, GS: data, or code that can be read. */
-static enum emulate_result check_data_segment(struct emulate_ctx *ctx, u16 selector,
-                                              struct segment *out)
+enum emulate_result check_data_segment(struct emulate_ctx *ctx, u16 selector, u8 vector,
+                                       struct segment *out)
 {
     struct descriptor d;
     bool conforming;
@@ -135,12 +134,12 @@ static enum emulate_result check_data_segment(struct emulate_ctx *ctx, u16 selec
         null_segment(selector, out);
         return EMULATE_OK;
     }
-    TRY(read_descriptor(ctx, selector, VEC_GP, false, &d));
+    TRY(read_descriptor(ctx, selector, vector, false, &d));
     if (is_system(&d.segment) || (is_code(&d.segment) && !(d.segment.attr & TYPE_WRITABLE)))
-        return raise_selector(ctx, VEC_GP, selector);
+        return raise_selector(ctx, vector, selector);
     conforming = is_code(&d.segment) && (d.segment.attr & TYPE_CONFORMING);
     if (!conforming && MAX(ctx->cpl, selector & SELECTOR_RPL) > segment_dpl(&d.segment))
-        return raise_selector(ctx, VEC_GP, selector);
+        return raise_selector(ctx, vector, selector);
     if (!(d.segment.attr & SEG_ATTR_P))
         return raise_selector(ctx, VEC_NP, selector);
     TRY(mark_descriptor(ctx, &d, TYPE_ACCESSED));
@@ -158,7 +157,7 @@ enum emulate_result check_segment(struct emulate_ctx *ctx, enum seg seg, u16 sel
         return real_segment(ctx, mode, seg, selector, out);
     if (seg == SEG_SS)
         return check_stack_segment(ctx, selector, ctx->cpl, VEC_GP, ctx->code_size == CODE_64, out);
-    return check_data_segment(ctx, selector, out);
+    return check_data_segment(ctx, selector, VEC_GP, out);
 }
 
 enum emulate_result check_code_segment(struct emulate_ctx *ctx, u16 selector, struct descriptor *d,

@@ -81,6 +81,9 @@ enum emulate_result real_segment(struct emulate_ctx *ctx, enum processor_mode mo
 /* What ES, SS, DS, FS or GS would be with this selector, in every mode; the fault if it may not. */
 enum emulate_result check_segment(struct emulate_ctx *ctx, enum seg seg, u16 selector,
                                   struct segment *out);
+/* DS, ES, FS, GS in protected mode: data, or code that can be read. vector: of faults but #NP. */
+enum emulate_result check_data_segment(struct emulate_ctx *ctx, u16 selector, u8 vector,
+                                       struct segment *out);
 /* SS of privilege level cpl, in protected mode; vector: of faults but #SS and #NP. in_64: code
  * there is 64-bit, where SS may be null. */
 enum emulate_result check_stack_segment(struct emulate_ctx *ctx, u16 selector, unsigned cpl,

@@ -88,6 +88,18 @@ static void decode_dr(struct exit *e)
     e->gpr = q >> DRQ_GPR_SHIFT & 0xf;
 }
 
+/* "Exit Qualification for Task Switches". An interrupt or a fault has no instruction. */
+static void decode_task_switch(struct exit *e)
+{
+    u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+    unsigned type = e->event_being_delivered >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK;
+
+    e->error = (u32)q & TASKQ_SELECTOR;
+    e->task = q >> TASKQ_SOURCE_SHIFT & TASKQ_SOURCE_MASK;
+    if (!e->event_being_delivered || type >= VIRT_SOFT_INT)
+        e->insn_len = (u8)vmread(VMCS_EXIT_INSN_LENGTH);
+}
+
 void vmx_decode_io(struct exit *e)
 {
     u64 q = vmread(VMCS_EXIT_QUALIFICATION);
@@ -128,7 +140,7 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_EXTERNAL_INTERRUPT] = KIND(INTERRUPT, INTERRUPT, M),
     [VMX_TRIPLE_FAULT] = KIND(TRIPLE_FAULT, TRIPLE_FAULT, 0),
     [VMX_INTERRUPT_WINDOW] = KIND(WINDOW, WINDOW, M),
-    [VMX_TASK_SWITCH] = KIND(TASK_SWITCH, OTHER, 0),
+    [VMX_TASK_SWITCH] = KIND(TASK_SWITCH, TASK_SWITCH, M),
     [VMX_CPUID] = KIND(CPUID, CPUID, I),
     [VMX_HLT] = KIND(HLT, HLT, I),
     [VMX_INVD] = KIND(WBINVD, OTHER, I),
@@ -155,6 +167,9 @@ void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
     case VMX_INTERRUPT_WINDOW:
         x->common.window_wanted = false;
         x->common.dirty |= DIRTY_WINDOW;
+        break;
+    case VMX_TASK_SWITCH:
+        decode_task_switch(e);
         break;
     case VMX_INVLPG:
         e->gva = vmread(VMCS_EXIT_QUALIFICATION);

@@ -154,6 +154,14 @@ void vmx_begin_shadow(struct vcpu *v, bool ss)
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state | (ss ? BLOCKED_BY_MOV_SS : BLOCKED_BY_STI));
 }
 
+void vmx_block_nmi(struct vcpu *v, bool block)
+{
+    vmx_make_current(v);
+    u64 state = vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(u64)BLOCKED_BY_NMI;
+
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state | (block ? BLOCKED_BY_NMI : 0));
+}
+
 /* The field keeps it until the next entry is prepared (run.c). */
 u64 vmx_exit_rip(struct vcpu *v)
 {

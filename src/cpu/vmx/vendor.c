@@ -48,6 +48,7 @@ const struct virt_ops vmx_ops = {
     .blocking = vmx_blocking,
     .completed = vmx_completed,
     .begin_shadow = vmx_begin_shadow,
+    .block_nmi = vmx_block_nmi,
     .exit_rip = vmx_exit_rip,
     .report = vmx_report,
     .replay = vmx_replay,

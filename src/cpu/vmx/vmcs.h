@@ -250,6 +250,13 @@ enum vmx_cr_qualification {
     CRQ_LMSW_SHIFT = 16,
 };
 
+/* "Exit Qualification for Task Switches" */
+enum vmx_task_qualification {
+    TASKQ_SELECTOR = 0xffff,
+    TASKQ_SOURCE_SHIFT = 30, /* enum emulate_task has the same numbers */
+    TASKQ_SOURCE_MASK = 3,
+};
+
 /* "Exit Qualification for MOV DR" */
 enum vmx_dr_qualification { DRQ_REGISTER = 7, DRQ_READ = 1 << 4, DRQ_GPR_SHIFT = 8 };
 

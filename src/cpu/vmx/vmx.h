@@ -179,6 +179,7 @@ void vmx_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
 void vmx_get_table(struct vcpu *v, bool idt, u64 *base, u16 *limit);
 void vmx_set_table(struct vcpu *v, bool idt, u64 base, u16 limit);
 void vmx_begin_shadow(struct vcpu *v, bool ss);
+void vmx_block_nmi(struct vcpu *v, bool block);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
 u64 vmx_exit_rip(struct vcpu *v);
