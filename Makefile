@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check fresh-check-labs,$(MAKECMDGOALS)),)
+ifneq ($(filter run test test-long fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check fresh-check-labs,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -37,7 +37,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
-.PHONY: help run test test-long fuzz-emulate check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
+.PHONY: help run test test-long fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
     setup-docs tour hypercalls grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -68,7 +68,7 @@ run: setup-run $(if $(LINUX),setup-linux) ## boot every guest in every column an
 	@$(PYTHON) tools/run.py $(run_arguments)
 run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen) $(if $(LINUX),--linux)
 
-test-long: setup-test setup-linux ## longer tests: the emulator against Unicorn, and fuzzed; page tables in all states; Linux as a PV domain under Bochs [CASES=20000000] [SEED=1] [SECONDS=300]
+test-long: setup-test setup-linux ## longer tests: the emulator against Unicorn; fuzzers; page tables in all states; Linux as a PV domain under Bochs, and as its bzImage [CASES=20000000] [SEED=1] [SECONDS=300]
 	@$(MAKE) -s $(BUILD_JOBS) host-tests
 	@$(MAKE) build-debug
 	@$(PYTHON) tests/long.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
@@ -78,6 +78,13 @@ fuzz-emulate: setup-test ## the emulator under libFuzzer [SECONDS=60]
 	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_emulate
 	@mkdir -p build/fuzz/corpus
 	@cd build/fuzz && ./fuzz_emulate -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=38 -print_final_stats=1 corpus
+
+fuzz-image: setup-test ## kernels' files under libFuzzer, from our own as seeds [SECONDS=60]
+	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_image $(KERNELS) build/guests/hello.elf
+	@mkdir -p build/fuzz/corpus-image
+	@cp $(KERNELS) build/fuzz/corpus-image/
+	@head -c 16384 build/guests/hello.elf > build/fuzz/corpus-image/hello
+	@cd build/fuzz && ./fuzz_image -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=49152 -print_final_stats=1 corpus-image
 
 test: setup-test setup-linux ## everything that can be tested; ends with `N passed, N failed`
 	@$(MAKE) -s $(BUILD_JOBS) host-tests

@@ -7,7 +7,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, os.pardir, "tools"), os.path.join(HERE, "boot")]
+sys.path[:0] = [HERE, os.path.join(HERE, os.pardir, "tools"), os.path.join(HERE, "boot")]
 
 from lib import columns, guests, runs  # noqa: E402
 from lib.boot import Boot  # noqa: E402
@@ -44,7 +44,20 @@ def linux(_args):
     return sum(not result["ok"] for _, result in runs.all_of(every, os.cpu_count(), runs.Progress(len(every))))
 
 
-PARTS = {"emulate": emulate, "fuzz": fuzz, "torture": torture, "linux": linux}
+def fuzz_image(args):
+    """Kernels' files under libFuzzer."""
+    return subprocess.run(["make", "-s", "fuzz-image", f"SECONDS={args.seconds}"], check=False).returncode
+
+
+def bzimage(_args):
+    """Debian's bzImage, which unpacks itself in the guest, on the plain command line."""
+    failures = [failure for result in linux_boots.bzimages(os.cpu_count()) for failure in result.failures]
+    for failure in failures:
+        print(f"FAILED: {failure}")
+    return len(failures)
+
+
+PARTS = {"emulate": emulate, "fuzz": fuzz, "fuzz-image": fuzz_image, "torture": torture, "linux": linux, "bzimage": bzimage}
 
 
 def main():

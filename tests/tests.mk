@@ -40,3 +40,7 @@ FUZZ_CFLAGS := $(TEST_CFLAGS) -fsanitize=fuzzer -O2 \
 build/fuzz/fuzz_emulate: tests/fuzz/fuzz_emulate.c tests/unit/stub_emulate_world.c $(wildcard src/cpu/emulate/*.[ch] src/include/*.h)
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
+
+build/fuzz/fuzz_image: tests/fuzz/fuzz_image.c src/core/elf_image.c src/core/format.c $(wildcard src/cpu/image/*.[ch] src/include/*.h)
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^)

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 import broken_elf
+import broken_kernel
 from lib import bochs, columns, guests, image
 from lib.boot import Boot
 from result import Result
@@ -42,7 +43,18 @@ def write_modules(folder):
         made[change.__name__] = f"{folder}/{change.__name__}.bin"
         with open(made[change.__name__], "wb") as file:
             file.write(change(good))
+    for name, data in broken_kernel.modules().items():
+        made[name] = f"{folder}/{name}.bin"
+        with open(made[name], "wb") as file:
+            file.write(data)
     return made
+
+
+def kernel_wishes(mode):
+    """(module, its words, the sentence) of what is no ELF; under pv all of them are just that."""
+    if columns.ALL[mode].vtx:
+        return broken_kernel.EXPECTED
+    return [(name, words, r"not an ELF file") for name, words, _ in broken_kernel.EXPECTED]
 
 
 def modules_case(mode, made):
@@ -59,7 +71,13 @@ def modules_case(mode, made):
         ("hello", "colour=red", r"unknown word `colour`"),
         ("hello", "vcpus=3", r"bad value in `vcpus=3`"),
     ]
+    wishes += kernel_wishes(mode)
     lines = [f"module2 /boot/{name} name=bad{i} {words} --" for i, (name, words, _) in enumerate(wishes)]
+    if columns.ALL[mode].vtx:
+        wishes.append(("multiboot1.bin", "mem=1136K", r"mem= leaves no room for its RAM disk"))
+        lines += ["module2 /boot/multiboot1.bin name=small mem=1136K --", "module2 /boot/hello initrd-for=small"]
+        wishes.append(("bzimage", "mem=32M", r"a Linux bzImage takes at most 1 modules"))
+        lines += ["module2 /boot/bzimage name=many mem=32M --", "module2 /boot/text initrd-for=many", "module2 /boot/text initrd-for=many"]
     lines.append("module2 /boot/hello name=good mem=32M --")
     sentences = [r'@domain \{"domain":"[^"]*","life":0,"reason":"refused".*' + wish for _, _, wish in wishes]
     return Case("bad modules", mode, sentences, lines, dict(made), good=True)

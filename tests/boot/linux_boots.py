@@ -2,9 +2,11 @@
 all well (guests/linux/check)."""
 import os
 
-from lib import columns, linux, qemu, record, runs
+from lib import columns, kernels, linux, qemu, record, runs
 from lib.boot import Boot
 import suite
+
+WALL_SECONDS = 1200  # the plain line takes 2 G ticks and more
 
 
 def boots(names):
@@ -24,6 +26,19 @@ def under_qemu(boot):
 def long_boots():
     """What takes minutes under Bochs: the PV domain sets up its list of frames."""
     return list(boots(["pv"]))
+
+
+def bzimages(jobs):
+    """For `make test-long`: the package's own bzImage by its path, on the plain command line, debug builds."""
+    linux.fetch()
+    todo = []
+    for name in columns.available():
+        column = columns.ALL[name]
+        if column.vtx:
+            guest = kernels.guest(column, linux.BZIMAGE, linux.INITRD, "console=ttyS0 trivisor.check")
+            todo.append(Boot(column, guest, "debug"))
+    for boot, result in runs.all_of(todo, jobs, runs.Progress(len(todo)), WALL_SECONDS):
+        yield suite.judge(boot, result)
 
 
 def run(jobs):

@@ -161,6 +161,47 @@ static void not_an_elf(void **state)
     refused("not an ELF");
 }
 
+/* An ELF32 for the 386 is another class: only elf_image_parse_any takes it. */
+static void narrow(void **state)
+{
+    static const u32 note[] = {4, 4, XEN_ELFNOTE_PHYS32_ENTRY, 0x006e6558, 0x100008};
+    struct elf_image e;
+    Elf32_Ehdr *h;
+
+    (void)state;
+    assert_int_equal(elf_image_parse_any(file, FILE_BYTES, &e, why, sizeof(why)), 0);
+    assert_false(e.narrow);
+    memset(file, 0, FILE_BYTES);
+    h = (Elf32_Ehdr *)file;
+    memcpy(h->e_ident, "\177ELF\1\1\1", 7);
+    h->e_type = ET_EXEC;
+    h->e_machine = EM_386;
+    h->e_entry = 0xc0000004;
+    h->e_phoff = sizeof(*h);
+    h->e_phentsize = sizeof(Elf32_Phdr);
+    h->e_phnum = 2;
+    Elf32_Phdr *p = (Elf32_Phdr *)(file + sizeof(*h));
+    p[0] = (Elf32_Phdr){PT_LOAD, TEXT_AT, 0xc0000000, 0x100000, 16, 32, 0, 0};
+    p[1] = (Elf32_Phdr){PT_NOTE, NOTES_AT, 0, 0, sizeof(note), sizeof(note), 0, 0};
+    memcpy(file + NOTES_AT, note, sizeof(note));
+    assert_int_equal(elf_image_parse_any(file, FILE_BYTES, &e, why, sizeof(why)), 0);
+    assert_true(e.narrow);
+    assert_int_equal(e.entry, 0xc0000004);
+    assert_int_equal(e.segment[0].vaddr, 0xc0000000);
+    assert_int_equal(e.segment[0].paddr, 0x100000);
+    assert_int_equal(e.segment[0].memsz, 32);
+    assert_int_equal(e.notes.phys32_entry, 0x100008);
+    refused("not for x86-64");
+    h->e_machine = EM_X86_64;
+    assert_int_equal(elf_image_parse_any(file, FILE_BYTES, &e, why, sizeof(why)), -ENOEXEC);
+    h->e_machine = EM_386;
+    h->e_phentsize = sizeof(Elf64_Phdr);
+    refused("program headers");
+    h->e_phentsize = sizeof(Elf32_Phdr);
+    h->e_phoff = FILE_BYTES - 2 * sizeof(Elf32_Phdr) + 1;
+    refused("program headers");
+}
+
 static void every_length(void **state)
 {
     (void)state;
@@ -203,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wild_address, setup, teardown),
         cmocka_unit_test_setup_teardown(headers_outside, setup, teardown),
         cmocka_unit_test_setup_teardown(not_an_elf, setup, teardown),
+        cmocka_unit_test_setup_teardown(narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(every_length, setup, teardown),
         cmocka_unit_test_setup_teardown(every_byte_wrong, setup, teardown),
     };

@@ -40,7 +40,7 @@ def native_commands(boot, name):
     disks = [os.path.basename(disk) for disk in guest.initrd.split()]
     if guest.loader == "linux":
         return lines + [f"initrd {' '.join('/boot/' + disk for disk in disks)}"] * bool(disks)
-    return lines + [f"module /boot/{disk} {disk}" for disk in disks]
+    return lines + [f"{guest.loader.replace('multiboot', 'module')} /boot/{disk} {disk}" for disk in disks]
 
 
 def commands(boot):

@@ -14,8 +14,9 @@ MULTIBOOT_MAGIC, MULTIBOOT2_MAGIC = 0x1badb002, 0xe85250d6
 NOTE_ENTRY, NOTE_PHYS32 = 1, 18  # xen/elfnote.h
 WORDS_MAX = 511  # bytes of a guest's own arguments
 UNITS = {"K": 10, "M": 20, "G": 30}
-PVH, MULTIBOOT, BZIMAGE, PV = "a PVH ELF", "a Multiboot kernel", "a Linux bzImage", "a Xen PV ELF"
-LOADERS = {MULTIBOOT: "multiboot", BZIMAGE: "linux"}  # GRUB's commands
+PVH, MULTIBOOT, MULTIBOOT2, BZIMAGE, PV = ("a PVH ELF", "a Multiboot kernel", "a Multiboot2 kernel", "a Linux bzImage",
+                                           "a Xen PV ELF")
+LOADERS = {MULTIBOOT: "multiboot", MULTIBOOT2: "multiboot2", BZIMAGE: "linux"}  # GRUB's commands
 
 
 def is_multiboot(data):
@@ -23,6 +24,15 @@ def is_multiboot(data):
     for at in range(0, min(len(data), SEARCH) - 11, 4):
         magic, flags, checksum = struct.unpack_from("<III", data, at)
         if magic == MULTIBOOT_MAGIC and (magic + flags + checksum) & 0xffffffff == 0:
+            return True
+    return False
+
+
+def is_multiboot2(data):
+    """Does it have one of version 2? Only GRUB starts that, natively."""
+    for at in range(0, min(len(data), 4 * SEARCH) - 15, 8):
+        if sum(struct.unpack_from("<IIII", data, at)) & 0xffffffff == 0 and \
+                struct.unpack_from("<I", data, at)[0] == MULTIBOOT2_MAGIC:
             return True
     return False
 
@@ -60,15 +70,13 @@ def formats(data):
         found += [PV] if NOTE_ENTRY in notes else []
     elif data[0x1fe:0x200] == b"\x55\xaa" and data[0x202:0x206] == b"HdrS":
         found.append(BZIMAGE)
-    return found + ([MULTIBOOT] if is_multiboot(data) else [])
+    return found + ([MULTIBOOT] if is_multiboot(data) else []) + ([MULTIBOOT2] if is_multiboot2(data) else [])
 
 
 def hint(data):
     """More about a file that nobody can start."""
     if data[:2] == b"\x1f\x8b":
         return "; it is packed by gzip: unpack it first"
-    if struct.pack("<I", MULTIBOOT2_MAGIC) in data[:4 * SEARCH]:
-        return "; it has a Multiboot header of version 2, but none of version 1"
     return ""
 
 
@@ -108,15 +116,18 @@ def choose_format(path, data, column, emulator):
         if PV not in found:
             raise Mistake(f"KERNEL={path} is {names}: MODE=pv starts only an ELF with Xen's PV notes; use shadow or ept.")
         return PV
-    if column.vtx and found == [PV]:
-        raise Mistake(f"KERNEL={path} is {names}: MODE={column.name} cannot start it; use pv.")
-    if column.under == "":
-        usable = [one for one in found if one in LOADERS or (one == PVH and emulator == "qemu")]
-        if not usable:
-            raise Mistake(f"KERNEL={path} is {names}, which GRUB cannot start: "
-                          f"natively {'use EMU=qemu' if PVH in found else 'nothing can'}.")
-        return usable[-1] if emulator != "qemu" else usable[0]
-    return [one for one in found if one != PV][0]
+    usable = {"bochs": [MULTIBOOT, MULTIBOOT2, BZIMAGE]}.get(emulator, [PVH, MULTIBOOT, BZIMAGE])
+    if column.under:
+        usable = [PVH, MULTIBOOT, BZIMAGE]
+    for one in usable:
+        if one in found:
+            return one
+    if column.under:
+        raise Mistake(f"KERNEL={path} is {names}: MODE={column.name} starts PVH ELFs, Multiboot kernels (version 1) and "
+                      f"bzImages{'; use pv' if PV in found else ''}.")
+    other = "qemu" if emulator == "bochs" else "bochs"
+    raise Mistake(f"KERNEL={path} is {names}, which {'GRUB' if emulator == 'bochs' else 'QEMU'} cannot start: "
+                  f"{f'use EMU={other}' if set(found) & {PVH, MULTIBOOT2} else 'natively nothing can'}.")
 
 
 def guest(column, path, disks="", line="", mem="128M", emulator="bochs"):
@@ -130,10 +141,12 @@ def guest(column, path, disks="", line="", mem="128M", emulator="bochs"):
     if kind in (BZIMAGE, PV) and len(disks.split()) > 1:
         raise Mistake(f"INITRD={disks}: {kind} takes one RAM disk.")
     names = [os.path.basename(file) for file in (path, *disks.split())]
-    if len(set(names)) != len(names) or "trivisor.elf" in names:
+    if len(set(names)) != len(names):
         raise Mistake(f"KERNEL and INITRD: two of {' '.join(names)} have one name.")
+    if column.under and "trivisor.elf" in names:
+        raise Mistake("KERNEL and INITRD: trivisor.elf is the hypervisor's own name; copy it to another.")
     check_words("CMDLINE", line)
     mebibytes(mem)
     name = re.sub(r"[^A-Za-z0-9_-]", "-", names[0])[:20]
     return guests.Guest(name, mem, BUDGET, "", " ".join(line.split()), "", False, True,
-                        kernel=path, initrd=disks, loader=LOADERS.get(kind, "multiboot"))
+                        kernel=path, initrd=disks, loader=LOADERS.get(kind, "none"))

@@ -7,10 +7,10 @@ import time
 from lib import bochs, image, record
 
 
-def one(boot):
+def one(boot, wall_seconds=bochs.WALL_SECONDS):
     """Boots and records one. A run that breaks in the tools themselves is a failed run, too."""
     os.makedirs(boot.folder, exist_ok=True)
-    outcome = bochs.run(boot, image.for_boot(boot))
+    outcome = bochs.run(boot, image.for_boot(boot), wall_seconds=wall_seconds)
     return record.make(boot, outcome)
 
 
@@ -27,13 +27,13 @@ class Progress:
         self.out.flush()
 
 
-def all_of(boots, jobs, progress=None):
+def all_of(boots, jobs, progress=None, wall_seconds=bochs.WALL_SECONDS):
     """Yields (boot, record) as they end."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         def start(boot):
             if progress:
                 progress.say(f"booting {boot.label}")
-            return one(boot)
+            return one(boot, wall_seconds)
         running = {pool.submit(start, boot): boot for boot in boots}
         for future in concurrent.futures.as_completed(running):
             result = future.result()
