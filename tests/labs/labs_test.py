@@ -10,7 +10,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from lib import lab_catalog, lab_handout, lab_host, lab_matrix, lab_regions, lab_seal, lab_tree, lab_verdict
+from lib import lab_answers, lab_catalog, lab_handout, lab_host, lab_matrix, lab_ready, lab_regions, lab_seal, lab_tree, lab_verdict
 from lib.usage import Mistake
 from report_test import Report
 from result import Result
@@ -339,7 +339,63 @@ class Reports(unittest.TestCase):
         self.assertEqual((suite.getAttribute("failures"), suite.getAttribute("errors")), ("1", "1"))
 
 
-CASES = (Regions, Handouts, Handin, Seals, Hostile, Reports, Report)
+class Answers(unittest.TestCase):
+    """lab_answers: fixed questions."""
+    RIGHT = {"flush": {"right": ["protect", "the leaf"], "think": "again"}, "count": {"right": ["0x13"], "think": "again"}}
+
+    def wrong(self, right, **answers):
+        """The questions that are not answered rightly."""
+        return [key for key, _, _ in lab_answers.wrong_fixed(right, list(self.RIGHT), answers)]
+
+    def test_fixed(self):
+        """Numbers in any form, names in any case; without the right ones only what is missing is wrong."""
+        self.assertEqual(self.wrong(self.RIGHT, flush="Protect", count="19"), [])
+        self.assertEqual(self.wrong(self.RIGHT, flush="the leaf.", count="0x013"), [])
+        self.assertEqual(self.wrong(self.RIGHT, flush="split", count="18"), ["flush", "count"])
+        self.assertEqual(self.wrong(self.RIGHT, count="19"), ["flush"])
+        self.assertEqual(self.wrong(None, flush="split"), ["count"])
+
+
+class Ready(unittest.TestCase):
+    """lab_ready: what is built already."""
+    SOURCES = {"Makefile": b"all:\n", "src/src.mk": b"\n", "src/a.c": b"int a;\n", "src/a.h": b"\n"}
+    OBJECT = "build/ept/debug/src/a.c.o"
+
+    def make(self, top):
+        """A tree in which src/a.c is compiled."""
+        os.makedirs(os.path.join(top, os.path.dirname(self.OBJECT)))
+        lab_tree.sync(top, self.files())
+        for path in self.SOURCES:
+            os.utime(os.path.join(top, path), (1000, 1000))
+        lab_regions.write(top, self.OBJECT, "object")
+        lab_regions.write(top, self.OBJECT[:-2] + ".d", f"{self.OBJECT}: src/a.c \\\n src/a.h\n\nsrc/a.h:\n")
+
+    def files(self, **other):
+        """What lab_tree.sync wants."""
+        return {path: (other.get(path, content), 0o644) for path, content in self.SOURCES.items()}
+
+    def taken(self, change=lambda top: None, **other):
+        """How many objects are taken over into a tree with some other files, after a change to the first."""
+        with tempfile.TemporaryDirectory() as top, tempfile.TemporaryDirectory() as tree:
+            self.make(top)
+            change(top)
+            lab_tree.sync(tree, self.files(**other))
+            count = lab_ready.take_over(top, tree, self.files(**other))
+            self.assertEqual(os.path.exists(os.path.join(tree, self.OBJECT)), count == 1)
+            return count
+
+    def test_all(self):
+        """Taken if it would be the same, and only then."""
+        self.assertEqual(self.taken(), 1)
+        for path in self.SOURCES:
+            with self.subTest(path):
+                self.assertEqual(self.taken(**{path: b"other\n"}), 0)
+                self.assertEqual(self.taken(lambda top, path=path: os.utime(os.path.join(top, path), (1 << 40, 1 << 40))), 0)
+        self.assertEqual(self.taken(lambda top: os.remove(os.path.join(top, self.OBJECT[:-2] + ".d"))), 0)
+        self.assertEqual(self.taken(lambda top: os.remove(os.path.join(top, "src/a.h"))), 0)
+
+
+CASES = (Regions, Handouts, Handin, Seals, Answers, Ready, Hostile, Reports, Report)
 
 
 def matrix(jobs):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from lib import lab_boot, lab_catalog, lab_handout, lab_host, lab_regions, lab_tree, lab_verdict
+from lib import lab_boot, lab_catalog, lab_handout, lab_host, lab_ready, lab_regions, lab_tree, lab_verdict
 from lib.usage import Mistake
 
 ANSWER_SECONDS = 300  # the last net only: a checker's boots have budgets in ticks
@@ -95,7 +95,11 @@ class Grader:
         if wrong:
             return [lab_verdict.of(test, test.part, "failure", wrong) for test in self.lab.tests]
         answers = os.path.abspath(submission) if self.lab.data.get("answers") else None
-        return self.parts(lab_tree.overlay(self.clean, found), answers=answers)
+        files = lab_tree.overlay(self.clean, found)
+        if not os.path.exists(os.path.join(self.tree, "build")):
+            lab_tree.sync(self.tree, files)
+            lab_ready.take_over(self.top, self.tree, files)
+        return self.parts(files, answers=answers)
 
 
 def grade(name, submission, json_path="", junit_path="", seed=None, scratch=None):
