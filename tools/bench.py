@@ -21,7 +21,7 @@ def boots_of(items):
     boots = {}
     for item in items:
         for column in ("native", item["column"]):
-            if column in columns.available() and item["guest"] in guests.names():
+            if column in columns.available() and item["guest"] in guests.names() + guests.APART:
                 boots[boot_of(item, column).label] = boot_of(item, column)
     return list(boots.values())
 

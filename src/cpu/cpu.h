@@ -88,6 +88,9 @@ void cpu_emulate(struct vcpu *v, const struct exit *e);
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry);
 /* mmio_quick.c: the same for a move of 32 bits to or from a device's memory at e->gpa, e->gva. */
 bool cpu_mmio_quickly(struct vcpu *v, const struct exit *e);
+/* A page fault, and the page is the one where a device was last found, so that nobody need look
+ * whose fault it is: the same. False: nothing has been done. */
+bool cpu_mmio_again(struct vcpu *v, struct exit *e);
 /* table_store.c: ModRM at p with a memory operand that is not relative to RIP, in 64-bit code: *ea
  * is its address. Returns what follows; NULL: left to the emulator. */
 const u8 *cpu_memory_operand(struct vcpu *v, const u8 *p, u8 rex, u64 *ea);

@@ -90,12 +90,23 @@ static const struct msr_policy policy[] = {
     {MSR_DEBUGCTL, NULL, NULL},
 };
 
-static const struct msr_policy *find(u32 msr)
+/* What was asked for last, by the low bits of the number: an entry of policy[], or NULL. */
+enum { RECENT = 16 };
+static const struct msr_policy *recent[RECENT];
+
+static const struct msr_policy *__attribute__((noinline)) find_and_remember(u32 msr)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(policy); i++)
         if (policy[i].msr == msr)
-            return &policy[i];
+            return recent[msr % RECENT] = &policy[i];
     return NULL;
+}
+
+static inline const struct msr_policy *find(u32 msr)
+{
+    const struct msr_policy *p = recent[msr % RECENT];
+
+    return likely(p && p->msr == msr) ? p : find_and_remember(msr);
 }
 
 /* The local APIC has rules of its own for these. */

@@ -51,6 +51,8 @@ struct lapic {
     u32 lvt[LAPIC_LVTS];  /* local vector table */
     u32 irr[LAPIC_WORDS]; /* requested, a bit for each vector */
     u32 isr[LAPIC_WORDS]; /* in service */
+    u8 irr_used;          /* bit w: irr[w] is not 0 */
+    u8 isr_used;          /* the same of isr */
     u32 tmr[LAPIC_WORDS]; /* level-triggered, as requested last */
     u32 divide;           /* divide configuration register */
     u32 initial;          /* timer's initial count, 0: stopped */

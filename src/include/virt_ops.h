@@ -31,15 +31,18 @@ enum virt_dirty {
     DIRTY_PAGING = 1 << 19, /* what paging_get_controls answers has */
 };
 
-/* The page from which the guest last reached a device (mmio_quick.c), with the entries of its
- * tables that lead there. */
+/* A page that the guest's tables of 64-bit mode map, with the entries that lead there: what was
+ * found is still so as long as they are what they were (mmio_quick.c). */
 enum { CODE_LEVELS = 4 };
-struct code_page {
+struct walked_page {
     u64 cr3;                       /* the root */
     u64 page;                      /* linear address of the page */
-    const u8 *bytes;               /* its bytes, or NULL: nothing is known */
-    unsigned levels;               /* entries used: fewer for a large page */
-    const u64 *entry[CODE_LEVELS]; /* where they are */
+    u64 gpa;                       /* where it lies */
+    const u8 *bytes;               /* RAM: its bytes */
+    u64 rights;                    /* PTE_W and PTE_U: what all entries grant */
+    bool dirty;                    /* the last entry has PTE_D */
+    bool found;                    /* all of this is known */
+    const u64 *entry[CODE_LEVELS]; /* where they are; of a large page the last ones are its own */
     u64 value[CODE_LEVELS];        /* what they were */
 };
 
@@ -47,18 +50,19 @@ struct code_page {
 struct virt_vcpu {
     /* virt_ops->run, or by_hand.c's in its stead. */
     void (*run)(struct vcpu *v, u64 until, struct exit *e);
-    u32 valid;               /* bit per enum virt_reg: reg[] holds the guest's value */
-    u32 dirty;               /* enum virt_dirty */
-    u8 shadow;               /* instruction exits: 0: neither STI nor MOV SS came right before */
-    bool has_event;          /* event is to be delivered at the next entry */
-    bool window_wanted;      /* an exit is to come as soon as an interrupt could be delivered */
-    bool live;               /* loaded on this processor */
-    bool by_hand;            /* the processor cannot enter it as it is: by_hand.c runs it */
-    struct virt_event event; /* see has_event */
-    u64 pat;                 /* the guest's IA32_PAT, which nothing obeys */
-    u64 xcr0;                /* the guest's XCR0 */
-    u64 reg[VREG_COUNT];     /* cached registers */
-    struct code_page code;   /* checked at each use */
+    u32 valid;                 /* bit per enum virt_reg: reg[] holds the guest's value */
+    u32 dirty;                 /* enum virt_dirty */
+    u8 shadow;                 /* instruction exits: 0: neither STI nor MOV SS came right before */
+    bool has_event;            /* event is to be delivered at the next entry */
+    bool window_wanted;        /* an exit is to come as soon as an interrupt could be delivered */
+    bool live;                 /* loaded on this processor */
+    bool by_hand;              /* the processor cannot enter it as it is: by_hand.c runs it */
+    struct virt_event event;   /* see has_event */
+    u64 pat;                   /* the guest's IA32_PAT, which nothing obeys */
+    u64 xcr0;                  /* the guest's XCR0 */
+    u64 reg[VREG_COUNT];       /* cached registers */
+    struct walked_page code;   /* from which the guest last reached a device; checked at each use */
+    struct walked_page device; /* and which device's page it was, where that had to be looked up */
 };
 
 /* A fault of the guest's on its way to a triple fault. */
@@ -99,6 +103,8 @@ struct virt_ops {
     /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow
      * of STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */
     u64 (*plain_64bit)(struct vcpu *v);
+    /* The same, and CR3 is in the cache. */
+    u64 (*plain_64bit_root)(struct vcpu *v);
     enum virt_blocking (*blocking)(struct vcpu *v);
     /* An instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB follows.
      */

@@ -141,18 +141,37 @@ int mmio_register(struct domain *d, u64 gpa, u64 len, const struct mmio_ops *ops
     return 0;
 }
 
-static const struct mmio_range *mmio_find(struct vcpu *v, u64 gpa, unsigned size)
+static inline bool holds(const struct mmio_range *r, u64 gpa, unsigned size)
+{
+    return gpa >= r->start && gpa < r->end && size <= r->end - gpa;
+}
+
+static const struct mmio_range *__attribute__((noinline))
+find_and_remember_mmio(struct domain *d, u64 gpa, unsigned size)
+{
+    struct io_space *io = d->io;
+
+    for (u32 i = 0; i < io->mmios; i++) {
+        if (holds(&io->mmio[i], gpa, size)) {
+            io->last_mmio = i;
+            return &io->mmio[i];
+        }
+    }
+    ledger_count(&d->ledger, LC_UNCLAIMED_ACCESS);
+    TRACE(d, UNCLAIMED_ACCESS, gpa);
+    return NULL;
+}
+
+/* A range that is not in use is empty, so that it holds nothing. */
+static inline const struct mmio_range *mmio_find(struct vcpu *v, u64 gpa, unsigned size)
 {
     const struct io_space *io = v->domain->io;
 
     ledger_count(&v->domain->ledger, LC_MMIO_ACCESS);
     TRACE(v->domain, MMIO_ACCESS, gpa, size);
-    for (u32 i = 0; i < io->mmios; i++)
-        if (gpa >= io->mmio[i].start && gpa < io->mmio[i].end && size <= io->mmio[i].end - gpa)
-            return &io->mmio[i];
-    ledger_count(&v->domain->ledger, LC_UNCLAIMED_ACCESS);
-    TRACE(v->domain, UNCLAIMED_ACCESS, gpa);
-    return NULL;
+    return likely(holds(&io->mmio[io->last_mmio], gpa, size))
+               ? &io->mmio[io->last_mmio]
+               : find_and_remember_mmio(v->domain, gpa, size);
 }
 
 u64 mmio_read(struct vcpu *v, u64 gpa, unsigned size)

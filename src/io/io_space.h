@@ -43,6 +43,7 @@ struct io_space {
     u32 ports;                              /* used */
     struct mmio_range mmio[IO_MMIO_RANGES]; /* none overlap */
     u32 mmios;                              /* used */
+    u32 last_mmio;                          /* index of the one accessed last */
     struct recent_port recent[IO_RECENT];   /* by the port's low bits */
     struct io_device device[IO_DEVICES];    /* to be freed with the space */
     u32 devices;                            /* used */

@@ -70,7 +70,11 @@ bool lapic_rdmsr(struct lapic *l, u32 msr, u64 *value)
 static inline bool write_quickly(struct lapic *l, u32 offset, u64 value)
 {
     if (offset == REG_EOI && !value) {
-        lapic_write(l, REG_EOI, 0);
+        lapic_end(l);
+        return true;
+    }
+    if (offset == REG_SELF && value <= LVT_VECTOR) {
+        lapic_request(l, (u8)value);
         return true;
     }
     if (offset != REG_ICR_LOW)
@@ -92,10 +96,6 @@ bool lapic_wrmsr(struct lapic *l, u32 msr, u64 value)
     rule = rule_of(offset);
     if (!(rule.access & X2_WRITE) || value & ~(u64)rule.writable)
         return false;
-    if (offset == REG_SELF) {
-        lapic_request(l, (u8)value);
-        return true;
-    }
     lapic_write(l, offset, (u32)value);
     return true;
 }

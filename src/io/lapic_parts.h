@@ -1,5 +1,6 @@
 /*
- * What the local APIC's files share: registers and priorities (lapic.c), x2APIC and IA32_APIC_BASE
+ * What the local APIC's files share: requests and priorities (lapic.c), registers
+ * (lapic_regs.c), x2APIC and IA32_APIC_BASE
  * (lapic_msr.c), messages (lapic_send.c), the timer (lapic_timer.c).
  */
 #ifndef LAPIC_PARTS_H
@@ -71,6 +72,10 @@ void lapic_reset(struct lapic *l);
 void lapic_request_as(struct lapic *l, u8 vector, bool level);
 /* LINT0 or what it may do has changed. */
 void lapic_look(struct lapic *l);
+/* What follows from its registers is brought up to date. */
+void lapic_update(struct lapic *l);
+/* End of interrupt. */
+void lapic_end(struct lapic *l);
 
 /* lapic_send.c: the interrupt command register has been written. */
 void lapic_command(struct lapic *l);

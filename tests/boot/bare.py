@@ -6,7 +6,8 @@ from result import Result
 
 GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "events": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
-          "torture": [("native", ""), ("shadow", ""), ("ept", "")]}
+          "torture": [("native", ""), ("shadow", ""), ("ept", "")],
+          "devices": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")]}
 
 
 def boots():

@@ -1,5 +1,6 @@
 // sources: src/io/irq.c src/io/ioapic.c src/io/pic.c src/io/pit.c src/io/pit_tick.c
-// sources: src/io/lapic.c src/io/lapic_msr.c src/io/lapic_send.c src/io/lapic_timer.c
+// sources: src/io/lapic.c src/io/lapic_regs.c src/io/lapic_msr.c
+// sources: src/io/lapic_send.c src/io/lapic_timer.c
 // sources: src/io/io_space.c src/core/timer.c tests/unit/stub_devices.c
 /*
  * A domain's interrupt lines with everything that is wired to them: 8259s, IOAPIC, local APICs. And

@@ -1,4 +1,5 @@
-// sources: src/io/lapic.c src/io/lapic_msr.c src/io/lapic_send.c src/io/lapic_timer.c
+// sources: src/io/lapic.c src/io/lapic_regs.c src/io/lapic_msr.c
+// sources: src/io/lapic_send.c src/io/lapic_timer.c
 // sources: src/core/timer.c
 /*
  * The local APIC model: registers, priorities, the timer in both modes, interrupts to oneself.

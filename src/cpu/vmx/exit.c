@@ -111,20 +111,6 @@ void vmx_decode_io(struct exit *e)
     e->port = (u16)(q >> IOQ_PORT_SHIFT);
 }
 
-/* "Exit Qualification for EPT Violations", as the error code of a page fault. */
-static void decode_violation(struct exit *e)
-{
-    u64 q = vmread(VMCS_EXIT_QUALIFICATION);
-
-    e->error = (q & EPTQ_WAS_ALLOWED ? PF_P : 0) | (q & EPTQ_WRITE ? PF_W : 0) |
-               (q & EPTQ_FETCH ? PF_I : 0);
-    e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-    e->gva_valid = q & EPTQ_LINEAR_VALID;
-    e->on_table_walk = e->gva_valid && !(q & EPTQ_FINAL);
-    if (e->gva_valid)
-        e->gva = vmread(VMCS_GUEST_LINEAR_ADDRESS);
-}
-
 #define KIND(reason, counter, flags)                                                               \
     (EXIT_##reason | (u32)LC_EXIT_##counter << KIND_COUNTER_SHIFT | (flags) |                      \
      ((u32)(flags) == KIND_INSTRUCTION ? KIND_PLAIN : 0))
@@ -215,7 +201,7 @@ void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e)
     }
     take_back_event(x, e);
     if (likely(e->raw == VMX_EPT_VIOLATION)) /* what lazy memory costs */
-        decode_violation(e);
+        vmx_decode_violation(e);
     else if (likely(e->raw == VMX_EXCEPTION_NMI))
         decode_exception(e);
     else if (kind & KIND_MORE)

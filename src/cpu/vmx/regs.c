@@ -112,13 +112,24 @@ unsigned vmx_cpl(struct vcpu *v)
 
 u64 vmx_plain_64bit(struct vcpu *v)
 {
-
     vmx_make_current(v);
     u64 rflags = vmread(VMCS_GUEST_RFLAGS);
     if (unlikely(!(vmread(VMCS_GUEST_ES_RIGHTS + SEG_CS * SEGMENT_STEP) & RIGHTS_L) ||
                  rflags & RFLAGS_TF ||
                  vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
         return 0;
+    return rflags;
+}
+
+u64 vmx_plain_64bit_root(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    u64 rflags = vmx_plain_64bit(v);
+
+    if (!(x->common.valid & 1u << VREG_CR3)) {
+        x->common.reg[VREG_CR3] = x->cr3_owned ? x->cr3 : vmread(VMCS_GUEST_CR3);
+        x->common.valid |= 1u << VREG_CR3;
+    }
     return rflags;
 }
 

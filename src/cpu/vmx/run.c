@@ -221,6 +221,24 @@ static inline bool handle_page_fault(struct vcpu *v, struct exit *e)
     return true;
 }
 
+/* As vmx_decode_event does, the usual violation of the second stage, one that interrupted nothing.
+ * False: nothing has been done. */
+static inline bool decode_violation(struct vmx_vcpu *x, struct exit *e)
+{
+    if (unlikely(vmread(VMCS_IDT_VECTORING) & EVENT_VALID))
+        return false;
+    x->common.reg[VREG_RIP] = vmread(VMCS_GUEST_RIP);
+    x->common.valid = 1u << VREG_RIP;
+    x->common.dirty = 0;
+    e->raw = VMX_EPT_VIOLATION;
+    e->reason = EXIT_STAGE2;
+    e->counter = LC_EXIT_STAGE2;
+    e->insn_len = 0;
+    e->event_being_delivered = 0;
+    vmx_decode_violation(e);
+    return true;
+}
+
 void vmx_enter_once(struct vcpu *v, u64 until, struct exit *e)
 {
     struct vmx_entered after = enter_prepared(v, vmx_of(v), until);
@@ -252,7 +270,18 @@ run_on(struct vcpu *v, struct exit *e, u32 raw, u32 kind, u64 until)
 {
     for (;;) {
         if (raw == VMX_EXCEPTION_NMI && decode_page_fault(vmx_of(v), e)) {
+            if (unlikely(cpu_mmio_again(v, e))) {
+                e->reason = EXIT_PREEMPTION; /* nothing is left to do, but to look what is due */
+                return;
+            }
             if (unlikely(!handle_page_fault(v, e)))
+                return;
+        } else if (raw == VMX_EPT_VIOLATION && decode_violation(vmx_of(v), e)) {
+            if (cpu_mmio_quickly(v, e)) {
+                e->reason = EXIT_PREEMPTION;
+                return;
+            }
+            if (!cpu_handle_shortly(v, e))
                 return;
         } else if (raw == VMX_CR_ACCESS && load_known_root(v)) {
             e->counter = LC_EXIT_CR3_WRITE;

@@ -44,6 +44,7 @@ const struct virt_ops vmx_ops = {
     .enterable = vmx_enterable,
     .cpl = vmx_cpl,
     .plain_64bit = vmx_plain_64bit,
+    .plain_64bit_root = vmx_plain_64bit_root,
     .load_root = vmx_set_root,
     .blocking = vmx_blocking,
     .completed = vmx_completed,

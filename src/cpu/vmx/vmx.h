@@ -13,6 +13,7 @@
 #include "virt_ops.h"
 #include "vmcs.h"
 #include "vmx_insn.h"
+#include "x86.h"
 
 /* What this processor offers, and the controls that follow; set once by vmx_capability_init. */
 struct vmx_capability {
@@ -182,6 +183,7 @@ void vmx_begin_shadow(struct vcpu *v, bool ss);
 void vmx_block_nmi(struct vcpu *v, bool block);
 unsigned vmx_cpl(struct vcpu *v);
 u64 vmx_plain_64bit(struct vcpu *v);
+u64 vmx_plain_64bit_root(struct vcpu *v);
 u64 vmx_exit_rip(struct vcpu *v);
 /* enterable.c */
 bool vmx_enterable(struct vcpu *v);
@@ -218,6 +220,19 @@ extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e);
 /* The same for IN, OUT, INS and OUTS alone. */
 void vmx_decode_io(struct exit *e);
+/* "Exit Qualification for EPT Violations", as the error code of a page fault, and the addresses. */
+static inline void vmx_decode_violation(struct exit *e)
+{
+    u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+
+    e->error = (q & EPTQ_WAS_ALLOWED ? PF_P : 0) | (q & EPTQ_WRITE ? PF_W : 0) |
+               (q & EPTQ_FETCH ? PF_I : 0);
+    e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    e->gva_valid = q & EPTQ_LINEAR_VALID;
+    e->on_table_walk = e->gva_valid && !(q & EPTQ_FINAL);
+    if (e->gva_valid)
+        e->gva = vmread(VMCS_GUEST_LINEAR_ADDRESS);
+}
 /* An exit that no instruction asked for, or a failed entry. The event whose delivery it
  * interrupted, if any, becomes common.event again. */
 void vmx_decode_event(struct vcpu *v, u32 kind, struct exit *e);

@@ -1,0 +1,17 @@
+/*
+ * devices: a PC's devices as a kernel drives them, checked against what their manuals say and, run
+ * natively, against the machine; and what it costs to reach them. Paravirtualized guests have none.
+ */
+#include "devices/devices.h"
+
+const char guest_name[] = "devices";
+
+void guest_main(void)
+{
+    if (!check("it is not for paravirtualization", !platform->pv))
+        return;
+    measure_devices();
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_X2APIC);
+    x2apic_put(APIC_SVR, 0x100 | TRAP_SPURIOUS);
+    measure_x2apic();
+}
