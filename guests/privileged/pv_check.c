@@ -111,6 +111,7 @@ void pv_check(void)
 {
     pv_check_cpu();
     pv_check_memory();
+    pv_check_tables();
     check_poll(check_channel());
     check_runstate_area();
     check_info();

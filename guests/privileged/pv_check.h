@@ -14,6 +14,8 @@ void pv_check(void);
 void pv_check_cpu(void);
 /* pv_check_memory.c: reservations, the M2P, lists of calls. */
 void pv_check_memory(void);
+/* pv_check_tables.c: stores to page tables. */
+void pv_check_tables(void);
 
 /* Changes the entry that maps `at`. 0 or -errno. */
 s64 pv_check_map(const void *at, u64 entry);

@@ -138,6 +138,16 @@ static void check_bases(void)
     check_equal("GS base by WRMSR, whatever the user's GS", word[1], value);
 }
 
+/* A page of hypercall stubs, asked for by the MSR that Xen's CPUID leaf names. */
+static void check_hypercall_page(void)
+{
+    enum { MSR_HYPERCALL_PAGE = 0x40000000, PUSH_RCX = 0x51 };
+    static u8 page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+    wrmsr(MSR_HYPERCALL_PAGE, pv_machine((u64)page));
+    check_equal("a page of hypercall stubs by WRMSR", PUSH_RCX, page[0]);
+}
+
 void pv_check_cpu(void)
 {
     check_gdt();
@@ -145,4 +155,5 @@ void pv_check_cpu(void)
     check_debug();
     check_fpu_switch();
     check_bases();
+    check_hypercall_page();
 }

@@ -12,7 +12,6 @@
 #include "insn.h"
 #include "layout.h"
 #include "log.h"
-#include "page_type.h"
 #include "port.h"
 #include "hypercall.h"
 #include "pv_emulate.h"
@@ -123,53 +122,12 @@ static enum emulate_result hook_write_dr(struct emulate_ctx *ctx, unsigned dr, u
 
 static enum emulate_result hook_read_msr(struct emulate_ctx *ctx, u32 msr, u64 *value)
 {
-    switch (msr) {
-    case MSR_EFER:
-    case MSR_FS_BASE:
-    case MSR_GS_BASE:
-    case MSR_KERNEL_GS_BASE:
-    case MSR_PAT:
-        *value = rdmsr(msr);
-        return EMULATE_OK;
-    case MSR_TSC:
-        *value = rdtsc();
-        return EMULATE_OK;
-    default:
-        return emulate_raise(ctx, VEC_GP, 0);
-    }
-}
-
-/* The value is a machine address; its lowest bits number the page, of which there is one. */
-static bool write_hypercall_page(struct domain *d, u64 value)
-{
-    struct frame *f;
-
-    if (value & PAGE_OFFSET_MASK || page_get_and_type(d, value >> PAGE_SHIFT, FT_WRITABLE, &f))
-        return false;
-    hypercall_page_fill(mpa_to_va(mpa_of(value)));
-    page_put_and_type(d, f);
-    return true;
+    return pv_read_msr(vcpu_of(ctx), msr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 value)
 {
-    switch (msr) {
-    case MSR_FS_BASE:
-    case MSR_GS_BASE:
-    case MSR_KERNEL_GS_BASE:
-        if (!canonical(value))
-            return emulate_raise(ctx, VEC_GP, 0);
-        wrmsr(msr, value);
-        return EMULATE_OK;
-    case MSR_EFER:
-    case MSR_PAT:
-        return value == rdmsr(msr) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
-    case PV_MSR_HYPERCALL_PAGE:
-        return write_hypercall_page(vcpu_of(ctx)->domain, value) ? EMULATE_OK
-                                                                 : emulate_raise(ctx, VEC_GP, 0);
-    default:
-        return emulate_raise(ctx, VEC_GP, 0);
-    }
+    return pv_write_msr(vcpu_of(ctx), msr, value) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, unsigned len)

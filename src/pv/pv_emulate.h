@@ -13,5 +13,8 @@ enum emulate_result pv_emulate_fetch(struct emulate_ctx *ctx, struct vcpu *v, u6
                                      unsigned len);
 /* After EMULATE_OK: the #DB of a single step, if one is due. */
 void pv_emulate_done(struct vcpu *v, const struct emulate_ctx *ctx);
+/* msr_pv.c: false: #GP(0). */
+bool pv_read_msr(const struct vcpu *v, u32 msr, u64 *value);
+bool pv_write_msr(struct vcpu *v, u32 msr, u64 value);
 
 #endif

@@ -16,7 +16,7 @@ KERNEL, BZIMAGE, INITRD, MACHINE = (os.path.join(FOLDER, name) for name in ("vml
 # The quick command line leaves out what a machine without a chipset's zoo has no use for. KHZ is the TSC's rate.
 QUICK = ("nokaslr mitigations=off acpi=off pci=off noapic nolapic cryptomgr.notests "
          "initcall_blacklist=load_system_certificate_list quiet noreplace-smp reboot=t")
-# As a Xen domain it has no APIC of its own (and panics where it is told to leave it out), and the clock is Xen's.
+# As a Xen domain it has no APIC of its own, and panics where it is told to leave it out.
 QUICK_PV = ("nokaslr mitigations=off acpi=off pci=off cryptomgr.notests "
             "initcall_blacklist=load_system_certificate_list quiet nr_cpus=1")
 CLOCK = "tsc_early_khz={khz} tsc=reliable lpj={lpj}"  # where the rate is known beforehand
@@ -128,10 +128,8 @@ def guest(column, quick=True, words="", mem="128M", khz=KHZ):
     under_pv = column.name in ("pv", "xen-pv")
     console = "hvc0" if under_pv else "ttyS0"
     line = [f"console={console}", f"mem={mem}"]  # as much natively as in a domain
-    if quick and under_pv:
-        line.append(QUICK_PV)
-    elif quick:
-        line.append(QUICK)
+    if quick:
+        line.append(QUICK_PV if under_pv else QUICK)
         line += [CLOCK.format(khz=khz, lpj=4 * khz)] if khz else []
     return guests.Guest("linux", mem, BUDGET, "", " ".join(line + words.split()), "", False, True,
                         kernel=KERNEL if column.under else BZIMAGE, initrd=INITRD, loader="linux", entry=ENTRY)
