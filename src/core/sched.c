@@ -21,6 +21,11 @@
 
 u64 sched_slice;
 
+bool sched_time_is_up(void)
+{
+    return sched_now() >= this_pcpu()->until;
+}
+
 u64 sched_now(void)
 {
     return rdtsc();

@@ -42,6 +42,9 @@ struct domain {
     u64 overhead_bytes;                  /* hypervisor memory on its account */
     u64 frames;                          /* machine frames that it owns */
     u64 frames_max;                      /* and may own */
+    u32 tables_made;                     /* pv: counts its frames that became page tables */
+    u32 undoing;                         /* pv: first of its FRAME_UNDOING frames, or 0 */
+    bool undo_runs;                      /* pv: they are being worked on */
     u32 life;                            /* 1, 2, ...: on_crash=restart */
     u32 expect;                          /* enum trivisor_expect of this life */
     u16 trace_life;                      /* number of this life in the trace, or 0 */

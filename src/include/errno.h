@@ -31,6 +31,8 @@ enum trivisor_errno {
 #define ENOSYS     XENOSYS
 #define ENODATA    XENODATA
 #define EOPNOTSUPP XEOPNOTSUPP
+#define ERESTART                                                                                   \
+    85 /* never told to a guest: Xen's own number, which its public header leaves out */
 #else
 #include <errno.h> /* the host's: on Linux the numbers are the same */
 #endif

@@ -44,6 +44,8 @@ enum frame_flags {
     FRAME_XEN_HEAP = 1 << 6, /* pv: shared with the guest (shared_info), not given back by it */
     FRAME_DIRTY = 1 << 7,    /* written since the dirty log was last read */
     FRAME_NOT_RAM = 1 << 8,  /* a hole of the memory map: frame_of gives NULL */
+    FRAME_PARTIAL = 1 << 9,  /* pv: its validation was broken off (page_type.c, rule 7) */
+    FRAME_UNDOING = 1 << 10, /* pv: a table no more, and its entries still hold references */
 };
 
 /*
@@ -58,12 +60,13 @@ struct frame {
     u32 type_count; /* holders that rely on type */
     u16 owner;      /* enum frame_owner or a domain's id */
     u8 type;        /* enum frame_type */
-    u8 reserved;    /* 0 */
+    s8 linear;      /* pv: > 0: entries of tables of its own level that lead to it; < 0: such
+                     * entries that it has itself */
     u16 flags;      /* enum frame_flags */
     u16 extra16;    /* the mode's own */
     u32 next;       /* index of the next frame in the list that this one is on, or 0 */
     u32 prev;       /* the one before it */
-    u32 extra;      /* the mode's own: shadow: index of the first shadow; pv: entries validated */
+    u32 extra;      /* the mode's own: shadow: index of the first shadow; pv: last flush count */
     u32 gfn;        /* owner's frame number for it, or ~0 */
 };
 _Static_assert(sizeof(struct frame) == 32, "one record a frame: keep it small");

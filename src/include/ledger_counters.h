@@ -66,6 +66,7 @@
     C(PV_PTE_UPDATE, "page-table entries validated and written")                                   \
     C(PV_TABLE_VALIDATED, "tables validated on promotion to a type")                               \
     C(PV_TABLE_INVALIDATED, "tables taken apart when their type count fell to zero")               \
+    C(PV_BROKEN_OFF, "validations and undoings of tables that broke off, the time being up")       \
     C(PV_MULTICALL_ITEM, "calls made inside a multicall")                                          \
     /* hypercalls, by name */                                                                      \
     C(HC_SET_TRAP_TABLE, "hypercall set_trap_table")                                               \

@@ -25,6 +25,8 @@ void sched_run(void) __attribute__((noreturn));
 unsigned run_queue_check(void);
 /* The clock of the scheduler: the TSC. */
 u64 sched_now(void);
+/* Others must run now: what goes on for long on a vcpu's account breaks off. */
+bool sched_time_is_up(void);
 /* Slice length in TSC ticks; set at boot from slice=. */
 extern u64 sched_slice;
 

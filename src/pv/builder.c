@@ -123,7 +123,9 @@ static int ready_vcpus(struct building *b, u64 entry)
         x->window = &d->pv->window_l1[i * PV_WINDOW_FRAMES];
         pv_set_gdt(d->vcpu[i], NULL, 0);
     }
-    error = page_pin(d, b->mfn[b->tables], FT_L4);
+    do
+        error = page_pin(d, b->mfn[b->tables], FT_L4);
+    while (error == -ERESTART);
     if (!error)
         error = page_get_and_type(d, b->mfn[b->tables], FT_L4, &root);
     if (error)

@@ -40,7 +40,7 @@ void hypercall_init(void)
 
 bool pv_time_is_up_now(void)
 {
-    return sched_now() >= this_pcpu()->until;
+    return sched_time_is_up();
 }
 
 bool pv_time_is_up(u64 i)

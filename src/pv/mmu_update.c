@@ -85,12 +85,12 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
             error = update(d, &u);
         if (unlikely(error))
             break;
-        if (unlikely(pv_time_is_up(i++) && i < count))
+        if (unlikely(pv_time_is_up(i++) || d->undoing) && i < count)
             break;
     }
     if (done && !pv_put_done(done, before + i))
         return -EFAULT;
-    if (likely(error || i == count))
+    if (likely((error && error != -ERESTART) || i == count))
         return error;
     return pv_again(v, __HYPERVISOR_mmu_update, list + i * sizeof(u), pv_count_left(count - i));
 }

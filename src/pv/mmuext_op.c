@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Takes the new before it drops the old. */
+/* Takes the new before it drops the old. -ERESTART: time is up, to be called again. */
 static int change_root(struct vcpu *v, u64 *root, u64 mfn)
 {
     struct frame *f;
@@ -141,12 +141,12 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
         if (unlikely(error))
             break;
         i++;
-        if (i < count && sched_now() >= this_pcpu()->until)
+        if (i < count && sched_time_is_up())
             break;
     }
     if (done && !pv_put_done(done, before + i))
         return -EFAULT;
-    if (likely(error || i == count))
+    if (likely((error && error != -ERESTART) || i == count))
         return error;
     return pv_again(v, __HYPERVISOR_mmuext_op, list + i * sizeof(op), pv_count_left(count - i));
 }

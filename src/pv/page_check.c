@@ -42,16 +42,19 @@ static void check_entry(struct recount *r, const struct frame *table, u64 at, u6
     if (table->type == FT_L1) {
         if (entry & PTE_W && f->type != FT_WRITABLE)
             violation(r, mfn, "maps writable what has another type", at);
+    } else if (f->type == table->type) {
+        if (entry & PTE_W || (f != table && (f->linear <= 0 || table->linear >= 0)))
+            violation(r, mfn, "leads to a table of its level, which it may not", at);
     } else if (f->type != table->type - 1 || !(f->flags & FRAME_VALIDATED)) {
         violation(r, mfn, "leads to what is no such table", at);
     }
 }
 
-static void each_entry(struct recount *r, const struct frame *f, bool check)
+static void each_entry(struct recount *r, const struct frame *f, unsigned end, bool check)
 {
     const u64 *table = mfn_to_va(frame_mfn(f));
 
-    for (u64 i = 0; i < PT_ENTRIES; i++) {
+    for (u64 i = 0; i < end; i++) {
         u64 mfn = (table[i] & PTE_ADDR) >> PAGE_SHIFT;
 
         if (!(table[i] & PTE_P) || (f->type == FT_L4 && slot_is_hypervisors((unsigned)i)))
@@ -63,6 +66,8 @@ static void each_entry(struct recount *r, const struct frame *f, bool check)
         }
         if (check)
             check_entry(r, f, i, table[i]);
+        if (f->type != FT_L1 && &frame_table[mfn] == f) /* linear, to itself */
+            continue;
         count(r, &frame_table[mfn], f->type != FT_L1 || table[i] & PTE_W);
     }
 }
@@ -80,7 +85,11 @@ static void each_reference(struct recount *r, bool check)
         if (f->flags & FRAME_PINNED)
             count(r, f, true);
         if (f->flags & FRAME_VALIDATED && type_is_table(f->type))
-            each_entry(r, f, check);
+            each_entry(r, f, PT_ENTRIES, check);
+        if (f->flags & (FRAME_PARTIAL | FRAME_UNDOING)) {
+            count(r, f, false);
+            each_entry(r, f, f->flags & FRAME_PARTIAL ? page_done(f) : PT_ENTRIES, check);
+        }
     }
     page_each_held(r->d, count, r);
 }

@@ -22,13 +22,21 @@
  *    references before it drops the old. When the last type reference goes, the entries' references
  *    go.
  * 4. Type references lead from level n to level n - 1 only, so they form no cycle, validation goes
- *    no deeper than four levels, and when pins and roots are gone no table remains.
+ *    no deeper than four levels, and when pins and roots are gone no table remains. Entries that
+ * lead to a table of their own level (linear tables) are the exception: see table.c.
  * 5. Read-only mappings of tables are allowed: they are general references.
  * 6. A frame changes its type, or leaves the domain, only when no TLB can remember the old use
  *    (page_flush_count): a writable translation to what is now a table, or a table walked by way of
  *    what is now a guest's data.
  *
- * Nothing here is interrupted: each operation runs to its end.
+ * 7. A guest can ask for much at once: a new L4 may mean all its memory. So after each table made
+ *    the time is looked at, and if it is up the operation breaks off (-ERESTART), all that was
+ *    validated being kept: the tables on the way are FRAME_PARTIAL, which keeps their type, and a
+ *    reference so that they stay; their first page_done entries hold references. The guest makes
+ *    the call again, which goes on from there. Dropping cannot fail and is not called again:
+ *    tables whose last use has ended wait in a list (page_undo.c), FRAME_UNDOING, and their domain
+ *    does not run until it is empty. No entry leads to a frame of either kind, no vcpu has it as a
+ *    root, nothing maps it writable, and it takes no new type before it is done with.
  */
 #include "page_type.h"
 
@@ -71,39 +79,98 @@ void page_release(struct domain *d, struct frame *f)
     page_put(d, f);
 }
 
-int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
+static void set_done(struct frame *f, unsigned done)
 {
+    f->extra16 = (u16)((f->extra16 & ((1u << PAGE_DONE_SHIFT) - 1)) | done << PAGE_DONE_SHIFT);
+}
+
+/* Time is up after its first `done` entries: it waits, held by itself. */
+static int stay_partial(struct domain *d, struct frame *f, unsigned done)
+{
+    if (!(f->flags & FRAME_PARTIAL) && !page_get(f)) {
+        table_invalidate(d, f, done);
+        f->type = FT_NONE;
+        return -EBUSY;
+    }
+    if (!(f->flags & FRAME_PARTIAL))
+        ledger_count(&d->ledger, LC_PV_BROKEN_OFF);
+    f->flags |= FRAME_PARTIAL;
+    set_done(f, done);
+    return -ERESTART;
+}
+
+static void leave_partial(struct domain *d, struct frame *f)
+{
+    if (!(f->flags & FRAME_PARTIAL))
+        return;
+    f->flags &= (u16)~FRAME_PARTIAL;
+    set_done(f, 0);
+    page_put(d, f); /* not the last: who asks holds one */
+}
+
+/* Its entries, from where an earlier attempt broke off. */
+static int validate(struct domain *d, struct frame *f)
+{
+    unsigned done = page_done(f);
     int error;
 
+    /* Before its entries are looked at, so that none can refer to it under another type. */
+    f->type_count = 1;
+    error = table_validate(d, f, &done);
+    if (!error) {
+        f->flags |= FRAME_VALIDATED;
+        leave_partial(d, f);
+        return 0;
+    }
+    f->type_count = 0;
+    page_note_ended(f);
+    if (error == -ERESTART)
+        return stay_partial(d, f, done);
+    f->type = FT_NONE;
+    leave_partial(d, f);
+    return error;
+}
+
+int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
+{
     ASSERT(f->type_count == 0);
+    if (f->flags & FRAME_PARTIAL)
+        return f->type == type ? validate(d, f) : -EBUSY;
+    if (f->flags & FRAME_UNDOING) {
+        if (f->refs == 1) /* it goes with its list's reference */
+            return -EBUSY;
+        page_undo_now(d, f);
+    }
     if (f->type != type) {
         forget(f);
         tlb_assert_gone(frame_mfn(f));
     }
-    /* Before its entries are looked at, so that none can refer to it under another type. */
     f->type = (u8)type;
+    if (type != FT_WRITABLE)
+        return validate(d, f);
     f->type_count = 1;
-    if (type == FT_WRITABLE)
-        return 0;
-    error = table_validate(d, f, type);
-    if (error) {
-        f->type_count = 0;
-        f->type = FT_NONE;
-        page_note_ended(f);
-        return error;
-    }
-    f->flags |= FRAME_VALIDATED;
     return 0;
 }
 
 void page_put_last_type(struct domain *d, struct frame *f)
 {
-    if (f->flags & FRAME_VALIDATED) {
-        f->flags &= (u16)~FRAME_VALIDATED;
-        table_invalidate(d, f);
-    }
     page_note_ended(f);
     f->type_count = 0;
+    if (!(f->flags & FRAME_VALIDATED))
+        return;
+    f->flags &= (u16)~FRAME_VALIDATED;
+    if (type_is_table(f->type))
+        page_undo(d, f);
+}
+
+void page_drop_partial(struct domain *d, struct frame *f)
+{
+    unsigned done = page_done(f);
+
+    ASSERT(f->flags & FRAME_PARTIAL && f->type_count == 0);
+    table_invalidate(d, f, done);
+    page_note_ended(f);
+    leave_partial(d, f);
 }
 
 int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct frame **out)

@@ -14,7 +14,12 @@
 /* struct frame's extra16 under pv. */
 enum page_extra {
     PAGE_ALLOCATED = 1 << 0, /* the reference of the allocation itself is still held */
+    PAGE_DONE_SHIFT = 6,     /* FRAME_PARTIAL: from here on: entries validated so far, 0..511 */
 };
+static inline unsigned page_done(const struct frame *f)
+{
+    return f->extra16 >> PAGE_DONE_SHIFT;
+}
 
 /* Counts full flushes of the TLB. A frame's `extra` is the count at which a translation to it, or
  * a use of it as a table, last ended: if it is still the count, a TLB may remember. */
@@ -64,7 +69,8 @@ static inline void page_put(struct domain *d, struct frame *f)
 
 /* Type references; each of a holder that has a general reference too. page_get_type validates a
  * table of which this is the first use. 0, or -EBUSY: it has another type, or too many references;
- * as a table, what is wrong with an entry of it. */
+ * as a table, what is wrong with an entry of it; -ERESTART: time is up, and the same call made
+ * again goes on where this one broke off. */
 int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type);
 static inline int page_get_type(struct domain *d, struct frame *f, enum frame_type type)
 {
@@ -85,18 +91,29 @@ static inline void page_put_type(struct domain *d, struct frame *f)
         f->type_count--;
 }
 
+/* A table whose validation was broken off, and will not be taken up again: drops what it holds. */
+void page_drop_partial(struct domain *d, struct frame *f);
+
 /* Both, by number: as page_error and page_get_type. */
 int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct frame **out);
 void page_put_and_type(struct domain *d, struct frame *f);
+
+/* page_undo.c: tables whose last use has ended. page_undo: this one's entries drop what they hold,
+ * now or, if time is up, later: d->undoing is not 0 then, and no vcpu of the domain runs before
+ * page_undo_some has returned true. page_undo_now: all of this one's, whatever the time. */
+void page_undo(struct domain *d, struct frame *f);
+bool page_undo_some(struct domain *d);
+void page_undo_now(struct domain *d, struct frame *f);
 
 /* Pins: a reference of both kinds that stays until page_unpin. As page_get_and_type; -EINVAL:
  * pinned already, or not pinned. */
 int page_pin(struct domain *d, u64 mfn, enum frame_type type);
 int page_unpin(struct domain *d, u64 mfn);
 
-/* table.c: takes and drops what all entries of a table refer to. */
-int table_validate(struct domain *d, struct frame *f, enum frame_type type);
-void table_invalidate(struct domain *d, struct frame *f);
+/* table.c: takes what the entries of a table from *done on refer to; -ERESTART: time is up, *done
+ * have been; another error: none has. Drops what those before `end` hold. */
+int table_validate(struct domain *d, struct frame *f, unsigned *done);
+void table_invalidate(struct domain *d, struct frame *f, unsigned end);
 
 static inline bool type_is_table(unsigned type)
 {

@@ -84,6 +84,17 @@ static s64 do_fpu_taskswitch(u32 set)
 }
 HYPERCALL(__HYPERVISOR_fpu_taskswitch, do_fpu_taskswitch, LC_HC_FPU_TASKSWITCH);
 
+static enum emulate_result hook_write_cr3(struct emulate_ctx *ctx, u64 value)
+{
+    struct vcpu *v = vcpu_of(ctx);
+    int error = value & ~PTE_ADDR ? -EINVAL : pv_new_kernel_root(v, value >> PAGE_SHIFT);
+
+    if (error != -ERESTART)
+        return error ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
+    v->kicked = 1; /* time is up: the same instruction once more */
+    return EMULATE_RETRY;
+}
+
 static enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u64 value)
 {
     struct vcpu *v = vcpu_of(ctx);
@@ -98,9 +109,7 @@ static enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u
         v->virt->info->arch.cr2 = value;
         return EMULATE_OK;
     case 3:
-        return value & ~PTE_ADDR || pv_new_kernel_root(v, value >> PAGE_SHIFT)
-                   ? emulate_raise(ctx, VEC_GP, 0)
-                   : EMULATE_OK;
+        return hook_write_cr3(ctx, value);
     case 4: /* as under Xen: bits that are not the guest's to change stay */
         return value & ~CR4_DEFINED ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
     default:
@@ -239,6 +248,8 @@ bool pv_emulate(struct vcpu *v)
             pv_bounce_page_fault(v, ctx.fault.cr2, ctx.fault.error);
         else
             pv_bounce_trap(v, ctx.fault.vector, ctx.fault.error);
+        return true;
+    case EMULATE_RETRY:
         return true;
     default:
         return false;

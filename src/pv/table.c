@@ -5,11 +5,19 @@
  * domain's (at level 1 also one that was granted to it) and holds the references of page_type.c's
  * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
  * ring 3), G in none.
+ *
+ * Linear tables: a read-only entry of an L2, L3 or L4 may lead to a table of its own level, so that
+ * the tables appear in the guest's address space. If it leads to its own table it holds nothing. If
+ * it leads to another one that one must be in use already; the entry holds a reference of each
+ * kind, and `linear` of the two frames sees to it that a table that is led to in this way leads to
+ * none itself: so there is no cycle, and rule 4 still holds. What the processor reaches through
+ * such an entry is a table, and never writable.
  */
 #include "table.h"
 
 #include "layout.h"
 #include "log.h"
+#include "sched.h"
 #include "segment.h"
 #include "tlb.h"
 #include "trace.h"
@@ -62,37 +70,62 @@ static inline void l1_put(struct domain *d, u64 entry)
     page_put(d, f);
 }
 
-static int table_get(struct domain *d, u64 entry, enum frame_type below)
+static int linear_get(struct frame *table, struct frame *f)
+{
+    if (f == table)
+        return 0;
+    if (!(f->flags & FRAME_VALIDATED) || f->type != table->type || f->linear < 0 ||
+        table->linear > 0 || f->linear == INT8_MAX || table->linear == INT8_MIN ||
+        f->type_count == ~0u || !page_get(f))
+        return -EBUSY;
+    f->type_count++;
+    f->linear++;
+    table->linear--;
+    return 0;
+}
+
+static int table_get(struct domain *d, struct frame *table, u64 entry)
 {
     struct frame *f;
+    int error;
 
     if (entry & ~TABLE_ALLOWED)
         return -EINVAL;
-    return page_get_and_type(d, entry_mfn(entry), below, &f);
+    error = page_get_and_type(d, entry_mfn(entry), table->type - 1, &f);
+    if (likely(error != -EBUSY) || entry & PTE_W)
+        return error;
+    return linear_get(table, &frame_table[entry_mfn(entry)]);
 }
 
-static void table_put(struct domain *d, u64 entry)
+static void table_put(struct domain *d, struct frame *table, u64 entry)
 {
     struct frame *f = &frame_table[entry_mfn(entry)];
 
     tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, frame_mfn(f));
+    if (unlikely(f == table))
+        return;
+    if (unlikely(f->type == table->type)) {
+        f->linear--;
+        table->linear++;
+    }
     page_put_and_type(d, f);
 }
 
-static void put_entry(struct domain *d, u64 entry, enum frame_type type)
+static inline void put_entry(struct domain *d, struct frame *table, u64 entry)
 {
-    if (type == FT_L1)
+    if (table->type == FT_L1)
         l1_put(d, entry);
     else
-        table_put(d, entry);
+        table_put(d, table, entry);
 }
 
-static int get_entry(struct domain *d, u64 *entry, enum frame_type type)
+static inline int get_entry(struct domain *d, struct frame *table, u64 *entry)
 {
-    int error = type == FT_L1 ? l1_get(d, *entry) : table_get(d, *entry, type - 1);
+    bool l1 = table->type == FT_L1;
+    int error = l1 ? l1_get(d, *entry) : table_get(d, table, *entry);
 
-    if (!error)
-        *entry = type == FT_L1 ? l1_adjusted(*entry) : *entry | PTE_U;
+    if (likely(!error))
+        *entry = l1 ? l1_adjusted(*entry) : *entry | PTE_U;
     return error;
 }
 
@@ -110,57 +143,76 @@ static inline unsigned skip_empty(const u64 *t, unsigned i)
 }
 
 /* The guest's entries from 0 to end drop what they hold. */
-static void put_entries(struct domain *d, const u64 *table, enum frame_type type, unsigned end)
+static void put_entries(struct domain *d, struct frame *f, unsigned end)
 {
+    const u64 *table = mfn_to_va(frame_mfn(f));
+
     for (unsigned i = skip_empty(table, 0); i < end; i = skip_empty(table, i + 1))
-        if (table[i] & PTE_P && !(type == FT_L4 && slot_is_hypervisors(i)))
-            put_entry(d, table[i], type);
+        if (table[i] & PTE_P && !(f->type == FT_L4 && slot_is_hypervisors(i)))
+            put_entry(d, f, table[i]);
 }
 
 /*
  * Tour 57: a frame becomes a page table. The guest may fill a page with whatever it likes; when it
  * is first used as a table every entry is checked, and each takes its references, which may make
- * further frames into tables. If one entry is bad, those before it give back what they took.
+ * further frames into tables. If one entry is bad, those before it give back what they took. If
+ * a table was made on the way and time is up, it breaks off, to go on from there.
  * Compare with shadow_protect_frame: shadow paging notices that a frame became a table; here the
  * guest has to say so.
  */
-int table_validate(struct domain *d, struct frame *f, enum frame_type type)
+static int validate_entries(struct domain *d, struct frame *f, unsigned *done)
 {
     u64 *table = mfn_to_va(frame_mfn(f));
 
-    if (type == FT_SEGDESC)
-        return segment_page_adjust(table);
-    for (unsigned i = skip_empty(table, 0); i < PT_ENTRIES; i = skip_empty(table, i + 1)) {
+    for (unsigned i = skip_empty(table, *done); i < PT_ENTRIES; i = skip_empty(table, i + 1)) {
+        u32 made = d->tables_made;
         u64 entry = table[i];
         int error;
 
-        if (!(entry & PTE_P) || (type == FT_L4 && slot_is_hypervisors(i)))
+        if (!(entry & PTE_P) || (f->type == FT_L4 && slot_is_hypervisors(i)))
             continue;
-        error = get_entry(d, &entry, type);
-        if (error) {
-            put_entries(d, table, type, i);
+        *done = i;
+        error = get_entry(d, f, &entry);
+        if (unlikely(error))
             return error;
-        }
         table[i] = entry;
+        *done = i + 1;
+        if (d->tables_made != made && sched_time_is_up() && *done < PT_ENTRIES)
+            return -ERESTART;
     }
-    if (type == FT_L4)
-        l4_fill(d, table);
-    ledger_count(&d->ledger, LC_PV_TABLE_VALIDATED);
-    TRACE(d, PV_TABLE_VALIDATED, frame_mfn(f).v, type - FT_L1 + 1);
     return 0;
 }
 
-void table_invalidate(struct domain *d, struct frame *f)
+int table_validate(struct domain *d, struct frame *f, unsigned *done)
 {
     u64 *table = mfn_to_va(frame_mfn(f));
+    int error;
 
     if (f->type == FT_SEGDESC)
-        return;
-    put_entries(d, table, f->type, PT_ENTRIES);
+        return segment_page_adjust(table);
+    error = validate_entries(d, f, done);
+    if (error) {
+        if (error != -ERESTART)
+            put_entries(d, f, *done);
+        return error;
+    }
     if (f->type == FT_L4)
-        l4_clear(table);
+        l4_fill(d, table);
+    d->tables_made++;
+    ledger_count(&d->ledger, LC_PV_TABLE_VALIDATED);
+    TRACE(d, PV_TABLE_VALIDATED, frame_mfn(f).v, type_level(f->type));
+    return 0;
+}
+
+void table_invalidate(struct domain *d, struct frame *f, unsigned end)
+{
+    put_entries(d, f, end);
+    if (end != PT_ENTRIES) /* it never was in use */
+        return;
+    if (f->type == FT_L4)
+        l4_clear(mfn_to_va(frame_mfn(f)));
     ledger_count(&d->ledger, LC_PV_TABLE_INVALIDATED);
-    TRACE(d, PV_TABLE_INVALIDATED, frame_mfn(f).v, f->type - FT_L1 + 1);
+    TRACE(d, PV_TABLE_INVALIDATED, frame_mfn(f).v, type_level(f->type));
 }
 
 /*
@@ -178,16 +230,15 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     if (unlikely(type == FT_L4 && slot_is_hypervisors(((uintptr_t)p & PAGE_OFFSET_MASK) / 8)))
         return -EINVAL;
     if (entry & PTE_P) {
-        int error = type == FT_L1 ? l1_get(d, entry) : table_get(d, entry, type - 1);
+        int error = get_entry(d, f, &entry);
         if (unlikely(error))
             return error;
-        entry = type == FT_L1 ? l1_adjusted(entry) : entry | PTE_U;
         if (keep_ad)
             entry |= old & (PTE_A | PTE_D);
     }
     old = __atomic_exchange_n(p, entry, __ATOMIC_SEQ_CST);
     if (old & PTE_P)
-        put_entry(d, old, type);
+        put_entry(d, f, old);
     ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
     TRACE(d, PV_PTE_UPDATE, frame_mfn(f).v, (uintptr_t)p % PAGE_SIZE / sizeof(*p), old, entry);
     return 0;
@@ -215,9 +266,11 @@ u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **tabl
         if (unlikely(!(entry & PTE_P)))
             return NULL;
         mfn = entry_mfn(entry);
+        if (unlikely(frame_table[mfn].type != FT_L1 + level - 2)) /* through a linear table */
+            return NULL;
     }
     *table = &frame_table[mfn];
-    ASSERT((*table)->owner == d->id && (*table)->type == FT_L1);
+    ASSERT((*table)->owner == d->id);
     (void)d;
     return (u64 *)mfn_to_va(mfn_of(mfn)) + pt_index(va, 1);
 }

@@ -16,6 +16,16 @@ static void drop_pins(struct domain *d)
             page_unpin(d, i);
 }
 
+/* Validations that were broken off, and what is still to be undone. */
+static void finish_tables(struct domain *d)
+{
+    for (u64 i = 0; i < frame_limit(); i++)
+        if (frame_table[i].owner == d->id && frame_table[i].flags & FRAME_PARTIAL)
+            page_drop_partial(d, &frame_table[i]);
+    while (!page_undo_some(d))
+        ;
+}
+
 static void drop_allocations(struct domain *d)
 {
     for (u64 i = 0; i < frame_limit(); i++)
@@ -45,6 +55,7 @@ void domain_unbuild(struct domain *d)
         return;
     pv_console_input_end(d);
     drop_pins(d);
+    finish_tables(d);
     if (p->shared_frame && p->shared_frame->type_count)
         page_put_and_type(d, p->shared_frame);
     if (p->console_frame && p->console_frame->type_count)

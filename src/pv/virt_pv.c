@@ -158,8 +158,18 @@ void virt_vcpu_put(struct vcpu *v)
     write_cr3(va_to_mpa(hypervisor_l4).v);
 }
 
+/* What the guest gave up must be given up before it runs again (page_undo.c); on its account. */
+static bool undone(struct vcpu *v, struct exit *e)
+{
+    e->tsc = rdtsc();
+    e->counter = LC_HC_MMUEXT_OP;
+    return page_undo_some(v->domain);
+}
+
 void virt_vcpu_run(struct vcpu *v, u64 until, struct exit *e)
 {
+    if (unlikely(v->domain->undoing) && !undone(v, e))
+        return;
     if (until != armed) {
         timer_arm_hardware(until);
         armed = until;

@@ -12,7 +12,8 @@ OPTIONS = "domains=together slice=300"
 BUDGET = 6_000_000_000
 # (guest, the domain's name, its arguments)
 DOMAINS = [("compute", "compute1", "seed=1"), ("syscall", "syscall", ""), ("fault", "fault", ""),
-           ("compute", "compute2", "seed=7"), ("switch", "switch", ""), ("pagetable", "pagetable", "")]
+           ("compute", "compute2", "seed=7"), ("switch", "switch", ""), ("pagetable", "pagetable", ""),
+           ("forkexit", "forkexit", "")]
 
 
 def boot_together(column):
@@ -34,6 +35,8 @@ def boot_together(column):
     for _, domain, _ in DOMAINS:
         if f'[{domain}] @done {{' not in outcome.log:
             wrong.append(f"{domain} did not come to its end")
+    if column == "pv" and '"pv_broken_off":{' not in outcome.log:
+        wrong.append("no validation of page tables was broken off")
     print(f"{'FAILED' if wrong else 'green'}: {len(DOMAINS)} domains together, {column} ({outcome.seconds:.0f} s)", flush=True)
     if wrong:
         return Result(0, [f"together, {column}: {'; '.join(wrong[:6])} (see {boot.folder}/com1.txt)"])

@@ -1,5 +1,5 @@
-// sources: src/pv/page_type.c src/pv/table.c src/pv/segment.c src/pv/page_check.c
-// sources: src/core/frame.c src/core/heap.c src/core/tlb.c
+// sources: src/pv/page_type.c src/pv/page_undo.c src/pv/table.c src/pv/segment.c
+// sources: src/pv/page_check.c src/core/frame.c src/core/heap.c src/core/tlb.c
 // sources: tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
  * The page-type rules against a model. At random a guest stores through what it may write, pins,
@@ -43,6 +43,15 @@ static u64 random_state;
  */
 static const unsigned slots[] = {0, 1, 2, 255, 272, 511, 260};
 enum { GUEST_SLOTS = ARRAY_SIZE(slots) - 1 };
+
+static u64 rnd(u64 n);
+
+/* In half of the sequences time is up now and then. */
+static bool hurried;
+bool sched_time_is_up(void)
+{
+    return hurried && rnd(4);
+}
 
 static u64 rnd(u64 n)
 {
@@ -93,13 +102,15 @@ bool page_granted(const struct domain *d, u64 entry)
 /* The TLB: everything that the processor may have cached since the last full flush. */
 static bool cached_read[FRAMES], cached_write[FRAMES];
 static bool cached_table[FRAMES][5]; /* walked as a table of level 1..4 */
-static unsigned flushes;
+static bool cached_linear[FRAMES];   /* walked as one of a lower level than it is of */
+static unsigned flushes, linear_seen, broken_off;
 
 void tlb_hw_flush_all(void)
 {
     memset(cached_read, 0, sizeof(cached_read));
     memset(cached_write, 0, sizeof(cached_write));
     memset(cached_table, 0, sizeof(cached_table));
+    memset(cached_linear, 0, sizeof(cached_linear));
     page_note_flush();
     flushes++;
 }
@@ -129,6 +140,12 @@ static void fill_tlb(void)
                 if (!(e & PTE_P))
                     continue;
                 assert_true(mfn < FRAMES);
+                if (level > 1 && frame_table[mfn].type == FT_L1 + level - 1) {
+                    assert_false(e & PTE_W); /* linear: what it reaches it cannot write */
+                    linear_seen += !cached_linear[mfn];
+                    cached_linear[mfn] = true;
+                    continue;
+                }
                 if (level > 1)
                     cached_table[mfn][level - 1] = true;
                 else
@@ -146,8 +163,10 @@ static void check_tlb(void)
 
         if (cached_read[i] || cached_write[i])
             assert_int_equal(f->owner, self.id);
-        if (cached_write[i] && f->type_count)
+        if (cached_write[i] && (f->type_count || f->flags & (FRAME_PARTIAL | FRAME_UNDOING)))
             assert_int_equal(f->type, FT_WRITABLE);
+        if (cached_linear[i])
+            assert_true(f->owner == self.id && type_is_table(f->type));
         for (unsigned level = 1; level <= 4; level++)
             if (cached_table[i][level]) {
                 assert_int_equal(f->owner, self.id);
@@ -171,11 +190,15 @@ static void model_counts(struct counts *c)
             continue;
         c->refs[i] += !!(f->extra16 & PAGE_ALLOCATED) + !!(f->flags & FRAME_PINNED);
         c->types[i] += !!(f->flags & FRAME_PINNED);
-        if (!f->type_count || f->type < FT_L1 || f->type > FT_L4)
+        c->refs[i] += !!(f->flags & (FRAME_PARTIAL | FRAME_UNDOING));
+        if (!(f->type_count || f->flags & (FRAME_PARTIAL | FRAME_UNDOING)) || f->type < FT_L1 ||
+            f->type > FT_L4)
             continue;
         for (unsigned s = 0; s < GUEST_SLOTS; s++) {
+            if (f->flags & FRAME_PARTIAL && slots[s] >= page_done(f))
+                continue;
             u64 e = words(f)[slots[s]], mfn = (e & PTE_ADDR) >> PAGE_SHIFT;
-            if (!(e & PTE_P))
+            if (!(e & PTE_P) || (f->type != FT_L1 && mfn == i))
                 continue;
             c->refs[mfn]++;
             c->types[mfn] += f->type != FT_L1 || e & PTE_W ? 1 : 0;
@@ -233,8 +256,9 @@ static u64 random_entry(unsigned level)
         mfn = frame_for((unsigned)rnd(6));
         flags |= (mfn < FRAMES && purpose(mfn) < 2) || rnd(16) == 0 ? PTE_W * rnd(2) : 0;
     } else {
-        mfn = frame_for(level - 1 + 1);
-        flags |= PTE_W;
+        bool linear = rnd(8) == 0;
+        mfn = frame_for(level - 1 + 1 + linear);
+        flags |= linear ? 0 : PTE_W;
     }
     if (rnd(30) == 0)
         flags |= rnd(2) ? PTE_PS : PTE_G;
@@ -267,6 +291,13 @@ static void guest_store(void)
     words(&frame_table[mfn])[slots[rnd(GUEST_SLOTS)]] = random_entry(level_for(mfn));
 }
 
+/* A call that broke off is mostly made again. */
+static bool insist(int error)
+{
+    broken_off += error == -ERESTART;
+    return error == -ERESTART && rnd(4);
+}
+
 static int change_entry(void)
 {
     u64 mfn = frame_for(2 + (unsigned)rnd(4));
@@ -284,7 +315,9 @@ static int change_entry(void)
     if (f->type != FT_L4 && slot == 260)
         slot = 0;
     entry = random_entry(type_level(f->type));
-    error = table_set_entry(&self, f, &words(f)[slot], entry, rnd(2));
+    do
+        error = table_set_entry(&self, f, &words(f)[slot], entry, rnd(2));
+    while (insist(error));
     if (f->type == FT_L4 && slot == 260)
         assert_int_equal(error, -EINVAL);
     return error;
@@ -293,8 +326,12 @@ static int change_entry(void)
 static int change_root(void)
 {
     struct frame *f, *old = root;
-    int error = page_get_and_type(&self, frame_for(5), FT_L4, &f);
+    u64 mfn = frame_for(5);
+    int error;
 
+    do
+        error = page_get_and_type(&self, mfn, FT_L4, &f);
+    while (insist(error));
     if (error)
         return error;
     root = f;
@@ -321,7 +358,7 @@ static void give_and_take(void)
     }
 }
 
-static unsigned done_ok[8], done_failed[8];
+static unsigned done_ok[8], done_failed[8], pieces;
 
 static void step(void)
 {
@@ -332,6 +369,7 @@ static void step(void)
     struct counts before, after;
     unsigned level = 1 + (unsigned)rnd(4);
     int error = 0;
+    u64 mfn;
 
     model_counts(&before);
     switch (op) {
@@ -342,7 +380,10 @@ static void step(void)
         error = change_entry();
         break;
     case PIN:
-        error = page_pin(&self, frame_for(level + 1), FT_L1 + level - 1);
+        mfn = frame_for(level + 1);
+        do
+            error = page_pin(&self, mfn, FT_L1 + level - 1);
+        while (insist(error));
         break;
     case UNPIN:
         error = page_unpin(&self, frame_for(level + 1));
@@ -358,9 +399,16 @@ static void step(void)
             tlb_flush_all();
         break;
     }
+    /* It does not run before all is undone. */
+    while (!page_undo_some(&self)) {
+        check_counts();
+        check_tlb();
+        pieces++;
+    }
     if (error) {
         model_counts(&after);
-        assert_memory_equal(&before, &after, sizeof(before));
+        if (!hurried)
+            assert_memory_equal(&before, &after, sizeof(before));
         done_failed[op]++;
     } else {
         done_ok[op]++;
@@ -395,6 +443,11 @@ static void end(void)
         if (frame_table[i].owner == self.id && frame_table[i].flags & FRAME_PINNED)
             assert_int_equal(page_unpin(&self, i), 0);
     for (unsigned i = 0; i < FRAMES; i++)
+        if (frame_table[i].owner == self.id && frame_table[i].flags & FRAME_PARTIAL)
+            page_drop_partial(&self, &frame_table[i]);
+    while (!page_undo_some(&self))
+        check_counts();
+    for (unsigned i = 0; i < FRAMES; i++)
         if (frame_table[i].owner == self.id && frame_table[i].extra16 & PAGE_ALLOCATED)
             page_release(&self, &frame_table[i]);
     assert_int_equal(self.frames, 0);
@@ -410,6 +463,7 @@ static void random_sequences(void **state)
     (void)state;
     for (u64 seed = 1; seed <= 6; seed++) {
         random_state = seed * 0x9e3779b97f4a7c15ULL;
+        hurried = seed % 2 == 0;
         begin();
         for (unsigned i = 0; i < STEPS / 6; i++) {
             step();
@@ -421,10 +475,13 @@ static void random_sequences(void **state)
     }
     printf("entries changed %u (refused %u), pins %u (%u), roots %u (%u), flushes %u\n", done_ok[1],
            done_failed[1], done_ok[2], done_failed[2], done_ok[4], done_failed[4], flushes);
+    printf("broken off %u, undone later %u, linear entries %u\n", broken_off, pieces, linear_seen);
     /* The sequences are worth something only if tables come into being. */
     assert_true(done_ok[1] > STEPS / 50);
     assert_true(done_ok[2] > STEPS / 100);
     assert_true(done_ok[4] > STEPS / 1000);
+    assert_true(broken_off > STEPS / 2000 && pieces > STEPS / 20000);
+    assert_true(linear_seen > STEPS / 1000);
 }
 
 int main(void)

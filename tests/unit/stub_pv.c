@@ -82,6 +82,11 @@ void hv_free(struct domain *d, void *p, size_t size)
     free(p);
 }
 
+bool sched_time_is_up(void)
+{
+    return sched_now() >= host_pcpu.until;
+}
+
 void pv_console_drain(struct domain *d)
 {
     (void)d;

@@ -1,5 +1,5 @@
-// sources: src/pv/page_type.c src/pv/table.c src/pv/segment.c src/pv/page_check.c
-// sources: src/core/frame.c src/core/heap.c src/core/tlb.c
+// sources: src/pv/page_type.c src/pv/page_undo.c src/pv/table.c src/pv/segment.c
+// sources: src/pv/page_check.c src/core/frame.c src/core/heap.c src/core/tlb.c
 // sources: tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
  * Page types, rule by rule: what each refusal is, and that it leaves everything as it was. Random
@@ -26,6 +26,12 @@ static void *records;
 static struct domain self = {.id = 1, .config.name = "self"}, other = {.id = 2};
 static struct frame *l4, *l3, *l2, *l1, *data, *foreign;
 static unsigned flushes;
+static bool hurry; /* time is always up */
+
+bool sched_time_is_up(void)
+{
+    return hurry;
+}
 
 void l4_fill(const struct domain *d, u64 *table)
 {
@@ -121,6 +127,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    hurry = false;
     assert_int_equal(page_check(&self), 0);
     free(records);
     free(host_machine_memory);
@@ -290,6 +297,152 @@ static void finding_the_l1_entry(void **state)
     assert_null(table_find_l1(&self, root, 0x0001000000003000ULL, &table));
 }
 
+/* Time is up whenever it is looked at: each attempt makes one table, and what one has made the next
+ * one finds. */
+static void a_pin_goes_on_where_it_broke_off(void **state)
+{
+    (void)state;
+    struct frame *second = own(&self), *other_l2 = own(&self);
+    unsigned attempts = 1;
+
+    words(l2)[7] = entry(second, LINK);
+    words(l3)[9] = entry(other_l2, LINK);
+    tlb_flush_all();
+    hurry = true;
+    while (page_pin(&self, number(l4), FT_L4) == -ERESTART) {
+        assert_int_equal(page_check(&self), 0);
+        assert_true(l4->flags & FRAME_PARTIAL);
+        assert_int_equal(l4->refs, 2);
+        assert_true(words(l4)[256] == 0); /* it is not fit to be loaded yet */
+        assert_int_equal(page_pin(&self, number(l4), FT_L3), -EBUSY);
+        assert_true(++attempts < 10);
+    }
+    assert_int_equal(attempts, 6); /* as many as there are tables */
+    assert_true((l4->flags & (FRAME_PARTIAL | FRAME_VALIDATED)) == FRAME_VALIDATED);
+    assert_int_equal(l4->refs, 2); /* allocation and pin */
+    assert_int_equal(page_done(l4), 0);
+    assert_int_equal(l2->type_count + second->type_count + other_l2->type_count, 3);
+}
+
+/* A bad entry behind what was broken off: the earlier attempts' references go, too. */
+static void a_pin_that_fails_late_leaves_nothing(void **state)
+{
+    (void)state;
+    struct frame *second = own(&self);
+    int error;
+
+    words(l2)[7] = entry(second, LINK);
+    words(l3)[511] = entry(foreign, LINK);
+    tlb_flush_all();
+    hurry = true;
+    while ((error = page_pin(&self, number(l4), FT_L4)) == -ERESTART)
+        ;
+    assert_int_equal(error, -EPERM);
+    while (!page_undo_some(&self))
+        ;
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + second->refs + data->refs, 6);
+    assert_int_equal(l4->type_count + l3->type_count + l2->type_count + l1->type_count, 0);
+    assert_int_equal(page_pin(&self, number(l4), FT_L1), 0); /* it is like any other page */
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+}
+
+static void what_was_broken_off_can_be_dropped(void **state)
+{
+    (void)state;
+    struct frame *second = own(&self);
+
+    words(l2)[7] = entry(second, LINK);
+    tlb_flush_all();
+    hurry = true;
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), -ERESTART);
+    assert_true(l4->flags & l3->flags & l2->flags & FRAME_PARTIAL);
+    page_release(&self, l4);
+    assert_int_equal(l4->owner, self.id);
+    page_drop_partial(&self, l4);
+    assert_int_equal(l4->owner, DOMID_NONE);
+    page_drop_partial(&self, l3);
+    page_drop_partial(&self, l2);
+    assert_int_equal(l3->refs + l2->refs + l1->refs + data->refs, 4);
+    assert_int_equal(l1->type_count, 0);
+}
+
+/* The end of a tree of tables, a table at a time. Until all is undone its frames are what they
+ * were. */
+static void an_unpin_in_pieces(void **state)
+{
+    (void)state;
+    unsigned pieces = 1;
+
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
+    hurry = true;
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+    assert_true(self.undoing != 0);
+    assert_int_equal(data->type_count, 1);
+    while (!page_undo_some(&self)) {
+        assert_int_equal(page_check(&self), 0);
+        pieces++;
+    }
+    assert_int_equal(pieces + 1, 4);
+    assert_int_equal(data->type_count, 0);
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
+}
+
+/* A frame that waits to be undone is undone first if it is to be something new. */
+static void a_new_type_undoes_the_old_one(void **state)
+{
+    (void)state;
+    struct frame *f;
+
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
+    hurry = true;
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+    assert_true(l3->flags & FRAME_UNDOING);
+    assert_int_equal(page_get_and_type(&self, number(l3), FT_WRITABLE, &f), 0);
+    assert_true(!(l3->flags & FRAME_UNDOING) && l3->type == FT_WRITABLE);
+    page_put_and_type(&self, f);
+    while (!page_undo_some(&self))
+        ;
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
+}
+
+static void linear_tables(void **state)
+{
+    (void)state;
+    struct frame *a = own(&self), *b = own(&self), *table;
+    struct frame *const levels[] = {l2, l3, l4};
+
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+        struct frame *t = levels[i];
+        u32 refs = t->refs;
+        assert_int_equal(table_set_entry(&self, t, &words(t)[300], entry(t, LINK), false), -EBUSY);
+        assert_int_equal(table_set_entry(&self, t, &words(t)[300], entry(t, MAP_RO), false), 0);
+        assert_int_equal(t->refs, refs);
+        assert_null(table_find_l1(&self, number(l4) << PAGE_SHIFT, 300ULL << 39, &table));
+    }
+    /* To another: it must be in use, and neither may be both. */
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[301], entry(a, MAP_RO), false), 0);
+    assert_int_equal(a->type, FT_L3);
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[301], 0, false), 0);
+    assert_int_equal(page_pin(&self, number(a), FT_L4), 0);
+    assert_int_equal(page_pin(&self, number(b), FT_L4), 0);
+    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, LINK), false), -EBUSY);
+    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, MAP_RO), false), 0);
+    assert_int_equal(b->type_count, 2);
+    assert_int_equal(b->linear, 1);
+    assert_int_equal(table_set_entry(&self, b, &words(b)[1], entry(a, MAP_RO), false), -EBUSY);
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[2], entry(a, MAP_RO), false), -EBUSY);
+    assert_int_equal(page_check(&self), 0);
+    assert_int_equal(page_unpin(&self, number(b)), 0);
+    assert_int_equal(b->type, FT_L4);
+    assert_int_equal(b->type_count, 1);
+    assert_int_equal(page_unpin(&self, number(a)), 0);
+    assert_int_equal(a->linear | b->linear, 0);
+    assert_int_equal(a->refs + b->refs, 2);
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
+}
+
 static void the_recount_sees_a_lost_reference(void **state)
 {
     (void)state;
@@ -320,6 +473,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(retyping_flushes_once, setup, teardown),
         cmocka_unit_test_setup_teardown(released_frame_stays_while_mapped, setup, teardown),
         cmocka_unit_test_setup_teardown(finding_the_l1_entry, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pin_goes_on_where_it_broke_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pin_that_fails_late_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_broken_off_can_be_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_unpin_in_pieces, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_type_undoes_the_old_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(linear_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(the_recount_sees_a_lost_reference, setup, teardown),
     };
 
