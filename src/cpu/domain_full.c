@@ -145,6 +145,19 @@ static int write_start(struct domain *d, const struct image *image, struct start
     return error;
 }
 
+/* What is read of the BIOS data area by kernels that look for the end of low RAM, where a BIOS may
+ * have put tables: there is a COM1 and nothing above 640 KiB. */
+static int write_bios_data(struct domain *d, char *why, size_t whysize)
+{
+    enum { BIOS_DATA_COM1 = 0x400, BIOS_DATA_LOW_KIB = 0x413, COM1 = 0x3f8 };
+    const u16 port = COM1, kib = (u16)(MIN(d->config.mem_bytes, (u64)LOW_RAM_END) >> 10);
+
+    if (guest_phys_write(d, BIOS_DATA_COM1, &port, sizeof(port)) != sizeof(port) ||
+        guest_phys_write(d, BIOS_DATA_LOW_KIB, &kib, sizeof(kib)) != sizeof(kib))
+        return fail(why, whysize, -ENOMEM, "there is not enough memory for its BIOS data area");
+    return 0;
+}
+
 /* Fills the domain's memory: the image, its modules, ACPI's tables, the start of day. */
 static int load(struct domain *d, const struct image *image, struct start *start, char *why,
                 size_t whysize)
@@ -162,6 +175,8 @@ static int load(struct domain *d, const struct image *image, struct start *start
                              whysize);
     if (!error)
         error = write_acpi(d, &start->rsdp, why, whysize);
+    if (!error && image->format->pc && image->start >= START_LOW)
+        error = write_bios_data(d, why, whysize);
     return error ? error : write_start(d, image, start, why, whysize);
 }
 
@@ -181,11 +196,11 @@ static void set_registers(struct vcpu *v, const struct image *image, const struc
 {
     enum { CODE = 0xb, DATA = 0x3, TSS32_BUSY = 0xb, TSS_LIMIT = 0x67 };
     const u16 flat = SEG_ATTR_S | SEG_ATTR_P | SEG_ATTR_DB | SEG_ATTR_G;
-    const bool tables = image->format->tables;
+    const bool pc = image->format->pc;
     const struct segment code = {
-        .limit = ~0u, .attr = flat | CODE, .selector = tables ? START_CODE : 0};
+        .limit = ~0u, .attr = flat | CODE, .selector = pc ? START_CODE : 0};
     const struct segment data = {
-        .limit = ~0u, .attr = flat | DATA, .selector = tables ? START_DATA : 0};
+        .limit = ~0u, .attr = flat | DATA, .selector = pc ? START_DATA : 0};
     const struct segment tr = {.limit = TSS_LIMIT, .attr = SEG_ATTR_P | TSS32_BUSY};
     const struct segment none = {.attr = SEG_ATTR_UNUSABLE};
 
@@ -198,7 +213,7 @@ static void set_registers(struct vcpu *v, const struct image *image, const struc
     virt_set_segment(v, SEG_GS, &data);
     virt_set_segment(v, SEG_LDTR, &none);
     virt_set_segment(v, SEG_TR, &tr);
-    if (tables)
+    if (pc)
         virt_ops->set_table(v, false, start->at + START_GDT, START_GDT_BYTES - 1);
     virt_set(v, VREG_RIP, image->entry);
     virt_set(v, VREG_RSP, 0);
@@ -238,7 +253,7 @@ int domain_build(struct domain *d, char *why, size_t whysize)
 
     if (error)
         return error;
-    if (image.format->tables)
+    if (image.format->pc)
         log_line("%s: a %s, enters at 0x%x%s", d->config.name, image.format->name, image.entry,
                  image.wants_video ? "; it asks for a video mode, and there is none" : "");
     if (d->config.mem_bytes > DEVICE_HOLE)

@@ -20,7 +20,8 @@ struct image_format {
     const char *name;    /* for people */
     u32 modules;         /* so many modules (RAM disks) can be handed over */
     bool modules_follow; /* they are laid behind the image, as GRUB does; else at the end of RAM */
-    bool tables;         /* the kernel may rely on a GDT with START_CODE and START_DATA */
+    bool pc;             /* the kernel may rely on what a PC's loader leaves: a GDT with START_CODE
+                          * and START_DATA, the BIOS data area */
     /* Fills start->block and the registers. 0, or -EINVAL with a sentence in why. */
     int (*start)(const struct image *image, struct start *start, char *why, size_t whysize);
 };

@@ -162,7 +162,7 @@ bool image_is_bzimage(const u8 *file, u64 size)
 int image_bzimage(const u8 *file, u64 size, struct image *out, char *why, size_t whysize)
 {
     static const struct image_format bzimage = {
-        .name = "Linux bzImage", .modules = 1, .tables = true, .start = bzimage_start};
+        .name = "Linux bzImage", .modules = 1, .pc = true, .start = bzimage_start};
     u64 end = SETUP_END_AT + 1 + (u64)file[SETUP_END_AT], real;
     struct setup_header h;
 

@@ -194,7 +194,7 @@ int image_multiboot(const u8 *file, u64 size, u32 header, const struct elf_image
     static const struct image_format multiboot = {.name = "Multiboot kernel",
                                                   .modules = START_MODULES,
                                                   .modules_follow = true,
-                                                  .tables = true,
+                                                  .pc = true,
                                                   .start = multiboot_start};
     const u32 known = HEADER_PAGE_ALIGN | HEADER_MEMORY | HEADER_VIDEO;
     struct multiboot_header h = {0};
