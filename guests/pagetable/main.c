@@ -10,9 +10,12 @@ const char guest_name[] = "pagetable";
 u64 guest_memory_wanted = 26 << 20;
 
 enum batch { BATCH = 32 };
-#define WINDOW     USER_BASE                  /* BATCH pages, within one L1 table */
-#define LARGE_PAGE (USER_BASE + (1ULL << 30)) /* where the 2 MiB page goes */
-#define PATTERN    0x5472697669736f72ULL
+#define ENTRY_IGNORED (1ULL << 9) /* by the processor */
+#define CR0_WP        (1ULL << 16)
+#define CR4_PGE       (1ULL << 7)
+#define WINDOW        USER_BASE                  /* BATCH pages, within one L1 table */
+#define LARGE_PAGE    (USER_BASE + (1ULL << 30)) /* where the 2 MiB page goes */
+#define PATTERN       0x5472697669736f72ULL
 
 static struct space space;
 static u64 *entry[BATCH];
@@ -100,6 +103,11 @@ static void flush_one(void)
 {
     platform->flush_page(WINDOW);
 }
+static void map_same(void)
+{
+    touch();
+    map_one();
+}
 static void flush_everything(void)
 {
     platform->flush_all();
@@ -164,7 +172,9 @@ static void measure_single(void)
     figure(&(struct figure){
         .name = "protect_and_read", .before = unprotect_and_write, .op = protect_and_read});
     unprotect_one();
+    flush_everything(); /* so that no table is written to and not flushed */
     figure(&(struct figure){.name = "flush_one", .before = touch, .op = flush_one});
+    figure(&(struct figure){.name = "flush_written", .before = map_same, .op = flush_one});
     figure(&(struct figure){.name = "flush_all", .before = touch, .op = flush_everything});
     unmap_one();
 }
@@ -180,6 +190,43 @@ static void measure_batched(void)
                             .op = protect_batched,
                             .after = unmap_batched,
                             .per = BATCH});
+}
+
+static u64 *upper_entry;
+
+static void write_upper(void)
+{
+    platform->set_entry(upper_entry, *upper_entry ^ ENTRY_IGNORED);
+}
+
+/* An entry above the last level, in tables that are in use. */
+static void measure_upper(void)
+{
+    upper_entry = space_entry(&space, WINDOW, 2, false);
+    figure(&(struct figure){.name = "write_upper", .op = write_upper});
+}
+
+static void toggle_pge(void)
+{
+    write_cr4(read_cr4() ^ CR4_PGE);
+}
+static void toggle_wp(void)
+{
+    write_cr0(read_cr0() ^ CR0_WP);
+}
+
+/* What a kernel does to flush everything, and to write where it must not. */
+static void measure_modes(void)
+{
+    if (platform->pv) {
+        figure_none("toggle_pge", "a paravirtual guest does not choose CR4");
+        figure_none("toggle_wp", "a paravirtual guest does not choose CR0.WP");
+        return;
+    }
+    map_and_touch();
+    figure(&(struct figure){.name = "toggle_pge", .op = toggle_pge, .after = toggle_pge});
+    figure(&(struct figure){.name = "toggle_wp", .op = toggle_wp, .after = toggle_wp});
+    unmap_one();
 }
 
 static u64 *large_entry, large_value;
@@ -219,6 +266,8 @@ void guest_main(void)
     check_rights();
     measure_single();
     measure_batched();
+    measure_upper();
+    measure_modes();
     fill_measure(&space);
     measure_large();
     platform->space_load(&kernel_space);

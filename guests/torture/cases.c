@@ -65,26 +65,38 @@ static bool is(const struct seen *s, const struct outcome *o, struct pair after)
            same_after(s->after, after, o->fault);
 }
 
-bool case_permitted(const struct mode *m, const struct test_case *c, const struct seen *s,
-                    const struct test_case *before, const struct seen *seen_before)
+/* The outcome that a remembered translation by `pair` gives: it sets no flags. */
+static bool by_memory(const struct mode *m, const struct test_case *c, const struct seen *s,
+                      struct pair pair)
 {
     struct outcome o;
 
-    rules_apply(m, c->entries, c->kind, &o);
+    if (!rules_cacheable(m, pair))
+        return false;
+    rules_apply(m, pair, c->kind, &o);
+    return is(s, &o, c->entries) &&
+           (o.fault || (o.after.upper == pair.upper && o.after.lower == pair.lower));
+}
+
+bool case_permitted(const struct mode *m, const struct test_case *c, const struct seen *s,
+                    const struct seen *before)
+{
+    struct outcome o;
+    struct pair old, new = c->entries;
+
+    rules_apply(m, new, c->kind, &o);
     if (is(s, &o, o.after))
         return true;
-    /* "Caching Translation Information": only a translation that came about is remembered; a page
-     * fault drops what there is for its address. */
-    if (!before || seen_before->fault)
+    if (!before)
         return false;
-    rules_apply(m, seen_before->after, c->kind, &o);
-    if (is(s, &o, c->entries) &&
-        (!(c->kind & KIND_WRITE) || o.fault ||
-         (o.after.upper == seen_before->after.upper && o.after.lower == seen_before->after.lower)))
+    old = before->after;
+    /* The upper entry is stored before the lower one, and a processor may translate in between. */
+    if (by_memory(m, c, s, old) || by_memory(m, c, s, (struct pair){new.upper, old.lower}))
         return true;
-    if (m->large && (before->entries.upper & BIT_PS))
+    /* "Caches for Paging Structures": the PDE of before, and the PTE as it is now. */
+    if (m->large && (old.upper & BIT_PS))
         return false;
-    /* The PDE of before, and the PTE as it is now. */
-    rules_apply(m, (struct pair){seen_before->after.upper, c->entries.lower}, c->kind, &o);
-    return is(s, &o, (struct pair){c->entries.upper, o.after.lower});
+    rules_apply(m, (struct pair){old.upper, new.lower}, c->kind, &o);
+    return rules_cacheable(m, (struct pair){old.upper, BIT_P | BIT_A}) &&
+           is(s, &o, (struct pair){new.upper, o.after.lower});
 }

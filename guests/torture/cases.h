@@ -40,9 +40,9 @@ struct seen {
     struct pair after;
 };
 
-/* Whether it is what the manual permits. before: the case that came just before this one at the
- * same address, with its outcome, if the address was not flushed in between; or NULL. */
+/* Whether it is what the manual permits. before: what came of the case just before this one at the
+ * same address, if the address was not flushed in between; or NULL. */
 bool case_permitted(const struct mode *m, const struct test_case *c, const struct seen *s,
-                    const struct test_case *before, const struct seen *seen_before);
+                    const struct seen *before);
 
 #endif

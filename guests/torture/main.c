@@ -90,7 +90,7 @@ static u64 address_for(unsigned kind)
 }
 
 static void report(const struct mode *m, const struct test_case *c, const struct seen *s,
-                   bool flushed)
+                   const struct seen *before)
 {
     struct outcome o;
 
@@ -98,11 +98,13 @@ static void report(const struct mode *m, const struct test_case *c, const struct
     if (differences++ >= REPORTED)
         return;
     print("# wp %u nxe %u smep %u smap %u, %s, kind %x, entries %lx %lx\n", m->wp, m->nxe, m->smep,
-          m->smap, flushed ? "flushed" : "not flushed", c->kind, c->entries.upper,
-          c->entries.lower);
+          m->smap, before ? "not flushed" : "flushed", c->kind, c->entries.upper, c->entries.lower);
     print("#   fault %u error %x cr2 %lx, entries %lx %lx; the manual: %u %x, %lx %lx\n", s->fault,
           s->error, s->cr2, s->after.upper, s->after.lower, o.fault, o.error, o.after.upper,
           o.after.lower);
+    if (before)
+        print("#   before: fault %u error %x, entries %lx %lx\n", before->fault, before->error,
+              before->after.upper, before->after.lower);
 }
 
 static void try(const struct test_case *c, bool flush, struct seen *s)
@@ -134,12 +136,12 @@ static void try_pair(const struct mode *m, unsigned number, unsigned step)
 
     case_make(number, &target, &first);
     try(&first, true, &seen_first);
-    if (!case_permitted(m, &first, &seen_first, NULL, NULL))
-        report(m, &first, &seen_first, true);
+    if (!case_permitted(m, &first, &seen_first, NULL))
+        report(m, &first, &seen_first, NULL);
     case_make(other, &target, &second);
     try(&second, false, &seen_second);
-    if (!case_permitted(m, &second, &seen_second, &first, &seen_first))
-        report(m, &second, &seen_second, false);
+    if (!case_permitted(m, &second, &seen_second, &seen_first))
+        report(m, &second, &seen_second, &seen_first);
 }
 
 /* Bits of a mode's number that this processor has. */

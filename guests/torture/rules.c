@@ -67,3 +67,17 @@ void rules_apply(const struct mode *m, struct pair entries, unsigned kind, struc
     if (!page)
         out->after.lower |= BIT_A | (kind & KIND_WRITE ? BIT_D : 0);
 }
+
+/*
+ * "Caching Translation Information": one by entries that are present and well formed, with their
+ * accessed flags set. No access need have succeeded: processors translate ahead, and what they find
+ * so they may remember, even just after a page fault has dropped it.
+ */
+bool rules_cacheable(const struct mode *m, struct pair entries)
+{
+    bool page = m->large && (entries.upper & BIT_PS);
+    u64 all = page ? entries.upper : entries.upper & entries.lower;
+
+    return (all & (BIT_P | BIT_A)) == (BIT_P | BIT_A) && !malformed(m, entries.upper, page) &&
+           (page || !malformed(m, entries.lower, false));
+}

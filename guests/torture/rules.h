@@ -50,6 +50,8 @@ struct outcome {
     struct pair after; /* the entries, with A and D as they are then */
 };
 
+/* Whether a processor may remember a translation by these entries. */
+bool rules_cacheable(const struct mode *m, struct pair entries);
 /* The outcome of an access through these entries, where nothing is cached of them. */
 void rules_apply(const struct mode *m, struct pair entries, unsigned kind, struct outcome *out);
 

@@ -46,6 +46,7 @@ enum frame_flags {
     FRAME_NOT_RAM = 1 << 8,  /* a hole of the memory map: frame_of gives NULL */
     FRAME_PARTIAL = 1 << 9,  /* pv: its validation was broken off (page_type.c, rule 7) */
     FRAME_UNDOING = 1 << 10, /* pv: a table no more, and its entries still hold references */
+    FRAME_OUT_OF_SYNC = 1 << 11, /* shadow: FRAME_SHADOWED, but writable: its shadows are behind */
 };
 
 /*

@@ -59,6 +59,9 @@
     C(SHADOW_RECLAIM_TABLE, "shadow tables evicted under memory pressure")                         \
     C(SHADOW_WRITE, "writes to guest page tables that trapped")                                    \
     C(SHADOW_WRITE_ENTRY, "shadow entries changed by such writes")                                 \
+    C(SHADOW_OUT_OF_SYNC, "guest page tables whose writes stopped trapping for a while")           \
+    C(SHADOW_SYNC_TABLE, "such tables brought up to date by a flush")                              \
+    C(SHADOW_PREFETCH, "shadow entries filled beside the one that was missing")                    \
     C(SHADOW_ROOT_SWITCH, "CR3 loads that found their root")                                       \
     C(SHADOW_DIRTY, "write faults that only set a D bit")                                          \
     C(SHADOW_REFLECT, "page faults that were the guest's own")                                     \

@@ -6,6 +6,7 @@
 #include "paging.h"
 #include "rights.h"
 #include "shadow.h"
+#include "sync.h"
 
 struct recount {
     struct domain *domain; /* whose */
@@ -47,6 +48,12 @@ static void check_leaf(struct recount *r, const struct shadow *s, unsigned index
     u64 gfn = guest ? (from & PTE_ADDR) >> PAGE_SHIFT : s->gfn + index;
     u32 mfn = physmap_mfn(r->map, gfn);
 
+    if (guest && frame_table[va_to_mfn(guest).v].flags & FRAME_OUT_OF_SYNC) {
+        const struct frame *f = frame_of(mpa_to_mfn(mpa_of(entry & PTE_ADDR)));
+        if (!f || f->owner != r->domain->id)
+            violation(r, "a leaf for gfn", gfn, "leads to a frame that is not the domain's");
+        return;
+    }
     if (!mfn || (entry & PTE_ADDR) >> PAGE_SHIFT != mfn) {
         violation(r, "a leaf for gfn", gfn, "leads to another frame");
         return;
@@ -82,6 +89,8 @@ static void check_link(struct recount *r, const struct shadow *s, unsigned index
         violation(r, "an entry of the shadow of gfn", s->gfn, "leads to no shadow");
         return;
     }
+    if (guest && frame_table[va_to_mfn(guest).v].flags & FRAME_OUT_OF_SYNC)
+        return;
     if (s->role & ROLE_DIRECT)
         l = link_direct(s, index);
     else if (!guest)
@@ -121,6 +130,20 @@ static bool left_root(const struct recount *r, const struct shadow *s)
     return (s->role & ROLE_NO_TABLE) == ROLE_PAE_ROOT && !shadow_runs(r->domain, s);
 }
 
+/* A table that is out of sync is of level 1, or not in use, and the list knows it. */
+static void check_behind(struct recount *r, const struct shadow *s, const struct frame *f)
+{
+    const struct shadow_pool *pool = &r->map->pool;
+    bool listed = false;
+
+    for (u32 i = 0; i < pool->behind_count; i++)
+        listed |= pool->behind[i] == frame_mfn(f).v;
+    if (!listed)
+        violation(r, "gfn", s->gfn, "is out of sync, and would stay so");
+    if (shadow_level(s) != 1 && shadow_in_use(r->domain, s))
+        violation(r, "gfn", s->gfn, "is out of sync, and more than a leaf table in use");
+}
+
 static void check_shadow(struct recount *r, struct shadow *s)
 {
     const u64 *guest = NULL;
@@ -134,8 +157,10 @@ static void check_shadow(struct recount *r, struct shadow *s)
             violation(r, "the shadow of gfn", s->gfn, "is not in its frame's chain");
             return;
         }
-        if (f->type_count)
+        if (f->type_count && !(f->flags & FRAME_OUT_OF_SYNC))
             violation(r, "gfn", s->gfn, "is shadowed and mapped writable");
+        if (f->flags & FRAME_OUT_OF_SYNC)
+            check_behind(r, s, f);
         guest = mfn_to_va(frame_mfn(f));
         if (s->guest != guest)
             violation(r, "the shadow of gfn", s->gfn, "has its guest's table elsewhere");

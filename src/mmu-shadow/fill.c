@@ -177,7 +177,8 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
             return result;
     }
     if (e->error & PF_W) {
-        if (unlikely(f->flags & FRAME_SHADOWED))
+        if (unlikely((f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) == FRAME_SHADOWED) &&
+            !shadow_let_go(d, f))
             return table_write(v, e, gpa, f, out);
         if (unlikely(p->dirty_log))
             f->flags |= FRAME_DIRTY;
@@ -186,6 +187,8 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
     s->writes = 0;
     shadow_set_leaf(d, s, pt_index(e->gva, 1), leaf_value(p, s->role, entry, f, kernel_write));
     ledger_count(&d->ledger, LC_SHADOW_FILL);
+    if (unlikely(shadow_may_prefetch(s, pt_index(e->gva, 1))))
+        shadow_prefetch(d, s, pt_index(e->gva, 1));
     return trace_wants(TRACE_ALL) ? trace_fill(v, e, s) : PAGING_FIXED;
 }
 

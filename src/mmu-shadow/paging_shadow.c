@@ -169,6 +169,7 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
 
     if (unlikely(p->mode_stale) ? !take_mode(v) : !take_cr3(v))
         return PAGING_INJECT;
+    shadow_sync_all(v->domain);
     u64 gfn = p->root_role == ROLE_UNPAGED ? 0 : p->mode.root >> PAGE_SHIFT;
     struct shadow *root =
         p->mode.levels == 2 || p->mode.levels == 3 ? NULL : shadow_find(pool, gfn, p->root_role);
@@ -184,6 +185,12 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     return PAGING_FIXED;
 }
 
+static u64 __attribute__((noinline)) switch_behind(struct vcpu *v, u64 cr3)
+{
+    shadow_sync_all(v->domain);
+    return paging_switch_root(v, cr3);
+}
+
 /* A known root is one of a frame of RAM, so that its CR3 has no reserved bit set. */
 u64 paging_switch_root(struct vcpu *v, u64 cr3)
 {
@@ -194,6 +201,8 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3)
 
     if (unlikely(!p->quick))
         return 0;
+    if (unlikely(pool->behind_count))
+        return switch_behind(v, cr3);
     for (; slot; slot = pool->shadow[slot].hash_next) {
         struct shadow *root = &pool->shadow[slot];
         if (unlikely(root->gfn != gfn || root->role != role))
@@ -210,14 +219,18 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3)
     return 0;
 }
 
-/* The shadows are never behind the guest's tables, so only the processor's memory of them is to be
- * dropped. */
+/* Unless its table is out of sync the shadow is as the guest's entry is, and only the processor's
+ * memory of it is to be dropped. */
 void paging_invalidate(struct vcpu *v, u64 gva)
 {
-    const struct shadow *root = &v->domain->physmap->pool.shadow[v->paging->root];
+    const struct shadow_pool *pool = &v->domain->physmap->pool;
+    const struct shadow *root = &pool->shadow[v->paging->root];
 
-    if (likely(canonical(gva)))
-        tlb_flush_page(shadow_mfn(root), gva);
+    if (unlikely(!canonical(gva)))
+        return;
+    if (pool->behind_count)
+        shadow_sync_page(v->domain, root, gva);
+    tlb_flush_page(shadow_mfn(root), gva);
 }
 
 /* A leaf that the processor has used for a fetch is as good as a walk. */

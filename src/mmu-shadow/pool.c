@@ -117,6 +117,8 @@ static void leave_frame(struct physmap *p, struct shadow *s)
     s->frame_next = 0;
     if (!f->extra)
         f->flags &= (u16)~FRAME_SHADOWED;
+    if (!f->extra)
+        f->flags &= (u16)~FRAME_OUT_OF_SYNC;
 }
 
 static void leave_bucket(struct shadow_pool *pool, struct shadow *s)
@@ -242,6 +244,10 @@ static void join_frame(struct domain *d, struct shadow *s, struct frame *f)
     s->guest = mfn_to_va(frame_mfn(f));
     s->frame_next = (u16)f->extra;
     f->extra = shadow_slot(&d->physmap->pool, s);
+    if (unlikely(f->flags & FRAME_OUT_OF_SYNC) && shadow_level(s) > 1) {
+        shadow_sync_frame(d, f);
+        tlb_flush_all();
+    }
     if (f->flags & FRAME_SHADOWED)
         return;
     f->flags |= FRAME_SHADOWED;
@@ -270,6 +276,7 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     if (s) {
         ledger_count(&d->ledger, LC_SHADOW_HIT_TABLE);
         TRACE(d, SHADOW_HIT_TABLE, gfn, role);
+        shadow_sync_found(d, s);
         return s;
     }
     s = take_free(d);

@@ -111,7 +111,8 @@ static inline struct shadow_link link_direct(const struct shadow *s, unsigned in
 /* Whether the hypervisor lets this frame be writable at all now. */
 static inline bool frame_may_be_written(const struct physmap *p, const struct frame *f)
 {
-    return !(f->flags & FRAME_SHADOWED) && (!p->dirty_log || f->flags & FRAME_DIRTY);
+    return (f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) != FRAME_SHADOWED &&
+           (!p->dirty_log || f->flags & FRAME_DIRTY);
 }
 
 /*

@@ -12,7 +12,8 @@
  *    and dirty flags) permit, and leads to a frame of the domain's, or to another shadow of its
  *    pool. So the processor, running on a shadow, reaches nothing else.
  *  - A guest frame with a shadow is FRAME_SHADOWED and no shadow's leaf maps it writable: each
- *    write to it comes by paging_guest_written, which brings its shadows up to date.
+ *    write to it comes by paging_guest_written, which brings its shadows up to date. Or it is
+ *    FRAME_OUT_OF_SYNC too, and its shadows are brought up to date later (out_of_sync.c).
  *  - An entry above level 1 is present only if the guest's is, has no reserved bit set and its
  *    accessed flag is set. So while the shadow leads to a table of level 1, the guest's tables lead
  *    to the guest's, with the rights that the shadow's entries have (those of mode WP0 excepted).
@@ -40,6 +41,7 @@ enum shadow_limits {
     SHADOW_INDEX_BITS = 9,  /* entry number in a place */
     PHYSMAP_LEAF_BITS = 10, /* frame numbers in a page of the physical map */
     SHADOW_PATH = 5,        /* by level */
+    SHADOW_BEHIND_MAX = 64, /* tables that are out of sync at the same time */
 };
 
 /* "PAE Paging": reserved in an entry of 8 bytes outside long mode, too. */
@@ -101,6 +103,8 @@ struct shadow_pool {
     u16 idle_last;                 /* the last one */
     u16 path[SHADOW_PATH];         /* shadows of the fill that is under way: not to be evicted */
     u8 shadow_order, bucket_order; /* of the allocations */
+    u32 behind_count;              /* how many behind[] has */
+    u32 behind[SHADOW_BEHIND_MAX]; /* frames that were let go since the guest last flushed */
 };
 
 struct physmap {
@@ -213,6 +217,29 @@ struct shadow *shadow_pae_root(struct vcpu *v);
 
 /* fill.c: how the walker reaches a domain's memory. */
 extern const struct walk_memory shadow_walk_memory;
+
+/* out_of_sync.c */
+/* The table in f was written to. True: the writes need not be seen for a while, and f may be mapped
+ * writable; false: they must. */
+bool shadow_let_go(struct domain *d, struct frame *f);
+/* The guest flushes everything: no table is out of sync any more. The caller flushes. */
+void shadow_sync_all(struct domain *d);
+/* One frame that is out of sync. The caller flushes. */
+void shadow_sync_frame(struct domain *d, struct frame *f);
+/* A shadow is linked where it was not, or with other rights: what it leads to must not be behind,
+ * as no translation that a processor remembers has an old entry below a new one. */
+void shadow_sync_found(struct domain *d, struct shadow *s);
+/* The guest flushes one address. The caller flushes. */
+void shadow_sync_page(struct domain *d, const struct shadow *root, u64 gva);
+
+/* prefetch.c: fills the neighbours of an entry of a shadow of a table with 8-byte entries. To be
+ * asked before: whether the next of them is one that could be. */
+static inline bool shadow_may_prefetch(const struct shadow *s, unsigned index)
+{
+    return s->guest && !(s->role & ROLE_32BIT) && !s->table[index ^ 1] &&
+           !(~s->guest[index ^ 1] & (PTE_P | PTE_A));
+}
+void shadow_prefetch(struct domain *d, struct shadow *s, unsigned index);
 
 /* reach.c: the level 1 shadow for gva below this root, to which the walk r has come, all between
  * made as needed. NULL: no memory. */

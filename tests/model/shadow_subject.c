@@ -10,6 +10,7 @@
 #include "shadow_subject.h"
 
 #include "../include/simmachine.h"
+#include "../../src/mmu-shadow/shadow.h"
 #include "../unit/stub_machine.h"
 #include "frame.h"
 #include "layout.h"
@@ -18,6 +19,8 @@
 #include "x86.h"
 
 enum { TRIES = 8 };
+
+static unsigned stores;
 
 uint64_t *subject_memory(uint64_t gpa)
 {
@@ -29,9 +32,12 @@ uint64_t *subject_memory(uint64_t gpa)
 void subject_store_bytes(uint64_t gpa, uint64_t value, unsigned size)
 {
     uint64_t *p = subject_memory(gpa);
+    struct frame *f = frame_of(va_to_mfn(p));
 
+    if (++stores % 2 && (f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) == FRAME_SHADOWED)
+        shadow_let_go(&sim.domain, f);
     memcpy(p, &value, size);
-    if (frame_of(va_to_mfn(p))->flags & FRAME_SHADOWED)
+    if ((f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) == FRAME_SHADOWED)
         paging_guest_written(&sim.domain, gpa, size);
 }
 

@@ -15,8 +15,9 @@ void subject_end(void);
 
 /* A pointer to guest-physical memory; NULL where there is none. */
 uint64_t *subject_memory(uint64_t gpa);
-/* The guest stores `size` bytes. A table that is not shadowed is written without the hypervisor's
- * knowledge. */
+/* The guest stores `size` bytes. A table that is not shadowed, or is out of sync, is written
+ * without the hypervisor's knowledge; of the stores to one that is in sync every second lets it go
+ * first. */
 void subject_store_bytes(uint64_t gpa, uint64_t value, unsigned size);
 void subject_store(uint64_t gpa, uint64_t value);
 void subject_invlpg(uint64_t linear);

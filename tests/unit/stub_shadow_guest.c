@@ -31,7 +31,8 @@ u64 *guest(u64 gpa)
 void store(u64 gpa, u64 value)
 {
     *guest(gpa) = value;
-    if (frame_of(va_to_mfn(guest(gpa)))->flags & FRAME_SHADOWED)
+    if ((frame_of(va_to_mfn(guest(gpa)))->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) ==
+        FRAME_SHADOWED)
         paging_guest_written(d, gpa, sizeof(value));
 }
 
