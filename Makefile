@@ -10,7 +10,7 @@ include tests/tests.mk
 include labs/labs.mk
 
 # Verbs share what they build: one after another, whatever -j says, and each uses all processors.
-ifneq ($(filter run test test-long fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check fresh-check-labs,$(MAKECMDGOALS)),)
+ifneq ($(filter run test test-long fuzz fuzz-pv fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core test-mutants fresh-check fresh-check-labs,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 JOBS   := $(shell nproc)
@@ -37,7 +37,7 @@ built_modes  := $(foreach m,$(HV_MODES),$(if $(filter-out $(wildcard $(HV_DIRS_$
 hypervisors_of = $(built_modes:%=build/%/$(1)/trivisor.elf)
 all_guests   := $(patsubst guests/%/main.c,%,$(wildcard $(patsubst %,guests/%/main.c,$(GUEST_ORDER) $(GUEST_APART))))
 
-.PHONY: help run test test-long fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
+.PHONY: help run test test-long fuzz fuzz-pv fuzz-emulate fuzz-image check boot linux debug trace trace-diff iso bench-core doctor fresh-check fresh-check-labs test-mutants setup setup-run setup-test setup-linux \
     setup-docs tour hypercalls grade-all labs-pdf clean build-run build-debug
 
 help: ## what can be made
@@ -86,8 +86,18 @@ fuzz-image: setup-test ## kernels' files under libFuzzer, from our own as seeds 
 	@head -c 16384 build/guests/hello.elf > build/fuzz/corpus-image/hello
 	@cd build/fuzz && ./fuzz_image -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=49152 -print_final_stats=1 corpus-image
 
+fuzz-pv: setup-test ## the hypercalls under libFuzzer [SECONDS=60]
+	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_pv
+	@mkdir -p build/fuzz/corpus-pv
+	@cd build/fuzz && setarch -R ./fuzz_pv -max_total_time=$(or $(SECONDS),60) -max_len=1400 -len_control=0 -print_final_stats=1 corpus-pv
+
+fuzz: ## all of them, 20 minutes each [SECONDS=1200]
+	@$(MAKE) fuzz-pv SECONDS=$(or $(SECONDS),1200)
+	@$(MAKE) fuzz-emulate SECONDS=$(or $(SECONDS),1200)
+	@$(MAKE) fuzz-image SECONDS=$(or $(SECONDS),1200)
+
 test: setup-test setup-linux ## everything that can be tested; ends with `N passed, N failed`
-	@$(MAKE) -s $(BUILD_JOBS) host-tests
+	@$(MAKE) -s $(BUILD_JOBS) host-tests build/fuzz/fuzz_pv
 	@$(MAKE) build-debug
 	@$(MAKE) check
 	@$(PYTHON) tests/run.py

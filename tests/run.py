@@ -19,6 +19,7 @@ import bare  # noqa: E402
 import class_test  # noqa: E402
 import desk  # noqa: E402
 import gdb_test  # noqa: E402
+import fuzz_test  # noqa: E402
 import host  # noqa: E402
 import kernel_boots  # noqa: E402
 import labs_test  # noqa: E402
@@ -30,7 +31,7 @@ import tools  # noqa: E402
 import together  # noqa: E402
 import trace_test  # noqa: E402
 
-PARTS = {"host": host.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
+PARTS = {"host": host.run, "fuzz": fuzz_test.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "linux": linux_boots.run,
          "kernels": kernel_boots.run,
          "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,

@@ -17,9 +17,22 @@ build/tests/obj/%.o: %.c tests/tests.mk
 	@mkdir -p $(@D)
 	@$(TEST_CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# test_build NAME, as unit/test_walk
+# The small machine of tests/pvworld: nearly all of src/pv/, with instructions that act on variables.
+PVWORLD_SRC := $(filter-out $(addprefix src/pv/,build_layout.c build_start.c table_write.c bounce.c builder.c cpuid_pv.c guest_memory.c m2p.c privileged.c \
+        report_pv.c trace_pv.c trap.c virt_pv.c),$(wildcard src/pv/*.c)) \
+    src/core/frame.c src/core/tlb.c src/core/timer.c src/core/format.c \
+    tests/pvworld/world.c tests/pvworld/stubs.c tests/unit/stub_panic.c
+PVWORLD_FLAGS := -include tests/pvworld/insn.h
+
+build/tests/world/%.o: %.c tests/tests.mk
+	@mkdir -p $(@D)
+	@$(TEST_CC) $(TEST_CFLAGS) $(PVWORLD_FLAGS) -MMD -MP -c -o $@ $<
+PVWORLD_OBJ := $(PVWORLD_SRC:%.c=build/tests/world/%.o)
+-include $(PVWORLD_OBJ:.o=.d)
+
+# test_build NAME, as unit/test_walk. `// world: pv` at its head: linked with the small machine.
 define test_build
-TEST_OBJ_$(1) := $$(patsubst %.c,build/tests/obj/%.o,tests/$(1).c $$(wildcard $$(call test_head,tests/$(1).c,sources)))
+TEST_OBJ_$(1) := $$(patsubst %.c,build/tests/obj/%.o,tests/$(1).c $$(wildcard $$(call test_head,tests/$(1).c,sources))) $$(if $$(call test_head,tests/$(1).c,world),$$(PVWORLD_OBJ))
 
 build/tests/$(1): $$(TEST_OBJ_$(1))
 	@mkdir -p $$(@D)
@@ -44,3 +57,7 @@ build/fuzz/fuzz_emulate: tests/fuzz/fuzz_emulate.c tests/unit/stub_emulate_world
 build/fuzz/fuzz_image: tests/fuzz/fuzz_image.c src/core/elf_image.c src/core/format.c $(wildcard src/cpu/image/*.[ch] src/include/*.h)
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^)
+
+build/fuzz/fuzz_pv: tests/fuzz/fuzz_pv.c $(PVWORLD_SRC) $(wildcard tests/pvworld/*.h src/pv/*.h src/include/*.h) tests/tests.mk
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(PVWORLD_FLAGS) -o $@ $(filter %.c,$^)

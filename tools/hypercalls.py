@@ -15,14 +15,14 @@ HEADERS = "/usr/include/xen"
 REFUSED = "src/pv/refused.h"
 # Hypercalls with operations: Xen's header, what the operations' names look like, and those that are none.
 FAMILIES = {
-    "memory_op": ("memory.h", r"XENMEM_[a-z]\w*", r"_op_|_resource_"),
+    "memory_op": ("memory.h", r"XENMEM_[a-z]\w*", r"_op_|_resource_|translate_gpfn"),
     "mmuext_op": ("xen.h", r"MMUEXT_\w+", "^$"),
     "console_io": ("xen.h", r"CONSOLEIO_\w+", "^$"),
     "vm_assist": ("xen.h", r"VMASST_TYPE_\w+", "^$"),
     "sched_op": ("sched.h", r"SCHEDOP_\w+", "^$"),
     "vcpu_op": ("vcpu.h", r"VCPUOP_\w+", "^$"),
-    "event_channel_op": ("event_channel.h", r"EVTCHNOP_\w+", "^$"),
-    "physdev_op": ("physdev.h", r"PHYSDEVOP_\w+", r"DBGP_|_IRQ_STATUS|_[A-Z]+_IO|APIC_[RW]E?A?D?|_VECTOR$|NEEDS|SHARED"),
+    "event_channel_op": ("event_channel.h", r"EVTCHNOP_\w+", "_cont$"),
+    "physdev_op": ("physdev.h", r"PHYSDEVOP_\w+", r"DBGP_|_IRQ_STATUS|_[A-Z]+_IO|APIC_[RW]E?A?D?|_VECTOR$|NEEDS|SHARED|UNMASK"),
     "grant_table_op": ("grant_table.h", r"GNTTABOP_\w+", "error_msgs"),
     "xen_version": ("version.h", r"XENVER_[a-z]\w*", "^$"),
     "nmi_op": ("nmi.h", r"XENNMI_\w+callback", "^$"),

@@ -405,8 +405,8 @@ static const struct attack attacks[] = {
     {"take more memory than allowed", SURVIVES, try_take_too_much, RETURNS(0), 0},
     {"a reservation at the hypervisor's address", SURVIVES, try_reservation_in_hypervisor,
      RETURNS(0), 0},
-    {"a writable page as descriptor table", SURVIVES, try_gdt_writable_frame, RETURNS(-PV_EBUSY),
+    {"a writable page as descriptor table", SURVIVES, try_gdt_writable_frame, RETURNS(-PV_EINVAL),
      0},
-    {"a page table as descriptor table", SURVIVES, try_gdt_table_frame, RETURNS(-PV_EBUSY), 0},
+    {"a page table as descriptor table", SURVIVES, try_gdt_table_frame, RETURNS(-PV_EINVAL), 0},
 };
 const struct attack_list pv_memory_attacks = {attacks, ARRAY_SIZE(attacks)};

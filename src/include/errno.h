@@ -29,6 +29,7 @@ enum trivisor_errno {
 #define ENOSPC     XENOSPC
 #define ERANGE     XERANGE
 #define ENOSYS     XENOSYS
+#define ENXIO      XENXIO
 #define ENODATA    XENODATA
 #define EOPNOTSUPP XEOPNOTSUPP
 #define ERESTART                                                                                   \

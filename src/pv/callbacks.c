@@ -121,8 +121,7 @@ static s64 do_set_callbacks(u64 event, u64 failsafe, u64 syscall)
         {.type = CALLBACKTYPE_syscall, .address = syscall},
     };
 
-    if (!canonical(event) || !canonical(failsafe) || !canonical(syscall))
-        return -EINVAL;
+    /* As under Xen: one that is not canonical is left as it was, and no error. */
     for (unsigned i = 0; i < ARRAY_SIZE(c); i++)
         register_callback(pv_current()->virt, &c[i]);
     return 0;

@@ -64,18 +64,20 @@ int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value)
     case 4:
     case 6:
         if (value >> 32)
-            return -EPERM;
+            return -EINVAL;
         v->dr6 = (value & DR6_WRITABLE) | DR6_RESET;
         return 0;
     case 5:
     case 7:
-        if (value >> 32 || watches_io(value))
+        if (value >> 32)
+            return -EINVAL;
+        if (watches_io(value))
             return -EPERM;
         v->dr7 = (value & ~(DR7_ZERO | DR7_GD)) | DR7_RESET;
         load(v);
         return 0;
     default:
-        return -EINVAL;
+        return -ENODEV;
     }
 }
 
@@ -88,7 +90,7 @@ HYPERCALL(__HYPERVISOR_set_debugreg, do_set_debugreg, LC_HC_DEBUGREG);
 static s64 do_get_debugreg(u32 dr)
 {
     if (dr > 7)
-        return -EINVAL;
+        return -ENODEV;
     return (s64)pv_debug_register(pv_current(), dr);
 }
 HYPERCALL(__HYPERVISOR_get_debugreg, do_get_debugreg, LC_HC_DEBUGREG);

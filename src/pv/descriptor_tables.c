@@ -93,7 +93,7 @@ int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames)
             return -EINVAL;
     error = hold_pages(v->domain, mfn, frames, frame);
     if (error)
-        return error;
+        return -EINVAL; /* whatever it was, as under Xen */
     replace(v, v->virt->gdt_mfn, 0, PV_GDT_FRAMES, frame, frames);
     v->virt->gdt_frames = frames;
     return 0;

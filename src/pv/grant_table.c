@@ -154,7 +154,7 @@ static s64 one(struct vcpu *v, u32 command, u64 at)
     }
 }
 
-/* Bytes of an item, and whether there may be but one. */
+/* Bytes of an item, or 0: there is no such operation; and whether there may be but one. */
 static u32 item_bytes(u32 command, bool *single)
 {
     *single = false;
@@ -169,9 +169,18 @@ static u32 item_bytes(u32 command, bool *single)
         return sizeof(struct gnttab_copy);
     case GNTTABOP_swap_grant_ref:
         return sizeof(struct gnttab_swap_grant_ref);
-    default:
-        *single = command == GNTTABOP_setup_table || command == GNTTABOP_query_size;
+    case GNTTABOP_setup_table:
+        *single = true;
         return sizeof(struct gnttab_setup_table);
+    case GNTTABOP_query_size:
+        *single = true;
+        return sizeof(struct gnttab_query_size);
+    case GNTTABOP_get_version:
+        return sizeof(struct gnttab_get_version);
+    case GNTTABOP_set_version:
+        return sizeof(struct gnttab_set_version);
+    default:
+        return 0;
     }
 }
 
@@ -188,6 +197,10 @@ static s64 do_grant_table_op(u64 command, u64 list, u32 count)
 
     if ((s32)count < 0 || (single && count != 1))
         return -EINVAL;
+    if (!bytes)
+        return -ENOSYS;
+    if (op == GNTTABOP_get_version || op == GNTTABOP_set_version)
+        count = 1;
     if (!pv_range_ok(list, (u64)count * bytes))
         return -EFAULT;
     for (u64 i = first; i < count && !result; i++) {

@@ -12,9 +12,15 @@ struct hypercall {
     u32 counter; /* enum ledger_counter */
     s64 (*handler)(u64, u64, u64, u64, u64, u64);
 };
+/* On the host the section's name must be an identifier, so that the linker gives its bounds. */
+#ifdef HOST_TEST
+#define HYPERCALL_SECTION "hypercalls"
+#else
+#define HYPERCALL_SECTION ".hypercalls"
+#endif
 #define HYPERCALL(number, handler, counter)                                                        \
     static const struct hypercall handler##_entry                                                  \
-        __attribute__((used, section(".hypercalls"))) = {                                          \
+        __attribute__((used, section(HYPERCALL_SECTION))) = {                                      \
             number, counter, (s64(*)(u64, u64, u64, u64, u64, u64))(void (*)(void))handler}
 enum { HYPERCALLS = 64, HYPERCALL_UNKNOWN = HYPERCALLS - 1 };
 /* As entry.asm reads it. */

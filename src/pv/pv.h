@@ -229,7 +229,7 @@ enum pv_version { PV_VERSION_MAJOR = 4, PV_VERSION_MINOR = 17 };
 /* cpuid_pv.c */
 enum { PV_MSR_HYPERCALL_PAGE = 0x40000000 }; /* where Xen has it: written, it fills a page */
 void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
-/* debug_registers.c: 0, -EPERM, -EINVAL */
+/* debug_registers.c: 0, -EPERM, -EINVAL, -ENODEV */
 int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value);
 u64 pv_debug_register(struct vcpu *v, unsigned dr);
 /* mmuext_op.c: the L4 that the kernel runs on. 0, -EINVAL */

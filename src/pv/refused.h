@@ -1,7 +1,7 @@
 /*
  * The hypercalls and operations of the ABI that are refused on purpose, and why. Each other one has
  * a handler. docs/hypercalls.md is made of these lines and the handlers (`make hypercalls`), and
- * `make check` fails if a number of Xen's headers is in neither; tests/unit/test_pv_refused.c makes
+ * `make check` fails if a number of Xen's headers is in neither; tests/unit/test_pv_world.c makes
  * each of these calls and compares the answer.
  */
 #ifndef PV_REFUSED_H
@@ -36,7 +36,6 @@
 #define REFUSED_OPERATIONS(R)                                                                      \
     R(memory_op, XENMEM_machphys_mfn_list, ENOSYS, "the M2P is not in extents of 2 MiB")           \
     R(memory_op, XENMEM_machphys_compat_mfn_list, ENOSYS, "there are no 32-bit guests")            \
-    R(memory_op, XENMEM_translate_gpfn_list, ENOSYS, "withdrawn from the ABI")                     \
     R(memory_op, XENMEM_machine_memory_map, ENOSYS, "the machine's memory is not shown")           \
     R(memory_op, XENMEM_set_memory_map, ENOSYS, "for the domain that builds others")               \
     R(memory_op, XENMEM_add_to_physmap_batch, ENOSYS, "for translated guests")                     \
@@ -59,7 +58,6 @@
     R(event_channel_op, EVTCHNOP_init_control, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_expand_array, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_set_priority, ENOSYS, "the FIFO kind: there are two levels")      \
-    R(event_channel_op, EVTCHNOP_reset_cont, ENOSYS, "Xen's own: a reset that goes on")            \
     R(grant_table_op, GNTTABOP_transfer, ENOSYS,                                                   \
       "a frame changes its owner by the allocator only")                                           \
     R(grant_table_op, GNTTABOP_dump_table, ENOSYS, "withdrawn: it filled the console")             \
@@ -89,7 +87,6 @@
     R(physdev_op, PHYSDEVOP_pci_device_remove, ENOSYS, "no device is a domain's own")              \
     R(physdev_op, PHYSDEVOP_prepare_msix, ENOSYS, "no device is a domain's own")                   \
     R(physdev_op, PHYSDEVOP_release_msix, ENOSYS, "no device is a domain's own")                   \
-    R(physdev_op, PHYSDEVOP_dbgp_op, ENOSYS, "no device is a domain's own")                        \
-    R(physdev_op, PHYSDEVOP_IRQ_UNMASK_NOTIFY, ENOSYS, "superseded")
+    R(physdev_op, PHYSDEVOP_dbgp_op, ENOSYS, "no device is a domain's own")
 
 #endif

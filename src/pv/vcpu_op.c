@@ -17,8 +17,7 @@ static s64 set_singleshot(struct vcpu *v, u64 argument)
 
     if (!pv_copy_from(&s, argument, sizeof(s)))
         return -EFAULT;
-    if (s.flags & VCPU_SSHOTTMR_future && s.timeout_abs_ns < system_time_ns(sched_now()))
-        return -XETIME;
+    /* VCPU_SSHOTTMR_future may be ignored, and is, as under Xen: what is past comes at once. */
     pv_set_timer(v, s.timeout_abs_ns);
     return 0;
 }
@@ -40,7 +39,9 @@ static s64 register_info(struct vcpu *v, u64 argument)
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
-    if (x->info_frame || r.offset > PAGE_SIZE - sizeof(*info) || r.offset % sizeof(u64))
+    if (r.offset > PAGE_SIZE - sizeof(*info) || r.offset % sizeof(u64))
+        return -ENXIO;
+    if (x->info_frame)
         return -EINVAL;
     if (page_get_and_type(v->domain, r.mfn, FT_WRITABLE, &f))
         return -EINVAL;
@@ -71,6 +72,15 @@ static s64 register_runstate(struct vcpu *v, u64 argument)
     v->virt->runstate_gva = r.addr.p;
     pv_runstate_change(v, RUNSTATE_running);
     return 0;
+}
+
+/* Both ends of a structure that nobody needs can be read. */
+static bool readable(u64 at, size_t size)
+{
+    u64 word;
+
+    return pv_range_ok(at, size) && pv_copy_from(&word, at, sizeof(word)) &&
+           pv_copy_from(&word, at + size - sizeof(word), sizeof(word));
 }
 
 /* Also written with each change of the scale, by pv_time_update. */
@@ -112,7 +122,7 @@ static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
                                                       : -ENOSYS;
     switch (command) {
     case VCPUOP_initialise:
-        return -EEXIST;
+        return readable(argument, sizeof(struct vcpu_guest_context)) ? -EEXIST : -EFAULT;
     case VCPUOP_up:
         return 0;
     case VCPUOP_down:

@@ -1,0 +1,48 @@
+/*
+ * xenabi: each hypercall of the paravirtual interface once as it should be made, and once for each
+ * error that it can answer, with Xen's answers: under Trivisor and under Xen the same. Not part of
+ * the measured set.
+ */
+#include "xenabi.h"
+
+#include <xen/event_channel.h>
+
+const char guest_name[] = "xenabi";
+
+u64 abi_page[512] __attribute__((aligned(4096)));
+
+u64 abi_frame(const void *p)
+{
+    return pv_machine((u64)p) >> PAGE_SHIFT;
+}
+
+u16 abi_self(void)
+{
+    struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+    struct evtchn_status s = {.dom = DOMID_SELF};
+
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (u64)&a);
+    s.port = a.port;
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (u64)&s);
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&a.port);
+    return s.u.unbound.dom;
+}
+
+void abi_run(const struct abi_case *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        abi_equal(list[i].what, list[i].expected,
+                  hypercall4(list[i].number, list[i].a, list[i].b, list[i].c, list[i].d));
+}
+
+void guest_main(void)
+{
+    if (!platform->pv) {
+        figure_none("xenabi", "paravirtual guests only");
+        return;
+    }
+    abi_processor();
+    abi_memory();
+    abi_events();
+    abi_grants();
+}

@@ -1,0 +1,172 @@
+/*
+ * The hypercalls under libFuzzer (`make fuzz-pv`): two domains make any calls with arguments made
+ * of what matters: numbers of frames, their own and the other's, entries for them, places in
+ * memory, small and wild numbers. After each call everything is recounted (tests/pvworld/world.c).
+ *
+ * Input: calls of CALL_BYTES each: who and which, four arguments, and words for the structure that
+ * an argument may point to.
+ */
+#include "pvworld/world.h"
+
+#include <string.h>
+
+#include "layout.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+enum { ARGUMENTS = 4, WORDS = 12, CALL_BYTES = 2 + 2 * (ARGUMENTS + WORDS), CALLS_MAX = 40 };
+#define SCRATCH ((u64)WORLD_SCRATCH << PAGE_SHIFT)
+
+enum word_kinds {
+    WORD_SMALL,   /* the number itself */
+    WORD_OWN,     /* a frame of its own */
+    WORD_OTHER,   /* a frame of the machine's */
+    WORD_ENTRY,   /* an entry for a frame of its own */
+    WORD_FOREIGN, /* an entry for any frame */
+    WORD_PLACE,   /* the machine address of an entry in a page of its own */
+    WORD_VA,      /* an address in its memory */
+    WORD_WILD,
+};
+
+/* Two bytes become a word: a kind and a number. */
+static u64 word_of(unsigned who, const u8 *at)
+{
+    static const u64 wild[] = {
+        ~0ULL,
+        1ULL << 63,
+        0x7fffffff,
+        0xffffffff,
+        1ULL << 32,
+        0x800000000000,
+        0xffff800000000000,
+        0xffff830000000000,
+        0xffffffffffff0000,
+        0x7ffffffff000,
+        DOMID_SELF,
+        DOMID_IO,
+        DOMID_XEN,
+        0x80000000,
+        4096,
+        1ULL << 40,
+        1ULL << 52,
+        (1ULL << 58) + 1,
+        65536,
+        512,
+    };
+    unsigned kind = at[0] & 7, high = at[0] >> 3, n = at[1];
+    u64 own = world_mfn(who, n % WORLD_PAGES);
+
+    switch (kind) {
+    case WORD_SMALL:
+        return n | (u64)(high & 3) << 8 | (high & 16 ? 1ULL << 32 : 0) |
+               (high & 8 ? 1ULL << 16 : 0);
+    case WORD_OWN:
+        return own;
+    case WORD_OTHER:
+        return n | (u64)(high & 1) << 8;
+    case WORD_ENTRY:
+        return own << PAGE_SHIFT | (high & 7) | (high & 8 ? PTE_NX : 0) | (high & 16 ? PTE_PS : 0);
+    case WORD_FOREIGN:
+        return (n | (u64)(high & 1) << 8) << PAGE_SHIFT | PTE_P | (high & 2) | PTE_U;
+    case WORD_PLACE:
+        return own << PAGE_SHIFT | (u64)(high & 7) << 3 | (u64)(high >> 3);
+    case WORD_VA:
+        return ((u64)(n % (WORLD_PAGES + 8)) << PAGE_SHIFT) + (u64)high * 8;
+    default:
+        return wild[n % ARRAY_SIZE(wild)] + (high & 7);
+    }
+}
+
+/* Small structures lie in a page that nothing takes away unless the guest does so itself. */
+static void fill(unsigned who, const u8 *at)
+{
+    u64 words[WORDS];
+
+    for (unsigned i = 0; i < WORDS; i++) {
+        words[i] = word_of(who, at + 2 * i);
+        /* Two halves, as in structures of 32-bit fields. */
+        if ((at[2 * i] & 7) == WORD_SMALL && at[2 * i] & 0x80)
+            words[i] = (words[i] & 0xff) | (words[i] >> 8 & 3) << 32;
+    }
+    world_store(SCRATCH, words, sizeof(words));
+}
+
+/* What a hypercall's arguments are: c a command, p a structure, n a small count, d a domain. */
+static const struct shape {
+    u8 number;           /* __HYPERVISOR_* */
+    const char *letters; /* of each argument; any other: a word */
+} shapes[] = {
+    {__HYPERVISOR_memory_op, "cp"},         {__HYPERVISOR_grant_table_op, "cpn"},
+    {__HYPERVISOR_mmu_update, "pn-d"},      {__HYPERVISOR_mmuext_op, "pn-d"},
+    {__HYPERVISOR_event_channel_op, "cp"},  {__HYPERVISOR_update_va_mapping, "vwc"},
+    {__HYPERVISOR_multicall, "pn"},         {__HYPERVISOR_vcpu_op, "c-p"},
+    {__HYPERVISOR_sched_op, "cp"},          {__HYPERVISOR_physdev_op, "cp"},
+    {__HYPERVISOR_callback_op, "cp"},       {__HYPERVISOR_set_gdt, "pw"},
+    {__HYPERVISOR_update_descriptor, "ww"}, {__HYPERVISOR_update_va_mapping_otherdomain, "vwcd"},
+};
+/* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table.
+ */
+enum { STORE = HYPERCALLS, STORE_GRANT, NUMBERS };
+
+static u64 argument(unsigned who, char letter, const u8 *at)
+{
+    switch (at[0] >= 0xf0 ? 'w' : letter) {
+    case 'c':
+        return at[1] % 36;
+    case 'p':
+        return SCRATCH;
+    case 'n':
+        return at[1] % 5;
+    case 'd':
+        return at[0] & 0x80 ? at[1] & 3 : DOMID_SELF;
+    case 'v':
+        return (u64)(at[1] % (WORLD_PAGES + 8)) << PAGE_SHIFT;
+    case '-':
+        return 0;
+    default:
+        return word_of(who, at);
+    }
+}
+
+static void store_grant(unsigned who, const u8 *at)
+{
+    struct pv_grants *g = world_domain[who]->pv->grants;
+
+    if (g && g->frames)
+        *grant_entry(g, at[0] % 16) = (grant_entry_v1_t){
+            .flags = at[1] & 0x1f, .domid = at[2] & 1, .frame = (u32)word_of(who, at + 4)};
+}
+
+static void make_call(const u8 *at)
+{
+    unsigned who = at[0] & 1, number = at[1] % NUMBERS;
+    const char *letters = "";
+    u64 a[ARGUMENTS];
+
+    if (at[0] & 0xf0) {
+        number = shapes[at[1] % ARRAY_SIZE(shapes)].number;
+        letters = shapes[at[1] % ARRAY_SIZE(shapes)].letters;
+    }
+    world_run(who);
+    fill(who, at + 2 + 2 * ARGUMENTS);
+    for (unsigned i = 0; i < ARGUMENTS; i++)
+        a[i] = argument(who, i < strlen(letters) ? letters[i] : 'w', at + 2 + 2 * i);
+    if (number < HYPERCALLS)
+        world_call(number, a[0], a[1], a[2], a[3]);
+    else if (number == STORE)
+        world_store(a[0], &a[1], sizeof(a[1]));
+    else
+        store_grant(who, at + 2);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    world_begin();
+    for (unsigned i = 0; i < CALLS_MAX && size >= CALL_BYTES; i++) {
+        make_call(data);
+        data += CALL_BYTES;
+        size -= CALL_BYTES;
+    }
+    world_end();
+    return 0;
+}

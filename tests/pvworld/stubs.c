@@ -1,0 +1,199 @@
+/*
+ * What src/pv/ asks of the rest of the hypervisor, in the small machine: as little as will do.
+ */
+#include "pvworld/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot_steps.h"
+#include "console.h"
+#include "descriptors.h"
+#include "extable.h"
+#include "fpu.h"
+#include "machine.h"
+#include "port.h"
+#include "sched.h"
+#include "timer.h"
+#include "trivisor_op.h"
+#include "virt.h"
+#include "x86.h"
+
+extern const struct hypercall __start_hypercalls[], __stop_hypercalls[];
+const struct hypercall hypercalls_start[1];
+extern const struct hypercall hypercalls_end[1] __attribute__((alias("hypercalls_start")));
+
+struct pcpu host_pcpu;
+struct world_cpu world_cpu;
+u64 tsc_khz = 1000000, sched_slice = 1000;
+static u64 hypervisors_l4[PT_ENTRIES];
+u64 *hypervisor_l4 = hypervisors_l4;
+static u64 gdt[PT_ENTRIES], other_msr;
+
+void world_calls_init(void)
+{
+    host_pcpu.gdt = gdt;
+    hypercall_init();
+    for (const struct hypercall *h = __start_hypercalls; h < __stop_hypercalls; h++)
+        hypercall_slot[h->number] = (struct hypercall_slot){.handler = h->handler};
+}
+
+u64 *world_msr(u32 msr)
+{
+    switch (msr) {
+    case MSR_FS_BASE:
+        return &world_cpu.fs_base;
+    case MSR_GS_BASE:
+        return &world_cpu.gs_base;
+    case MSR_KERNEL_GS_BASE:
+        return &world_cpu.kernel_gs_base;
+    default:
+        return &other_msr;
+    }
+}
+
+void machine_violation(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    vfprintf(stderr, format, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+void m2p_set(u64 mfn, u64 gfn)
+{
+    (void)mfn;
+    (void)gfn;
+}
+
+u64 safe_load_gs(u16 sel)
+{
+    world_cpu.gs = sel;
+    return 0;
+}
+
+u64 safe_load_fs(u16 sel)
+{
+    world_cpu.fs = sel;
+    return 0;
+}
+
+u64 safe_load_ds(u16 sel)
+{
+    world_cpu.ds = sel;
+    return 0;
+}
+
+u64 safe_load_es(u16 sel)
+{
+    world_cpu.es = sel;
+    return 0;
+}
+
+u64 sched_now(void)
+{
+    return rdtsc();
+}
+
+void sched_wake(struct vcpu *v)
+{
+    v->state = VCPU_RUNNABLE;
+}
+
+void sched_block(struct vcpu *v)
+{
+    v->state = VCPU_BLOCKED;
+}
+
+void sched_yield_vcpu(struct vcpu *v)
+{
+    (void)v;
+}
+
+u64 system_time_ns(u64 tsc)
+{
+    return tsc;
+}
+
+u64 system_time_to_tsc(u64 ns)
+{
+    return ns;
+}
+
+void console_guest_putc(struct domain *d, char c)
+{
+    (void)d;
+    (void)c;
+}
+
+void io_space_destroy(struct domain *d)
+{
+    (void)d;
+}
+
+void gdt_set_system(u64 *table, u16 sel, u64 base, u32 limit, u8 type)
+{
+    (void)table;
+    (void)sel;
+    (void)base;
+    (void)limit;
+    (void)type;
+}
+
+s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter own)
+{
+    (void)v;
+    (void)command;
+    (void)argument;
+    (void)own;
+    return -ENOSYS;
+}
+
+s64 pv_iret(void)
+{
+    return -ENOSYS;
+}
+
+void pv_report_fall(struct vcpu *v)
+{
+    (void)v;
+}
+
+void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
+{
+    (void)v;
+    (void)vector;
+    (void)error;
+}
+
+/* In place of src/core/heap.c, whose lists would outlive the machine. */
+void *hv_alloc(struct domain *d, size_t size)
+{
+    (void)d;
+    return calloc(1, size);
+}
+
+void hv_free(struct domain *d, void *p, size_t size)
+{
+    (void)d;
+    (void)size;
+    free(p);
+}
+
+void *hv_alloc_pages(struct domain *d, unsigned order)
+{
+    struct frame *f = frame_alloc_order(DOMID_HYPERVISOR, order);
+
+    (void)d;
+    return f ? mfn_to_va(frame_mfn(f)) : NULL;
+}
+
+void hv_free_pages(struct domain *d, void *p, unsigned order)
+{
+    (void)d;
+    for (unsigned i = 0; p && i < 1u << order; i++)
+        frame_put(frame_of(mfn_of(va_to_mfn(p).v + i)));
+}

@@ -1,0 +1,48 @@
+/*
+ * A small machine under all of src/pv/'s hypercalls: memory, two domains of one vcpu each whose
+ * tables are really walked for every access to their memory, and a TLB that forgets only when it is
+ * flushed. Both domains are built again when they end.
+ *
+ * A domain's pages stand at its addresses from 0 on, tables read-only; after WORLD_PAGES there is
+ * nothing.
+ */
+#ifndef PVWORLD_WORLD_H
+#define PVWORLD_WORLD_H
+
+#include "pvworld/insn.h"
+
+#include "../../src/pv/grant_table.h"
+#include "../../src/pv/hypercall.h"
+#include "domain.h"
+
+enum world_layout {
+    WORLD_DOMAINS = 2,
+    WORLD_FRAMES = 256, /* of the machine */
+    WORLD_PAGES = 40,   /* of a domain */
+    WORLD_CONSOLE = 1,  /* page of the console's ring */
+    WORLD_TABLES = 2,   /* first of four: L4, L3, L2, L1 */
+    WORLD_SCRATCH = 8,  /* two pages for arguments */
+    WORLD_DATA = 10,    /* first page that nothing else uses */
+    WORLD_SPARE_FRAMES = 4,
+};
+
+extern struct domain *world_domain[WORLD_DOMAINS];
+extern unsigned world_ended; /* domains that have ended so far */
+
+void world_begin(void);
+void world_end(void);
+/* Makes the domain's vcpu the one that runs. */
+void world_run(unsigned which);
+/* The machine frame of a page that a domain was built with. */
+u64 world_mfn(unsigned which, unsigned page);
+/* The running guest makes a hypercall, again if it is told to; then all invariants are recomputed,
+ * and the domain is built again if it has ended. */
+s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d);
+/* Stores into the running guest's memory, as it would itself; false: a fault. */
+bool world_store(u64 gva, const void *from, size_t len);
+/* stubs.c: fills the table of hypercalls. */
+void world_calls_init(void);
+/* Aborts if something does not hold. */
+void world_check(void);
+
+#endif
