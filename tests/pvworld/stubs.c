@@ -197,3 +197,21 @@ void hv_free_pages(struct domain *d, void *p, unsigned order)
     for (unsigned i = 0; p && i < 1u << order; i++)
         frame_put(frame_of(mfn_of(va_to_mfn(p).v + i)));
 }
+
+bool sched_time_is_up(void)
+{
+    return sched_now() >= host_pcpu.until;
+}
+
+/* Nobody types. */
+bool console_has_input(const struct domain *d)
+{
+    (void)d;
+    return false;
+}
+
+int console_getc(const struct domain *d)
+{
+    (void)d;
+    return -1;
+}
