@@ -16,6 +16,7 @@ DOMAIN = "look-guest"
 COMMANDS = ["creg", "page rdi", "x /1gx rdi", "page rsi", "vmexitbp", "c", "r", "c", "r", "vmexitbp", "c", "page rsi"]
 OWN = ("exit_vmcall", "hc_trivisor")  # the marks of the regions themselves
 TABLE = 512
+SHARE_NEAR = 3  # percent of the whole
 WHY = {  # what to look at again
     "region_1_exits": "add the counters exit_ of region 1, without exit_vmcall",
     "pages_touched": "each page that was never touched is one EPT violation",
@@ -140,11 +141,12 @@ def right_answers():
 
 
 def is_right(key, got, right):
-    """Whether an answer will do: the share may be rounded either way."""
+    """Whether an answer will do. The share may be off a little: how long the hypervisor waits for the console depends on how
+    much it has printed, the name of its commit, say."""
     if isinstance(right, str):
         return got.lower().strip("`") == right
     value = lab_answers.number(got)
-    return value is not None and abs(value - right) <= (key == "share")
+    return value is not None and abs(value - right) <= (SHARE_NEAR if key == "share" else 0)
 
 
 def main():
