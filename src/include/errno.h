@@ -26,6 +26,10 @@ enum trivisor_errno {
 #define EEXIST     XEEXIST
 #define ENODEV     XENODEV
 #define EINVAL     XEINVAL
+#define EISDIR     XEISDIR
+#define EROFS      XEROFS
+#define ENOTEMPTY  XENOTEMPTY
+#define EISCONN    XEISCONN
 #define ENOSPC     XENOSPC
 #define ERANGE     XERANGE
 #define ENOSYS     XENOSYS

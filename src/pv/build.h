@@ -47,7 +47,7 @@ bool build_lay_out(struct building *b);
 /* Fills the page tables. */
 void build_tables(const struct building *b);
 /* build_start.c: what the guest reads first: start_info, and the list of its frames. */
-void build_start_info(const struct building *b, u32 console_port);
+void build_start_info(const struct building *b, u32 console_port, u32 store_port);
 void build_p2m(const struct building *b);
 
 #endif

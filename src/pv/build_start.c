@@ -20,7 +20,7 @@ static void hand_over_initrd(const struct building *b, struct start_info *s)
     }
 }
 
-void build_start_info(const struct building *b, u32 console_port)
+void build_start_info(const struct building *b, u32 console_port, u32 store_port)
 {
     struct start_info *s = page_at(b, b->start_info);
     const char *line = b->d->config.args;
@@ -31,7 +31,8 @@ void build_start_info(const struct building *b, u32 console_port)
     s->shared_info = mfn_to_mpa(frame_mfn(b->d->pv->shared_frame)).v;
     s->console.domU.mfn = b->mfn[b->console];
     s->console.domU.evtchn = console_port;
-    s->store_mfn = b->mfn[b->store]; /* without a port: there is nobody at the other end */
+    s->store_mfn = b->mfn[b->store];
+    s->store_evtchn = store_port;
     s->pt_base = va_of(b, b->tables);
     s->nr_pt_frames = b->table_count;
     s->mfn_list = b->p2m_apart ? b->p2m_base : va_of(b, b->p2m);

@@ -149,7 +149,7 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     u64 offset = n->paddr_offset == ELF_NOTE_ABSENT ? 0 : n->paddr_offset;
     u64 hypercall_page = n->hypercall_page - b->virt_base;
     struct domain *d = b->d;
-    u32 console_port;
+    u32 console_port, store_port;
     u64 memory = b->pages << PAGE_SHIFT;
     u64 initrd_bytes = d->initrd ? PAGE_ALIGN_UP(d->initrd->end - d->initrd->start) : 0;
     int error;
@@ -176,13 +176,18 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     build_p2m(b);
     d->pv->console_frame = &frame_table[b->mfn[b->console]];
     d->pv->console = page_at(b, b->console);
+    d->pv->store_frame = &frame_table[b->mfn[b->store]];
+    d->pv->store_ring = page_at(b, b->store);
     console_port = pv_console_port(d);
-    if (!console_port)
+    store_port = pv_store_port(d);
+    if (!console_port || !store_port)
         return fail(why, whysize, -ENOMEM, "there is no memory for its event channels");
-    build_start_info(b, console_port);
+    build_start_info(b, console_port, store_port);
     error = keep_writable(d, d->pv->shared_frame);
     if (!error)
         error = keep_writable(d, d->pv->console_frame);
+    if (!error)
+        error = keep_writable(d, d->pv->store_frame);
     if (!error)
         error = ready_vcpus(b, n->entry);
     if (!error)

@@ -31,14 +31,23 @@ static u32 take_port(struct domain *d, enum pv_port_state state, u32 vcpu)
     return 0;
 }
 
+/* Its other end is the hypervisor's. */
+static u32 own_port(struct domain *d, u32 port, enum pv_port_state state)
+{
+    if (!have_bucket(d, port))
+        return 0;
+    port_at(d, port)->state = (u8)state;
+    return port;
+}
+
 u32 pv_console_port(struct domain *d)
 {
-    enum { CONSOLE_PORT = 1 };
+    return own_port(d, PV_CONSOLE_PORT, PORT_CONSOLE);
+}
 
-    if (!have_bucket(d, CONSOLE_PORT))
-        return 0;
-    port_at(d, CONSOLE_PORT)->state = PORT_CONSOLE;
-    return CONSOLE_PORT;
+u32 pv_store_port(struct domain *d)
+{
+    return own_port(d, PV_STORE_PORT, PORT_STORE);
 }
 
 /* The domain that a caller names, or NULL. */
@@ -138,7 +147,7 @@ s64 event_close(struct domain *d, u32 port)
 {
     const struct pv_port *p = port_of(d, port);
 
-    if (!p || p->state == PORT_CONSOLE)
+    if (!p || p->state == PORT_CONSOLE || p->state == PORT_STORE)
         return -EINVAL;
     free_port(d, port);
     return 0;
@@ -150,7 +159,8 @@ s64 event_reset(struct domain *d, domid_t id)
     int error = pv_foreign_domain(d, id);
 
     for (u32 i = 1; i < PV_PORTS && !error; i++)
-        if (port_of(d, i) && port_at(d, i)->state != PORT_CONSOLE)
+        if (port_of(d, i) && port_at(d, i)->state != PORT_CONSOLE &&
+            port_at(d, i)->state != PORT_STORE)
             free_port(d, i);
     return error;
 }
@@ -190,7 +200,8 @@ s64 event_status(struct domain *d, struct evtchn_status *s)
         s->u.interdomain.dom = p->remote_dom;
         s->u.interdomain.port = p->remote;
         break;
-    case PORT_CONSOLE: /* its other end is the hypervisor's back end */
+    case PORT_CONSOLE:
+    case PORT_STORE: /* its other end is the hypervisor's back end */
         s->status = EVTCHNSTAT_interdomain;
         s->u.interdomain.dom = DOMID_XEN;
         s->u.interdomain.port = 0;

@@ -109,6 +109,9 @@ static s64 send(struct domain *d, u32 port)
     case PORT_CONSOLE:
         pv_console_drain(d);
         return 0;
+    case PORT_STORE:
+        pv_store_notify(d);
+        return 0;
     case PORT_UNBOUND: /* dropped, as under Xen */
         return 0;
     default:

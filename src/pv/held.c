@@ -63,5 +63,6 @@ void page_each_held(struct domain *d, void (*visit)(void *context, struct frame 
     }
     visit(context, d->pv->shared_frame, true);
     visit(context, d->pv->console_frame, true);
+    visit(context, d->pv->store_frame, true);
     visit_grants(d, visit, context);
 }

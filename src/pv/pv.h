@@ -103,7 +103,15 @@ struct virt_vcpu {
     struct vcpu *owner; /* the vcpu */
 };
 
-enum pv_port_state { PORT_FREE, PORT_UNBOUND, PORT_PAIR, PORT_VIRQ, PORT_IPI, PORT_CONSOLE };
+enum pv_port_state {
+    PORT_FREE,
+    PORT_UNBOUND,
+    PORT_PAIR,
+    PORT_VIRQ,
+    PORT_IPI,
+    PORT_CONSOLE,
+    PORT_STORE
+};
 
 struct pv_port {
     u8 state;       /* enum pv_port_state */
@@ -114,6 +122,8 @@ struct pv_port {
 };
 
 struct xencons_interface;
+struct xenstore;
+struct xenstore_domain_interface;
 struct pv_grants;
 
 struct pv_domain {
@@ -126,8 +136,11 @@ struct pv_domain {
     u64 *window_l1;                    /* PV_WINDOW_FRAMES entries a vcpu */
     unsigned window_order;             /* of its pages */
     struct domain *owner;              /* the domain */
-    struct timer input_poll;           /* while input= names it */
-    u64 assists;                       /* VMASST_TYPE_* that are on, a bit each */
+    struct xenstore_domain_interface *store_ring;     /* in a frame held as writable */
+    struct frame *store_frame;                        /* its record */
+    struct xenstore *store;                           /* once the guest has asked, or NULL */
+    struct timer input_poll;                          /* while input= names it */
+    u64 assists;                                      /* VMASST_TYPE_* that are on, a bit each */
     struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
     struct pv_grants *grants;                         /* grant_table.h; NULL: it has not used any */
     u32 xen_frames;     /* of its frames, those that it did not ask for: shared_info */
@@ -269,10 +282,16 @@ int pv_foreign_domain(const struct domain *d, u32 id);
 void pv_port_notify(struct domain *d, u32 port);
 void pv_virq(struct vcpu *v, u32 virq);
 /* event_bind.c: the console's, or 0: no memory. */
+/* Those that are there from the start, or 0: no memory. */
+enum pv_first_ports { PV_CONSOLE_PORT = 1, PV_STORE_PORT = 2 };
 u32 pv_console_port(struct domain *d);
+u32 pv_store_port(struct domain *d);
 void pv_ports_destroy(struct domain *d);
 /* console_ring.c */
 void pv_console_drain(struct domain *d);
+/* xenstore_ring.c: the guest has sent, or made room. */
+void pv_store_notify(struct domain *d);
+void pv_store_destroy(struct domain *d);
 /* console_input.c: while the domain lives. */
 void pv_console_input_begin(struct domain *d);
 void pv_console_input_end(struct domain *d);

@@ -60,6 +60,9 @@ void domain_unbuild(struct domain *d)
         page_put_and_type(d, p->shared_frame);
     if (p->console_frame && p->console_frame->type_count)
         page_put_and_type(d, p->console_frame);
+    if (p->store_frame && p->store_frame->type_count)
+        page_put_and_type(d, p->store_frame);
+    pv_store_destroy(d);
     pv_grants_destroy(d);
     drop_allocations(d);
     leave_mapped(d);

@@ -87,6 +87,11 @@ bool sched_time_is_up(void)
     return sched_now() >= host_pcpu.until;
 }
 
+void pv_store_notify(struct domain *d)
+{
+    (void)d;
+}
+
 void pv_console_drain(struct domain *d)
 {
     (void)d;

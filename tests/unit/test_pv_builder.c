@@ -107,6 +107,12 @@ int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames)
     return 0;
 }
 
+u32 pv_store_port(struct domain *d)
+{
+    (void)d;
+    return 2;
+}
+
 void pv_console_input_begin(struct domain *d)
 {
     (void)d;
@@ -132,6 +138,7 @@ void page_each_held(struct domain *d, void (*visit)(void *context, struct frame 
 {
     visit(context, d->pv->shared_frame, true);
     visit(context, d->pv->console_frame, true);
+    visit(context, d->pv->store_frame, true);
     visit(context, &frame_table[virt.kernel_root >> PAGE_SHIFT], true);
 }
 
@@ -261,6 +268,8 @@ static void check_start(u64 base)
     assert_string_equal((const char *)s->cmd_line, "word");
     assert_int_equal(s->flags, 0);
     assert_int_equal(s->console.domU.evtchn, 1);
+    assert_int_equal(s->store_evtchn, 2);
+    assert_int_equal(s->store_mfn, frame_mfn(domain.pv->store_frame).v);
     assert_int_equal(s->console.domU.mfn, frame_mfn(domain.pv->console_frame).v);
     assert_true(s->mfn_list == base + image.end);
     assert_true(vcpu.regs.rsi == s->mfn_list + s->nr_p2m_frames * PAGE_SIZE);

@@ -1,0 +1,176 @@
+/*
+ * XenStore's tree, as a list of records. It is small, so everything is found by looking at all.
+ *
+ * Invariants: `used` never exceeds the room; a record's path and value lie within it; no path
+ * occurs twice; every node but those of the top has its parent.
+ */
+#include "xenstore.h"
+
+#include "errno.h"
+
+#include <string.h>
+
+/* Before the path (with its end) and the value. */
+struct record {
+    u16 path_bytes; /* its end included */
+    u16 value_bytes;
+};
+
+static struct record record_at(const struct store_tree *t, u32 at)
+{
+    struct record r;
+
+    memcpy(&r, t->record + at, sizeof(r));
+    return r;
+}
+
+static const char *path_at(const struct store_tree *t, u32 at)
+{
+    return (const char *)t->record + at + sizeof(struct record);
+}
+
+static u32 size_of(struct record r)
+{
+    return (u32)sizeof(r) + r.path_bytes + r.value_bytes;
+}
+
+/* Where the path's record is, or t->used. */
+static u32 find(const struct store_tree *t, const char *path)
+{
+    u32 at = 0;
+
+    while (at < t->used && strcmp(path_at(t, at), path) != 0)
+        at += size_of(record_at(t, at));
+    return at;
+}
+
+static void cut(struct store_tree *t, u32 at)
+{
+    u32 end = at + size_of(record_at(t, at));
+
+    memmove(t->record + at, t->record + end, t->used - end);
+    t->used -= end - at;
+}
+
+const u8 *store_read(const struct store_tree *t, const char *path, u32 *len)
+{
+    u32 at = find(t, path);
+    struct record r;
+
+    if (at == t->used)
+        return NULL;
+    r = record_at(t, at);
+    *len = r.value_bytes;
+    return t->record + at + sizeof(r) + r.path_bytes;
+}
+
+static int put(struct store_tree *t, const char *path, size_t path_length, const void *value,
+               u32 len)
+{
+    struct record r = {(u16)(path_length + 1), (u16)len};
+
+    if (len > sizeof(t->record) || size_of(r) > sizeof(t->record) - t->used)
+        return -ENOSPC;
+    memcpy(t->record + t->used, &r, sizeof(r));
+    memcpy(t->record + t->used + sizeof(r), path, path_length);
+    t->record[t->used + sizeof(r) + path_length] = 0;
+    memcpy(t->record + t->used + sizeof(r) + r.path_bytes, value, len);
+    t->used += size_of(r);
+    return 0;
+}
+
+int store_write(struct store_tree *t, const char *path, const void *value, u32 len)
+{
+    char parent[STORE_PATH_MAX];
+    u32 at = find(t, path), ignored;
+    size_t length = strlen(path);
+
+    if (at < t->used) {
+        if (len > sizeof(t->record) - t->used + record_at(t, at).value_bytes)
+            return -ENOSPC;
+        cut(t, at);
+        return put(t, path, length, value, len);
+    }
+    for (size_t i = 1; i < length; i++) {
+        int error;
+
+        if (path[i] != '/')
+            continue;
+        memcpy(parent, path, i);
+        parent[i] = 0;
+        error = store_read(t, parent, &ignored) ? 0 : put(t, parent, i, "", 0);
+        if (error)
+            return error;
+    }
+    return put(t, path, length, value, len);
+}
+
+bool store_is_below(const char *node, const char *path)
+{
+    size_t length = strlen(path);
+
+    return strncmp(node, path, length) == 0 &&
+           (!node[length] || node[length] == '/' || (length && path[length - 1] == '/'));
+}
+
+bool store_remove(struct store_tree *t, const char *path)
+{
+    bool found = false;
+
+    for (u32 at = 0; at < t->used;) {
+        if (store_is_below(path_at(t, at), path)) {
+            cut(t, at);
+            found = true;
+        } else {
+            at += size_of(record_at(t, at));
+        }
+    }
+    return found;
+}
+
+/* The last part of a path that lies directly in `dir`, or NULL. */
+static const char *child_name(const char *path, const char *dir)
+{
+    size_t length = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+    const char *name;
+
+    if (strncmp(path, dir, length) != 0 || path[length] != '/')
+        return NULL;
+    name = path + length + 1;
+    for (const char *s = name; *s; s++)
+        if (*s == '/')
+            return NULL;
+    return *name ? name : NULL;
+}
+
+u32 store_children(const struct store_tree *t, const char *path, char *out, u32 size)
+{
+    u32 all = 0;
+
+    for (u32 at = 0; at < t->used; at += size_of(record_at(t, at))) {
+        const char *name = child_name(path_at(t, at), path);
+        u32 bytes = name ? (u32)strlen(name) + 1 : 0;
+
+        if (all + bytes <= size && bytes)
+            memcpy(out + all, name, bytes);
+        all += bytes;
+    }
+    return all;
+}
+
+void store_differences(const struct store_tree *a, const struct store_tree *b,
+                       void (*changed)(void *context, const char *path), void *context)
+{
+    u32 one, other;
+
+    for (u32 at = 0; at < a->used; at += size_of(record_at(a, at))) {
+        const u8 *was = store_read(a, path_at(a, at), &one);
+        const u8 *is = store_read(b, path_at(a, at), &other);
+
+        if (!is || one != other || memcmp(was, is, one) != 0)
+            changed(context, path_at(a, at));
+    }
+    for (u32 at = 0; at < b->used; at += size_of(record_at(b, at)))
+        if (!store_read(a, path_at(b, at), &other))
+            changed(context, path_at(b, at));
+}
