@@ -210,6 +210,7 @@ static void build(unsigned which)
     struct domain *d = world_domain[which] = calloc(1, sizeof(*d));
     struct frame *root;
 
+    host_pcpu.until = ~0ULL; /* what is long is not broken off here */
     d->id = (u16)which;
     d->vcpu_count = 1;
     d->vcpu[0] = &vcpu[which];
@@ -245,6 +246,7 @@ static void unbuild(unsigned which)
     struct virt_vcpu *x = &virt[which];
 
     host_pcpu.current = NULL;
+    host_pcpu.until = ~0ULL;
     tlb_flush_all();
     timer_cancel(&vcpu[which].timer);
     pv_set_gdt(&vcpu[which], NULL, 0);
