@@ -24,6 +24,7 @@ import host  # noqa: E402
 import kernel_boots  # noqa: E402
 import labs_test  # noqa: E402
 import linux_boots  # noqa: E402
+import pv_typing  # noqa: E402
 import refusals  # noqa: E402
 import strangers  # noqa: E402
 import suite  # noqa: E402
@@ -33,6 +34,7 @@ import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "fuzz": fuzz_test.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "linux": linux_boots.run,
+         "pv-typing": pv_typing.run,
          "kernels": kernel_boots.run,
          "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,
          "bad-code": bad_code_test.run, "labs": labs_test.run}
