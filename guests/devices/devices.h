@@ -59,6 +59,13 @@ static inline void x2apic_put(unsigned reg, u64 value)
     wrmsr(MSR_X2APIC + reg / 16, value);
 }
 
+/* timers.c; the second needs x2APIC mode, and so does the third, which moves the TSC. */
+void check_timers(void);
+void check_deadline(void);
+void check_tsc(void);
+void check_pit(void);
+/* emulated.c */
+void check_emulated(void);
 /* figures.c: what devices and the exits to them cost; the second needs x2APIC mode. */
 void measure_devices(void);
 void measure_x2apic(void);

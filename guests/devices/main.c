@@ -10,8 +10,13 @@ void guest_main(void)
 {
     if (!check("it is not for paravirtualization", !platform->pv))
         return;
+    check_pit();
+    check_timers();
+    check_emulated();
     measure_devices();
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_X2APIC);
     x2apic_put(APIC_SVR, 0x100 | TRAP_SPURIOUS);
     measure_x2apic();
+    check_deadline();
+    check_tsc();
 }

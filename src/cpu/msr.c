@@ -1,10 +1,11 @@
 /*
- * The MSRs that exit: what a guest reads and writes there. Those that are not in the table do not
- * exist for a guest: #GP(0). (Those that do not exit are listed in vmx/msr_bitmap.c.)
+ * The MSRs that exit: what a guest reads and writes there. Which those are is said in msr_policy.h;
+ * those that are not there do not exist for a guest: #GP(0).
  */
 #include "cpu.h"
 #include "extable.h"
 #include "lapic.h"
+#include "msr_policy.h"
 #include "sched.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -18,10 +19,39 @@ struct msr_policy {
     bool (*write)(struct vcpu *v, u64 value); /* NULL: writes are ignored; false: #GP(0) */
 };
 
+/* The guest's TSC is the machine's and an offset, which the processor adds: it is not trapped. */
 static u64 read_tsc(struct vcpu *v)
 {
-    (void)v;
-    return sched_now();
+    return sched_now() + v->virt->tsc_offset;
+}
+
+/* What is waited for in the guest's time comes at another moment of the machine's. */
+static void set_offset(struct vcpu *v, u64 offset)
+{
+    u64 deadline = lapic_deadline(v->lapic);
+
+    if (deadline)
+        lapic_set_deadline(v->lapic, deadline + v->virt->tsc_offset - offset);
+    v->virt->tsc_offset = offset;
+    virt_mark(v, DIRTY_TSC);
+}
+
+static u64 read_tsc_adjust(struct vcpu *v)
+{
+    return v->virt->tsc_adjust;
+}
+
+/* "IA32_TSC_ADJUST MSR": a write to either moves the other by as much. */
+static bool write_tsc_adjust(struct vcpu *v, u64 value)
+{
+    set_offset(v, v->virt->tsc_offset + value - v->virt->tsc_adjust);
+    v->virt->tsc_adjust = value;
+    return true;
+}
+
+static bool write_tsc(struct vcpu *v, u64 value)
+{
+    return write_tsc_adjust(v, v->virt->tsc_adjust + value - read_tsc(v));
 }
 
 static u64 read_apic_base(struct vcpu *v)
@@ -36,12 +66,17 @@ static bool write_apic_base(struct vcpu *v, u64 value)
 
 static u64 read_deadline(struct vcpu *v)
 {
-    return lapic_deadline(v->lapic);
+    u64 deadline = lapic_deadline(v->lapic);
+
+    return deadline ? deadline + v->virt->tsc_offset : 0;
 }
 
+/* 0 disarms; another value must not become it. */
 static bool write_deadline(struct vcpu *v, u64 value)
 {
-    lapic_set_deadline(v->lapic, value);
+    u64 deadline = value - v->virt->tsc_offset;
+
+    lapic_set_deadline(v->lapic, value && !deadline ? 1 : value ? deadline : 0);
     return true;
 }
 
@@ -77,17 +112,12 @@ static u64 read_efer(struct vcpu *v)
     return virt_get(v, VREG_EFER);
 }
 
-enum other_msr { MSR_BIOS_SIGN_ID = 0x8b, MSR_TSC_DEADLINE = 0x6e0 };
-
 static const struct msr_policy policy[] = {
-    {MSR_EFER, read_efer, cpu_write_efer},
-    {MSR_TSC, read_tsc, NULL},
-    {MSR_APIC_BASE, read_apic_base, write_apic_base},
-    {MSR_TSC_DEADLINE, read_deadline, write_deadline},
-    {MSR_PAT, read_pat, write_pat},
-    {MSR_MISC_ENABLE, read_misc_enable, NULL},
-    {MSR_BIOS_SIGN_ID, NULL, NULL},
-    {MSR_DEBUGCTL, NULL, NULL},
+#define EMULATE(number, name, read, write) {number, read, write},
+#define CONSTANT(number, name)             {number, NULL, NULL},
+    MSR_POLICY(MSR_NOT, EMULATE, CONSTANT, MSR_NOT)
+#undef EMULATE
+#undef CONSTANT
 };
 
 /* What was asked for last, by the low bits of the number: an entry of policy[], or NULL. */

@@ -29,6 +29,7 @@ enum virt_dirty {
     DIRTY_WINDOW = 1 << 17, /* window_wanted has changed */
     DIRTY_DEBUG = 1 << 18,  /* the vcpu's dr[], dr6 or dr7 have */
     DIRTY_PAGING = 1 << 19, /* what paging_get_controls answers has */
+    DIRTY_TSC = 1 << 20,    /* tsc_offset has */
 };
 
 /* A page that the guest's tables of 64-bit mode map, with the entries that lead there: what was
@@ -59,6 +60,8 @@ struct virt_vcpu {
     bool by_hand;              /* the processor cannot enter it as it is: by_hand.c runs it */
     struct virt_event event;   /* see has_event */
     u64 pat;                   /* the guest's IA32_PAT, which nothing obeys */
+    u64 tsc_offset;            /* the guest's TSC less the machine's */
+    u64 tsc_adjust;            /* its IA32_TSC_ADJUST */
     u64 xcr0;                  /* the guest's XCR0 */
     u64 reg[VREG_COUNT];       /* cached registers */
     struct walked_page code;   /* from which the guest last reached a device; checked at each use */

@@ -150,6 +150,21 @@ def tour():
     return tour_of_code.check()
 
 
+def msrs():
+    """docs/msrs.md has the line of each entry of the MSR policy."""
+    words = {"PASS": "pass", "EMULATE": "emulate", "CONSTANT": "reads 0", "ABSENT": "#GP"}
+    with open("docs/msrs.md", encoding="utf-8") as file:
+        rows = file.read()
+    with open("src/cpu/msr_policy.h", encoding="utf-8") as file:
+        entries = re.findall(r'^    ([A-Z]+)\((0x[0-9a-f]+), (?:(0x[0-9a-f]+), )?"([^"]+)"', file.read(), re.M)
+    wanted = []
+    for kind, first, last, name in entries:
+        numbers = f"{int(first, 16):#x}" + (f" to {int(last, 16):#x}" if last and last != first else "")
+        wanted.append(f"| {numbers} | {name} | {words[kind]} |")
+    found = [f"docs/msrs.md: no line `{row}`" for row in wanted if row not in rows]
+    return found + (["docs/msrs.md: lines that the policy has not"] if rows.count("| 0x") != len(wanted) else [])
+
+
 def hypercalls():
     """Each hypercall of the ABI and each operation has an answer, and docs/hypercalls.md says which."""
     return hypercalls_answered.check()
@@ -161,7 +176,7 @@ def vectors():
     return [] if good else [output.strip()]
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, vectors, cppcheck, tidy]
+PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, msrs, vectors, cppcheck, tidy]
 
 
 def main():

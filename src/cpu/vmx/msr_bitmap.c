@@ -1,10 +1,11 @@
 /*
- * The MSR bitmaps ("MSR-Bitmap Address"): which MSRs a guest reads and writes without an exit. The
- * policy is the same for every vcpu, so all share one of two pages.
+ * The MSR bitmaps ("MSR-Bitmap Address"): which MSRs a guest reads and writes without an exit,
+ * those that msr_policy.h passes. It is the same for every vcpu, so all share one of two pages.
  *
  * Invariant: an MSR that does not exit is in the VMCS's guest-state area or switched in switch.c,
  * so that no value ever passes from one domain to another.
  */
+#include "../msr_policy.h"
 #include "frame.h"
 #include "layout.h"
 #include "log.h"
@@ -29,8 +30,9 @@ static void allow(u8 *bitmap, unsigned what, u32 msr)
 static u8 *make(bool efer_free)
 {
     static const u32 free[] = {
-        MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,    MSR_LSTAR,
-        MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+#define PASS(number, name) number,
+        MSR_POLICY(PASS, MSR_NOT, MSR_NOT, MSR_NOT)
+#undef PASS
     };
     u8 *bitmap = hv_alloc_pages(NULL, 0);
 
@@ -39,12 +41,10 @@ static u8 *make(bool efer_free)
     for (unsigned i = 0; i < PAGE_SIZE; i++)
         bitmap[i] = 0xff;
     for (unsigned i = 0; i < ARRAY_SIZE(free); i++) {
+        if (free[i] == MSR_TSC_AUX && !(vmx_cap.proc2 & PROC2_RDTSCP))
+            continue;
         allow(bitmap, READ_BITMAP, free[i]);
         allow(bitmap, WRITE_BITMAP, free[i]);
-    }
-    if (vmx_cap.proc2 & PROC2_RDTSCP) {
-        allow(bitmap, READ_BITMAP, MSR_TSC_AUX);
-        allow(bitmap, WRITE_BITMAP, MSR_TSC_AUX);
     }
     if (efer_free)
         allow(bitmap, READ_BITMAP, MSR_EFER);

@@ -43,6 +43,15 @@ static void write_window(struct vmx_vcpu *x)
     vmwrite(VMCS_PROC_CONTROLS, x->proc);
 }
 
+/* Every processor with VT-x can do this (SDM, "Processor-Based VM-Execution Controls": the bit may
+ * be 1). A guest that never moves its TSC runs without. */
+static void write_tsc_offset(struct vmx_vcpu *x)
+{
+    x->proc |= PROC_TSC_OFFSETTING;
+    vmwrite(VMCS_PROC_CONTROLS, x->proc);
+    vmwrite(VMCS_TSC_OFFSET, x->common.tsc_offset);
+}
+
 /* The debug registers reach the processor only if the guest has armed one; DR6 never does, since
  * #DB exits and its bits come with the exit. */
 static void load_debug_registers(struct vcpu *v)
@@ -82,6 +91,8 @@ enter_prepared(struct vcpu *v, struct vmx_vcpu *x, u64 until)
         vmx_write_dirty(v, dirty);
     if (dirty & DIRTY_DEBUG)
         load_debug_registers(v);
+    if (unlikely(dirty & DIRTY_TSC))
+        write_tsc_offset(x);
     if (x->common.has_event)
         write_event(x);
     if (dirty & DIRTY_WINDOW)

@@ -158,6 +158,7 @@ enum vmx_pin_control {
 /* "Processor-Based VM-Execution Controls" */
 enum vmx_proc_control {
     PROC_INTERRUPT_WINDOW = 1 << 2,
+    PROC_TSC_OFFSETTING = 1 << 3,
     PROC_HLT_EXITING = 1 << 7,
     PROC_INVLPG_EXITING = 1 << 9,
     PROC_MWAIT_EXITING = 1 << 10,
