@@ -140,6 +140,20 @@ static s64 vcpu_wild_number(void)
 {
     return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 0x7777, 0);
 }
+/* The hypervisor writes there whenever the vcpu's state changes, with the flag even before. */
+static s64 runstate_in_hypervisor(void)
+{
+    struct vcpu_register_runstate_memory_area area = {.addr.p = DIRECT_MAP};
+
+    hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag);
+    return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, (u64)&area);
+}
+static s64 time_in_hypervisor(void)
+{
+    struct vcpu_register_time_memory_area area = {.addr.p = DIRECT_MAP};
+
+    return hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0, (u64)&area);
+}
 static s64 vcpu_info_in_hypervisor(void)
 {
     struct vcpu_register_vcpu_info info = {.mfn = 0x210};
@@ -389,6 +403,8 @@ ATTEMPT(version_wild)
 ATTEMPT(sched_wild)
 ATTEMPT(sched_in_hypervisor)
 ATTEMPT(vcpu_wild_number)
+ATTEMPT(runstate_in_hypervisor)
+ATTEMPT(time_in_hypervisor)
 ATTEMPT(vcpu_info_in_hypervisor)
 ATTEMPT(vcpu_info_in_table)
 ATTEMPT(event_wild_port)
@@ -434,6 +450,8 @@ static const struct attack attacks[] = {
     {"sched_op's structure in the hypervisor", SURVIVES, try_sched_in_hypervisor, EFAULT_, 0},
     {"vcpu_op for a vcpu that does not exist", SURVIVES, try_vcpu_wild_number, RETURNS(-PV_ENOENT),
      0},
+    {"runstate written to the hypervisor", SURVIVES, try_runstate_in_hypervisor, EFAULT_, 0},
+    {"time written to the hypervisor", SURVIVES, try_time_in_hypervisor, EFAULT_, 0},
     {"vcpu_info in a frame of the hypervisor's", SURVIVES, try_vcpu_info_in_hypervisor, EINVAL_, 0},
     {"vcpu_info in a page table", SURVIVES, try_vcpu_info_in_table, EINVAL_, 0},
     {"an event to a wild port", SURVIVES, try_event_wild_port, EINVAL_, 0},

@@ -69,6 +69,8 @@ static s64 register_runstate(struct vcpu *v, u64 argument)
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
+    if (!pv_range_ok(r.addr.p, sizeof(struct vcpu_runstate_info)))
+        return -EFAULT;
     v->virt->runstate_gva = r.addr.p;
     pv_runstate_change(v, RUNSTATE_running);
     return 0;
@@ -89,6 +91,8 @@ static s64 register_time(struct vcpu *v, u64 argument)
     struct vcpu_register_time_memory_area r;
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
+        return -EFAULT;
+    if (!pv_range_ok(r.addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
     v->virt->time_gva = r.addr.p;
     pv_time_update(v);
