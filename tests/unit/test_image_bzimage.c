@@ -133,6 +133,10 @@ static void placing(void **state)
     put(PREF_ADDRESS, 0, 8);
     assert_int_equal(parse(&image), 0);
     assert_int_equal(image.end, 0x100000 + CODE_BYTES);
+    put(SYSSIZE, CODE_BYTES / 16 + 1, 4); /* rounded up, and the file is not padded */
+    assert_int_equal(image_parse(file, FILE_BYTES, &image, why, sizeof(why)), -ENOEXEC);
+    put(SYSSIZE, CODE_BYTES / 16, 4);
+    assert_int_equal(image_parse(file, FILE_BYTES - 15, &image, why, sizeof(why)), 0);
     put(SETUP_SECTS, 0, 1); /* means 4 */
     assert_int_equal(parse(&image), 0);
     assert_ptr_equal(image.part[0].bytes, file + REAL);
@@ -273,7 +277,7 @@ static void every_byte_wrong(void **state)
 static void every_length(void **state)
 {
     (void)state;
-    for (size_t n = 0; n < FILE_BYTES; n++) {
+    for (size_t n = 0; n < FILE_BYTES - 15; n++) {
         u8 *copy = malloc(n ? n : 1);
         struct image image;
         memcpy(copy, file, n);

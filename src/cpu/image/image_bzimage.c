@@ -177,7 +177,8 @@ int image_bzimage(const u8 *file, u64 size, struct image *out, char *why, size_t
     if (end < SETUP_MIN || end > SETUP_MAX)
         IMAGE_FAIL("its setup header ends at 0x%lx: not between 0x%x and 0x%x", end, SETUP_MIN,
                    SETUP_MAX);
-    if (real >= size || (u64)h.syssize * PARAGRAPH > size - real)
+    /* syssize is rounded up; not every file is padded to it. */
+    if (real >= size || (u64)h.syssize * PARAGRAPH > size - real + PARAGRAPH - 1)
         IMAGE_FAIL("it is truncated: it should have %lu bytes and has %lu",
                    real + (u64)h.syssize * PARAGRAPH, size);
     out->setup = file + SETUP_AT;
