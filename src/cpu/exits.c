@@ -258,6 +258,33 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_FAILED_ENTRY] = on_failed_entry,
 };
 
+/* CR0 (or CR4) becomes `value`, which differs in WP (or PGE) alone, so that it is as legal as
+ * before. False: nothing has been done. */
+static inline bool toggle(struct vcpu *v, enum virt_reg r, u64 value)
+{
+    u64 root = paging_toggle(v, r == VREG_CR0, r == VREG_CR4);
+
+    if (root)
+        virt_ops->show(v, r, value, root);
+    return root;
+}
+
+/* A write that inverts CR0.WP or CR4.PGE and nothing else, done shortly. */
+static inline bool toggled(struct vcpu *v, struct exit *e)
+{
+    enum virt_reg r = e->cr == 0 ? VREG_CR0 : VREG_CR4;
+    u64 value;
+
+    if (e->cr == 3)
+        return false;
+    value = cpu_gpr(v, e->gpr);
+    if ((virt_get(v, r) ^ value) != (e->cr == 0 ? CR0_WP : CR4_PGE) || e->cr == 8 ||
+        !toggle(v, r, value))
+        return false;
+    cpu_skip(v, e);
+    return true;
+}
+
 bool cpu_handle_shortly(struct vcpu *v, struct exit *e)
 {
     struct paging_fault f;
@@ -268,6 +295,8 @@ bool cpu_handle_shortly(struct vcpu *v, struct exit *e)
         on_invlpg(v, e);
         return true;
     }
+    if (e->reason == EXIT_CR && e->cr_op == CR_WRITE && toggled(v, e))
+        return true;
     if (e->reason == EXIT_CR && e->cr == 3 && e->cr_op == CR_WRITE) {
         cpu_exit_cr(v, e);
         return !v->domain->doomed;

@@ -38,6 +38,9 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out);
 /* The same in short, if CR3 alone is loaded, with a value whose root is known: what the processor's
  * CR3 becomes, whoever loads it flushing. 0: not known, or perhaps not legal. */
 u64 paging_switch_root(struct vcpu *v, u64 cr3);
+/* The guest inverts CR0.WP, or CR4.PGE, and changes nothing else: as paging_switch_root. 0: not
+ * known, paging_flush and paging_load_root are to be called. */
+u64 paging_toggle(struct vcpu *v, bool wp, bool pge);
 /* The guest executed INVLPG, or INVPCID for one address. */
 void paging_invalidate(struct vcpu *v, u64 gva);
 /* The guest asked for a flush of all translations (CR3 reload, CR4 toggles). */

@@ -119,6 +119,10 @@ struct virt_ops {
     /* The guest's CR3 is now `cr3`, and the processor runs on `root` instead, at once: flushes. The
      * vcpu is loaded. */
     void (*load_root)(struct vcpu *v, u64 cr3, u64 root);
+    /* The guest sees CR0 or CR4 with this value now, while the processor's own stays (only bits
+     * have changed whose change by the guest exits), and the processor runs on `root`, at once:
+     * flushes. The vcpu is loaded. */
+    void (*show)(struct vcpu *v, enum virt_reg r, u64 value, u64 root);
     /* RIP at the last exit, whatever has been done since. */
     u64 (*exit_rip)(struct vcpu *v);
     void (*report)(struct vcpu *v, const struct exit *e);

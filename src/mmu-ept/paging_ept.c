@@ -39,6 +39,15 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out)
     *out = (struct paging_controls){.use_ept = true, .stage2_root = physmap_root(v->domain)};
 }
 
+/* Neither exits. */
+u64 paging_toggle(struct vcpu *v, bool wp, bool pge)
+{
+    (void)v;
+    (void)wp;
+    (void)pge;
+    return 0;
+}
+
 enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
 {
     (void)v;

@@ -219,6 +219,33 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3)
     return 0;
 }
 
+/* The global flag is in no shadow, so that only what a flush wants is left of CR4.PGE. */
+u64 paging_toggle(struct vcpu *v, bool wp, bool pge)
+{
+    struct paging_vcpu *p = v->paging;
+    const struct shadow_pool *pool = &v->domain->physmap->pool;
+    struct shadow *root = &pool->shadow[p->root];
+
+    if (p->mode_stale || p->mode.levels != WALK_MAX_LEVEL)
+        return 0;
+    if (pool->behind_count)
+        shadow_sync_all(v->domain);
+    if (wp) {
+        u16 role = (u16)(p->root_role ^ ROLE_WP0);
+        root = shadow_find(pool, p->mode.root >> PAGE_SHIFT, role);
+        if (!root)
+            return 0;
+        p->root_role = role;
+        p->mode.wp ^= true;
+        run_on(v, root);
+    }
+    if (pge) {
+        p->mode.pge ^= true;
+        p->cr4 ^= CR4_PGE;
+    }
+    return va_to_mpa(root->table).v;
+}
+
 /* Unless its table is out of sync the shadow is as the guest's entry is, and only the processor's
  * memory of it is to be dropped. */
 void paging_invalidate(struct vcpu *v, u64 gva)

@@ -103,6 +103,20 @@ static void apply_cr3(struct vcpu *v, struct vmx_vcpu *x, const struct paging_co
         vmx_flush_vpid(x->vpid);
 }
 
+void vmx_show(struct vcpu *v, enum virt_reg r, u64 value, u64 root)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    x->common.reg[r] = value;
+    x->common.valid |= 1u << r;
+    if (r == VREG_CR0)
+        x->cr0_shadow = value;
+    else
+        x->cr4_shadow = value;
+    vmwrite(r == VREG_CR0 ? VMCS_CR0_SHADOW : VMCS_CR4_SHADOW, value);
+    vmx_load_root(x, x->cr3, root);
+}
+
 void vmx_set_root(struct vcpu *v, u64 cr3, u64 root)
 {
     vmx_load_root(vmx_of(v), cr3, root);

@@ -46,6 +46,7 @@ const struct virt_ops vmx_ops = {
     .plain_64bit = vmx_plain_64bit,
     .plain_64bit_root = vmx_plain_64bit_root,
     .load_root = vmx_set_root,
+    .show = vmx_show,
     .blocking = vmx_blocking,
     .completed = vmx_completed,
     .begin_shadow = vmx_begin_shadow,

@@ -189,6 +189,7 @@ u64 vmx_exit_rip(struct vcpu *v);
 bool vmx_enterable(struct vcpu *v);
 /* control_regs.c: CR0, CR3, CR4 and EFER from their cached values and paging_get_controls. */
 void vmx_set_root(struct vcpu *v, u64 cr3, u64 root);
+void vmx_show(struct vcpu *v, enum virt_reg r, u64 value, u64 root);
 void vmx_apply_control_registers(struct vcpu *v, u32 dirty);
 /* flush.c */
 void vmx_flush_vpid(u16 vpid);
