@@ -46,7 +46,7 @@ build/$(1)/$(2)/asm_offsets.inc: src/core/asm_offsets.c src/src.mk
 
 build/$(1)/$(2)/%.c.o: %.c src/src.mk
 	@mkdir -p $$(@D)
-	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) $$(if $$(filter $$(HV_SMALL),$$<),-Os) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
+	@$$(HV_CC) $$(HV_CFLAGS) $$(HV_CFLAGS_$(2)) $$(if $$(filter $$(HV_SMALL),$$<),-Oz) -DMODE_NAME='"$(1)"' -DBUILD_NAME='"$(2)"' -MMD -MP -c -o $$@ $$<
 
 build/$(1)/$(2)/%.S.o: %.S src/src.mk
 	@mkdir -p $$(@D)

@@ -3,7 +3,8 @@
  * "Segment Descriptors", "IDT Descriptors", "Task Management in 64-bit Mode".
  *
  * #DB, NMI, #DF and #MC have stacks of their own (IST), because they can come when the stack
- * pointer is a guest's: between `syscall` and the switch of stacks.
+ * pointer is a guest's: between `syscall` and the switch of stacks. #DF and #MC share one: nobody
+ * comes back from either.
  */
 #include "boot_steps.h"
 #include "descriptors.h"
@@ -13,7 +14,7 @@
 
 #include <string.h>
 
-enum ist_index { IST_NONE, IST_DF, IST_NMI, IST_MC, IST_DB, IST_STACKS };
+enum ist_index { IST_NONE, IST_FATAL, IST_NMI, IST_DB, IST_STACKS };
 enum { IST_STACK_SIZE = 4096 };
 
 enum descriptor_bits {
@@ -62,11 +63,10 @@ static unsigned ist_of(unsigned vector)
 {
     switch (vector) {
     case VEC_DF:
-        return IST_DF;
+    case VEC_MC:
+        return IST_FATAL;
     case VEC_NMI:
         return IST_NMI;
-    case VEC_MC:
-        return IST_MC;
     case VEC_DB:
         return IST_DB;
     default:

@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 32, BOOT_CMDLINE = 512, BOOT_TEXT = 8192 };
+enum boot_limits { BOOT_RANGES = 64, BOOT_MODULES = 32, BOOT_CMDLINE = 512, BOOT_TEXT = 4096 };
 
 struct memory_range {
     u64 start, end; /* machine addresses, end exclusive */
