@@ -170,6 +170,10 @@ check: setup-test compile_commands.json ## formatting, headers alone, clang-tidy
 tour: ## docs/tour.md, the reading order through the code, from the comments that begin with "Tour N:"
 	@$(PYTHON) tools/tour.py
 
+exits: ## docs/exits.md, the answer to every VM-exit reason, from src/cpu/vmx/exit_answers.inc
+	@$(PYTHON) tools/exits_page.py
+.PHONY: exits
+
 hypercalls: ## docs/hypercalls.md, the answer to every hypercall of the ABI, from the dispatch table and Xen's headers
 	@$(PYTHON) tools/hypercalls.py
 

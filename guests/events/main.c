@@ -26,4 +26,7 @@ void guest_main(void)
         return;
     low_run();
     reload_task_register();
+    check_debug();
+    check_nested();
+    check_interrupts();
 }

@@ -44,6 +44,8 @@ static void deliver(struct vcpu *v)
     case EMULATE_OK:
         x->has_event = false;
         cpu_end_emulation(&i);
+        if (ev.type == VIRT_NMI)
+            virt_ops->block_nmi(v, true);
         break;
     case EMULATE_FAULT: /* it combines with the event, which is still there */
         virt_inject(v, &ctx.fault);
@@ -71,7 +73,8 @@ static bool execute(struct vcpu *v, struct exit *e)
 /* A window that was asked for is open. */
 static bool window_open(struct vcpu *v)
 {
-    return v->virt->window_wanted && virt_can_inject(v, VIRT_INTERRUPT);
+    return (v->virt->window_wanted && virt_can_inject(v, VIRT_INTERRUPT)) ||
+           (v->virt->nmi_window_wanted && virt_can_inject(v, VIRT_NMI));
 }
 
 /* Nothing else is due than the next instruction. */
@@ -93,7 +96,7 @@ void cpu_run_by_hand(struct vcpu *v, u64 until, struct exit *e)
             break;
     } while (goes_on(v, until));
     if (window_open(v)) {
-        v->virt->window_wanted = false;
+        v->virt->window_wanted = v->virt->nmi_window_wanted = false;
         virt_mark(v, DIRTY_WINDOW);
     }
 }

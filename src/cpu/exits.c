@@ -26,7 +26,10 @@ static void on_exception(struct vcpu *v, struct exit *e)
     if (e->vector == VEC_MC)
         panic("machine check in a guest");
     if (e->vector == VEC_DB) {
-        v->dr6 = (v->dr6 & ~DR6_TRAPPED) | (e->gva & DR6_TRAPPED);
+        /* "Debug Status Register (DR6)": B0 to B3 are new, what else was set stays set. */
+        v->dr6 = (v->dr6 & ~DR6_BREAKPOINTS) | (e->gva & DR6_TRAPPED);
+        v->dr7 &= ~DR7_GD; /* its handler may use the debug registers */
+        virt_mark(v, DIRTY_DEBUG);
         virt_set(v, VREG_RIP, virt_get(v, VREG_RIP) + e->insn_len);
         virt_ops->completed(v, false);
     }
@@ -220,6 +223,13 @@ static void on_unsupported(struct vcpu *v, struct exit *e)
     virt_inject_fault(v, VEC_UD, 0);
 }
 
+/* A reason of the vendor's that has no business here, with its name in the report. */
+static void on_unexpected(struct vcpu *v, struct exit *e)
+{
+    e->counter = LC_EXIT_OTHER;
+    cpu_kill(v, e, "the processor left it for a reason that is switched off");
+}
+
 static void on_failed_entry(struct vcpu *v, struct exit *e)
 {
     (void)e;
@@ -255,6 +265,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_TASK_SWITCH] = cpu_exit_task_switch,
     [EXIT_TRIPLE_FAULT] = on_triple_fault,
     [EXIT_UNSUPPORTED] = on_unsupported,
+    [EXIT_UNEXPECTED] = on_unexpected,
     [EXIT_FAILED_ENTRY] = on_failed_entry,
 };
 

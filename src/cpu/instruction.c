@@ -267,6 +267,8 @@ enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
     if (result == EMULATE_OK) {
         cpu_end_emulation(i);
         cpu_completed(v, ctx->notes & EMULATE_SINGLE_STEP);
+        if (unlikely(ctx->insn.operation == OP_IRET && i->by_hand))
+            virt_ops->block_nmi(v, false);
         if (unlikely(ctx->notes & (EMULATE_STI_SHADOW | EMULATE_MOV_SS_SHADOW)))
             virt_ops->begin_shadow(v, ctx->notes & EMULATE_MOV_SS_SHADOW);
     } else if (result == EMULATE_FAULT) {

@@ -221,7 +221,22 @@ bool virt_can_inject(struct vcpu *v, enum virt_event_type type)
         return false;
     if (type == VIRT_INTERRUPT && !(virt_get(v, VREG_RFLAGS) & RFLAGS_IF))
         return false;
-    return virt_ops->blocking(v) == BLOCKING_NONE;
+    enum virt_blocking b = virt_ops->blocking(v);
+    return !(b & BLOCKING_INTERRUPTS) && (type != VIRT_NMI || !(b & BLOCKING_NMI));
+}
+
+void virt_request_nmi_window(struct vcpu *v)
+{
+    /* STI's shadow is no obstacle to an NMI's window, but may be one to the NMI: the other window
+     * opens when it ends, as IF is 1. */
+    if (virt_get(v, VREG_RFLAGS) & RFLAGS_IF && virt_ops->blocking(v) & BLOCKING_INTERRUPTS) {
+        virt_request_window(v);
+        return;
+    }
+    if (v->virt->nmi_window_wanted)
+        return;
+    v->virt->nmi_window_wanted = true;
+    virt_mark(v, DIRTY_WINDOW);
 }
 
 void virt_request_window(struct vcpu *v)

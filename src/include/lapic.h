@@ -19,6 +19,7 @@ enum lapic_limits {
     LAPIC_WORDS = 8,
     LAPIC_VECTOR = 0xff,   /* of lapic_pending's answer */
     LAPIC_EXTINT = 1 << 8, /* also of it */
+    LAPIC_NMI = 1 << 9,    /* also of it */
     LAPIC_MSR_FIRST = 0x800,
     LAPIC_MSRS = 0x40,
 };
@@ -40,6 +41,7 @@ enum lapic_mode { LAPIC_XAPIC, LAPIC_X2APIC, LAPIC_DISABLED };
 struct lapic {
     struct vcpu *vcpu;    /* whose it is */
     u16 next;             /* see lapic_pending; follows from what is below */
+    bool nmi;             /* an NMI is pending */
     bool lint0;           /* level of its input LINT0: the 8259s' INTR */
     u8 mode;              /* enum lapic_mode */
     u32 tpr;              /* task priority */
@@ -83,7 +85,7 @@ bool lapic_requested(struct domain *d, const struct lapic_message *m);
 /* LINT0's level changed. An ExtINT (the vector is the 8259s') lasts as long as the level; an input
  * that is programmed as fixed requests its vector at the rise. */
 void lapic_set_lint0(struct lapic *l, bool high);
-/* What is to be delivered now: a vector, LAPIC_EXTINT, both or nothing (0). */
+/* What is to be delivered now: a vector, LAPIC_EXTINT, LAPIC_NMI, several or nothing (0). */
 static inline u16 lapic_pending(const struct lapic *l)
 {
     return l->next;
@@ -95,6 +97,8 @@ static inline u8 lapic_next(const struct lapic *l)
 }
 /* The processor takes lapic_next's vector: it is in service. */
 void lapic_accept(struct lapic *l);
+/* The processor takes the NMI. */
+void lapic_accept_nmi(struct lapic *l);
 /* CR8: the upper half of the task priority. */
 u64 lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u64 value);

@@ -33,6 +33,7 @@ enum exit_reason {
     EXIT_WBINVD,      /* or INVD */
     EXIT_TASK_SWITCH, /* task, error: selector of the TSS; an event's, if one is being delivered */
     EXIT_TRIPLE_FAULT,
+    EXIT_UNEXPECTED,   /* one that cannot occur with the controls as they are */
     EXIT_FAILED_ENTRY, /* the processor refused the guest's state; already logged */
     EXIT_REASONS
 };
@@ -122,6 +123,7 @@ void virt_deliver_pending(struct vcpu *v);
 void virt_inject(struct vcpu *v, const struct virt_event *ev);
 bool virt_can_inject(struct vcpu *v, enum virt_event_type type);
 void virt_request_window(struct vcpu *v);
+void virt_request_nmi_window(struct vcpu *v);
 /* Makes v leave the guest soon, wherever it runs. */
 void virt_kick(struct vcpu *v);
 

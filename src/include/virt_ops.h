@@ -26,7 +26,7 @@ enum virt_blocking {
  * that the usual entry, where only RIP has moved, looks once. */
 enum virt_dirty {
     DIRTY_EVENT = 1 << 16,  /* has_event has become true */
-    DIRTY_WINDOW = 1 << 17, /* window_wanted has changed */
+    DIRTY_WINDOW = 1 << 17, /* window_wanted or nmi_window_wanted has changed */
     DIRTY_DEBUG = 1 << 18,  /* the vcpu's dr[], dr6 or dr7 have */
     DIRTY_PAGING = 1 << 19, /* what paging_get_controls answers has */
     DIRTY_TSC = 1 << 20,    /* tsc_offset has */
@@ -55,6 +55,7 @@ struct virt_vcpu {
     u32 dirty;                 /* enum virt_dirty */
     u8 shadow;                 /* instruction exits: 0: neither STI nor MOV SS came right before */
     bool has_event;            /* event is to be delivered at the next entry */
+    bool nmi_window_wanted;    /* the same for an NMI */
     bool window_wanted;        /* an exit is to come as soon as an interrupt could be delivered */
     bool live;                 /* loaded on this processor */
     bool by_hand;              /* the processor cannot enter it as it is: by_hand.c runs it */

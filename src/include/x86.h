@@ -79,11 +79,12 @@
 
 /* "Debug Status Register (DR6)": what a guest may write, what stands there besides, what a debug
  * exception sets */
-#define DR6_RESET    0xffff0ff0ULL
-#define DR6_WRITABLE 0x0000e00fULL
-#define DR6_TRAPPED  0x0000600fULL
-#define DR6_BD       (1ULL << 13) /* an access to the debug registers, with GD */
-#define DR6_BS       (1ULL << 14) /* single step */
+#define DR6_RESET       0xffff0ff0ULL
+#define DR6_WRITABLE    0x0000e00fULL
+#define DR6_TRAPPED     0x0000600fULL
+#define DR6_BREAKPOINTS 0x0000000fULL
+#define DR6_BD          (1ULL << 13) /* an access to the debug registers, with GD */
+#define DR6_BS          (1ULL << 14) /* single step */
 /* "Debug Control Register (DR7)" */
 #define DR7_RESET   0x400ULL  /* bit 10 is always 1 */
 #define DR7_ENABLES 0xffULL   /* of the four breakpoints, local and global */

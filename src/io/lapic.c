@@ -95,6 +95,14 @@ static inline void update(struct lapic *l)
     l->next = (vector & PRIORITY_CLASS) > (priority(l) & PRIORITY_CLASS) ? vector : 0;
     if (unlikely(l->lint0) && takes_extint(l))
         l->next |= LAPIC_EXTINT;
+    if (unlikely(l->nmi))
+        l->next |= LAPIC_NMI;
+}
+
+void lapic_accept_nmi(struct lapic *l)
+{
+    l->nmi = false;
+    update(l);
 }
 
 void lapic_update(struct lapic *l)

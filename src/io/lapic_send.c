@@ -2,17 +2,27 @@
  * Messages between local APICs, and from the IOAPIC to them: who is meant. Source: SDM, "Issuing
  * Interprocessor Interrupts", "Determining IPI Destination".
  *
- * Delivered are fixed and lowest-priority interrupts. INIT, start-up, SMI and NMI have no effect:
- * a domain has one processor that runs, and no system management.
+ * Delivered are fixed and lowest-priority interrupts and NMIs. INIT to the first processor, which
+ * would go on at its reset vector, where there is no firmware, starts the machine anew. INIT and
+ * start-up messages to others, and SMIs, have no effect: a domain has one processor that runs, and
+ * no system management.
  */
 #include "domain.h"
 #include "lapic_parts.h"
 
-enum delivery_mode { DELIVER_FIXED, DELIVER_LOWEST };
+enum delivery_mode {
+    DELIVER_FIXED,
+    DELIVER_LOWEST,
+    DELIVER_SMI,
+    DELIVER_NMI = 4,
+    DELIVER_INIT,
+    DELIVER_STARTUP,
+};
 enum icr_bits {
     ICR_MODE_SHIFT = 8,
     ICR_MODE = 7,
     ICR_LOGICAL = 1 << 11,
+    ICR_ASSERT = 1 << 14,
     ICR_SHORTHAND_SHIFT = 18,
     ICR_SHORTHAND = 3,
 };
@@ -42,18 +52,36 @@ static bool is_meant(const struct lapic *l, const struct lapic_message *m)
     return m->destination == l->vcpu->id || m->destination == ~0u || m->destination == ID_ALL;
 }
 
+/* A message has reached one that it is meant for. */
+static void receive(struct lapic *l, const struct lapic_message *m)
+{
+    switch (m->mode) {
+    case DELIVER_FIXED:
+        lapic_request_as(l, m->vector, m->level);
+        break;
+    case DELIVER_NMI:
+        l->nmi = true;
+        lapic_look(l);
+        break;
+    case DELIVER_INIT:
+        if (l->vcpu->id == 0)
+            domain_end(l->vcpu->domain, END_REBOOT, 0, "%s", "");
+        break;
+    default:
+        break;
+    }
+}
+
 void lapic_send(struct domain *d, const struct lapic_message *m)
 {
     struct lapic *best = NULL;
 
-    if (m->mode > DELIVER_LOWEST)
-        return;
     for (u32 i = 0; i < d->vcpu_count; i++) {
         struct lapic *l = d->vcpu[i]->lapic;
         if (!l || !is_meant(l, m))
             continue;
-        if (m->mode == DELIVER_FIXED)
-            lapic_request_as(l, m->vector, m->level);
+        if (m->mode != DELIVER_LOWEST)
+            receive(l, m);
         else if (!best || lapic_priority(l) < lapic_priority(best))
             best = l;
     }
@@ -77,13 +105,13 @@ static void send_by_shorthand(struct lapic *l, const struct lapic_message *m,
     const struct domain *d = l->vcpu->domain;
 
     if (shorthand == TO_SELF) {
-        lapic_request_as(l, m->vector, false);
+        receive(l, m);
         return;
     }
     for (u32 i = 0; i < d->vcpu_count; i++) {
         struct lapic *other = d->vcpu[i]->lapic;
         if (other && (other != l || shorthand == TO_ALL))
-            lapic_request_as(other, m->vector, false);
+            receive(other, m);
     }
 }
 
@@ -97,9 +125,9 @@ void lapic_command(struct lapic *l)
         .destination = l->mode == LAPIC_X2APIC ? l->icr_high : l->icr_high >> ID_SHIFT,
     };
 
-    if (m.mode > DELIVER_LOWEST)
-        return;
-    if (m.vector < LOWEST_VECTOR)
+    if (m.mode == DELIVER_INIT && !(l->icr_low & ICR_ASSERT))
+        return; /* "INIT level de-assert" */
+    if (m.mode <= DELIVER_LOWEST && m.vector < LOWEST_VECTOR)
         l->esr |= ESR_ILLEGAL_SEND;
     else if (shorthand == TO_DESTINATION)
         lapic_send(l->vcpu->domain, &m);

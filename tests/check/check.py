@@ -170,13 +170,19 @@ def hypercalls():
     return hypercalls_answered.check()
 
 
+def exits():
+    """Every VM-exit reason has an answer, and docs/exits.md says which."""
+    good, output = run([sys.executable, "-B", "tools/exits_page.py", "--check"])
+    return [] if good else [output.strip()]
+
+
 def vectors():
     """The decoder's vectors of the lab trap are what the disassembler says today."""
     good, output = run([sys.executable, "-B", "labs/trap/vectors.py", "--check"])
     return [] if good else [output.strip()]
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, msrs, vectors, cppcheck, tidy]
+PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, msrs, exits, vectors, cppcheck, tidy]
 
 
 def main():

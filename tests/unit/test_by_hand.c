@@ -1,4 +1,5 @@
-// sources: src/cpu/by_hand.c src/cpu/vmx/enterable.c src/cpu/vmx/check/entry_check.c
+// sources: src/cpu/by_hand.c src/cpu/start_up.c src/cpu/vmx/enterable.c
+// sources: src/cpu/vmx/check/entry_check.c
 // sources: src/cpu/vmx/check/entry_check_segments.c src/cpu/vmx/field_names.c src/core/format.c
 /*
  * Running by hand: what may be entered is what the manual's checks of a VM entry say, for random
@@ -148,6 +149,83 @@ static void real_mode_only_with_unrestricted_guest(void **state)
     assert_false(vmx_enterable(&vcpu));
     vmx_cap.ept = true;
     assert_true(vmx_enterable(&vcpu));
+}
+
+/* A vcpu that has been started: real mode, at the vector's page, run by hand or not. */
+static struct {
+    u64 reg[VREG_COUNT];
+    unsigned tables, flushes, roots;
+} started;
+void virt_set(struct vcpu *v, enum virt_reg r, u64 value)
+{
+    (void)v;
+    started.reg[r] = reg[r] = value;
+}
+void virt_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
+{
+    (void)v;
+    segment[s] = *in;
+}
+void paging_flush(struct vcpu *v)
+{
+    (void)v;
+    started.flushes++;
+}
+enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
+{
+    (void)v;
+    (void)out;
+    started.roots++;
+    return PAGING_FIXED;
+}
+static void set_table(struct vcpu *v, bool idt, u64 base, u16 limit)
+{
+    (void)v;
+    (void)idt;
+    started.tables += base == 0 && limit == 0xffff;
+}
+static void completed(struct vcpu *v, bool single_step)
+{
+    (void)v;
+    assert_false(single_step);
+}
+static void block_nmi(struct vcpu *v, bool block)
+{
+    (void)v;
+    assert_false(block);
+}
+
+static void start_up(void **state)
+{
+    static const struct virt_ops vmx_like = {.set_table = set_table,
+                                             .completed = completed,
+                                             .block_nmi = block_nmi,
+                                             .enterable = vmx_enterable};
+
+    (void)state;
+    virt_ops = &vmx_like;
+    vmx_cap.ept = false;
+    memset(started.reg, 0xff, sizeof(started.reg));
+    vcpu.regs.rax = 1;
+    cpu_start_up(&vcpu, 0x9a);
+    assert_int_equal(segment[SEG_CS].selector, 0x9a00);
+    assert_int_equal(segment[SEG_CS].base, 0x9a000);
+    assert_int_equal(segment[SEG_CS].limit, 0xffff);
+    assert_int_equal(segment[SEG_DS].base, 0);
+    assert_int_equal(started.reg[VREG_RIP], 0);
+    assert_int_equal(started.reg[VREG_CR0], 0x60000010);
+    assert_int_equal(started.reg[VREG_RFLAGS], 2);
+    assert_int_equal(started.reg[VREG_EFER], 0);
+    assert_int_equal(vcpu.regs.rax, 0);
+    assert_int_equal(vcpu.dr7, 0x400);
+    assert_int_equal(started.tables, 2);
+    assert_true(started.flushes == 1 && started.roots == 1);
+    assert_true(virt.by_hand);
+    reg[VREG_CR0] = CR0_PE; /* nothing but PE is in its way */
+    assert_true(vmx_enterable(&vcpu));
+    vmx_cap.ept = true;
+    cpu_look_at_state(&vcpu);
+    assert_false(virt.by_hand);
 }
 
 /* The loop's world: what an instruction does is what the test says. */
@@ -344,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_the_checks_say),
         cmocka_unit_test(real_mode_only_with_unrestricted_guest),
+        cmocka_unit_test(start_up),
         cmocka_unit_test_setup(until_it_can_be_entered, setup),
         cmocka_unit_test_setup(until_the_time_is_up, setup),
         cmocka_unit_test_setup(until_an_exit_of_its_own, setup),

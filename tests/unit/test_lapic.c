@@ -77,6 +77,14 @@ void hv_free(struct domain *d, void *p, size_t size)
     (void)size;
     free(p);
 }
+static unsigned reboots;
+void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
+{
+    (void)d;
+    (void)code;
+    (void)detail;
+    reboots += reason == END_REBOOT;
+}
 int mmio_register(struct domain *d, u64 gpa, u64 len, const struct mmio_ops *o, void *device)
 {
     (void)d;
@@ -114,7 +122,7 @@ static int setup(void **state)
     memset(&domain, 0, sizeof(domain));
     memset(&vcpu, 0, sizeof(vcpu));
     now = 1000000;
-    wakes = 0;
+    wakes = reboots = 0;
     vcpu.domain = &domain;
     domain.vcpu[0] = &vcpu;
     domain.vcpu_count = 1;
@@ -265,6 +273,34 @@ static void to_oneself(void **state)
     assert_int_equal(get(ESR), 0);
 }
 
+/* An NMI is pending whatever priorities and IF are; INIT begins anew; other messages do nothing. */
+static void nmi_and_init(void **state)
+{
+    enum { NMI = 4 << 8, SMI = 2 << 8, INIT = 5 << 8, STARTUP = 6 << 8, ASSERT = 1 << 14 };
+
+    (void)state;
+    put(TPR, 0xf0);
+    put(ICR + 0x10, 0);
+    put(ICR, NMI | ASSERT);
+    assert_int_equal(lapic_pending(vcpu.lapic), LAPIC_NMI);
+    assert_int_equal(wakes, 1);
+    put(ICR, SELF | 0x77); /* held back by TPR */
+    assert_int_equal(lapic_pending(vcpu.lapic), LAPIC_NMI);
+    lapic_accept_nmi(vcpu.lapic);
+    assert_int_equal(lapic_pending(vcpu.lapic), 0);
+    put(ICR + 0x10, 1 << 24); /* to somebody who is not there */
+    put(ICR, NMI | ASSERT);
+    assert_int_equal(lapic_pending(vcpu.lapic), 0);
+    put(ICR + 0x10, 0);
+    put(ICR, SMI | ASSERT);
+    put(ICR, STARTUP | ASSERT | 8);
+    put(ICR, INIT); /* the level's end */
+    assert_int_equal(reboots, 0);
+    assert_int_equal(get(ESR), 0);
+    put(ICR, INIT | ASSERT);
+    assert_int_equal(reboots, 1);
+}
+
 static void odd_accesses(void **state)
 {
     (void)state;
@@ -290,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(late, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_period, setup, teardown),
         cmocka_unit_test_setup_teardown(to_oneself, setup, teardown),
+        cmocka_unit_test_setup_teardown(nmi_and_init, setup, teardown),
         cmocka_unit_test_setup_teardown(odd_accesses, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,6 +328,28 @@ static void interrupts_wait_for_their_moment(void **state)
     assert_true(vcpu.virt->window_wanted && vcpu.virt->dirty & DIRTY_WINDOW);
 }
 
+static void nmis_wait_for_theirs(void **state)
+{
+    (void)state;
+    virt_set(&vcpu, VREG_RFLAGS, RFLAGS_FIXED);
+    assert_true(virt_can_inject(&vcpu, VIRT_NMI)); /* whatever IF is */
+    one.blocking = BLOCKING_NMI;
+    assert_false(virt_can_inject(&vcpu, VIRT_NMI));
+    vcpu.virt->dirty = 0;
+    virt_request_nmi_window(&vcpu);
+    assert_true(vcpu.virt->nmi_window_wanted && vcpu.virt->dirty & DIRTY_WINDOW);
+    assert_false(vcpu.virt->window_wanted);
+    virt_set(&vcpu, VREG_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+    assert_true(virt_can_inject(&vcpu, VIRT_INTERRUPT)); /* an NMI's handler may have these */
+    one.blocking = BLOCKING_INTERRUPTS;
+    assert_false(virt_can_inject(&vcpu, VIRT_NMI));
+    virt_request_nmi_window(&vcpu); /* the shadow's end is an interrupt's window */
+    assert_true(vcpu.virt->window_wanted);
+    one.blocking = BLOCKING_NONE;
+    virt_inject(&vcpu, &(struct virt_event){.type = VIRT_NMI, .vector = VEC_NMI});
+    assert_false(virt_can_inject(&vcpu, VIRT_NMI));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup(page_fault_sets_cr2_unless_it_doubles, setup),
         cmocka_unit_test_setup(error_codes_only_where_they_belong, setup),
         cmocka_unit_test_setup(interrupts_wait_for_their_moment, setup),
+        cmocka_unit_test_setup(nmis_wait_for_theirs, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

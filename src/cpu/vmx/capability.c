@@ -31,6 +31,8 @@ static const struct vmx_requirement pin_needed[] = {
     {PIN_EXTERNAL_INTERRUPT_EXITING, "external-interrupt exiting"},
     /* NMIs too: the slice clock where there is no preemption timer. */
     {PIN_NMI_EXITING, "NMI exiting"},
+    /* A guest's NMIs are not the machine's: it may have one, and block the next, by itself. */
+    {PIN_VIRTUAL_NMIS, "virtual NMIs"},
 };
 
 static const struct vmx_requirement proc_needed[] = {

@@ -144,7 +144,7 @@ static void apply_execution_controls(struct vmx_vcpu *x, const struct paging_con
         proc |= intercepts;
     if (c->intercept_pf)
         exceptions |= 1u << VEC_PF;
-    x->proc = proc | (x->proc & PROC_INTERRUPT_WINDOW);
+    x->proc = proc | (x->proc & (PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW));
     vmwrite(VMCS_PROC_CONTROLS, x->proc);
     vmwrite(VMCS_EXCEPTION_BITMAP, exceptions);
     if (vmx_cap.proc & PROC_SECONDARY)

@@ -30,11 +30,9 @@ static void take_back_event(struct vmx_vcpu *x, struct exit *e)
     x->common.dirty |= DIRTY_EVENT;
 }
 
-/* An IRET that faulted has ended the blocking of NMIs; it will be executed again. */
-static void block_nmi_again(const struct exit *e)
+void vmx_block_nmi_again(void)
 {
-    if (e->vector != VEC_DF && !e->event_being_delivered)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_BY_NMI);
 }
 
 static inline void decode_exception(struct exit *e)
@@ -44,19 +42,15 @@ static inline void decode_exception(struct exit *e)
     e->gva = vmread(VMCS_EXIT_QUALIFICATION); /* #PF: address; #DB: new bits of DR6 */
     e->error = word & EVENT_HAS_ERROR ? (u32)vmread(VMCS_EXIT_EVENT_ERROR) : 0;
     e->vector = word & EVENT_VECTOR;
-    if (unlikely(word & EVENT_NMI_UNBLOCKED))
-        block_nmi_again(e);
+    if (unlikely(word & EVENT_NMI_UNBLOCKED) && e->vector != VEC_DF && !e->event_being_delivered)
+        vmx_block_nmi_again();
     if (likely(e->vector == VEC_PF)) { /* what shadow paging costs */
         e->reason = EXIT_PAGE_FAULT;
         e->counter = LC_EXIT_PAGE_FAULT;
         return;
     }
     if (type == VIRT_NMI) {
-        /* NMIs were not blocked in the guest, or this one would not have come; left blocked there,
-         * the next one would not. */
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(u64)BLOCKED_BY_NMI);
-        vmx_unblock_nmi();
+        vmx_unblock_nmi(); /* the machine's: what the guest blocks is virtual */
         vmx_slice_expired();
         e->reason = EXIT_PREEMPTION;
         e->counter = LC_EXIT_PREEMPTION;
@@ -126,6 +120,7 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_EXTERNAL_INTERRUPT] = KIND(INTERRUPT, INTERRUPT, M),
     [VMX_TRIPLE_FAULT] = KIND(TRIPLE_FAULT, TRIPLE_FAULT, 0),
     [VMX_INTERRUPT_WINDOW] = KIND(WINDOW, WINDOW, M),
+    [VMX_NMI_WINDOW] = KIND(WINDOW, WINDOW, M),
     [VMX_TASK_SWITCH] = KIND(TASK_SWITCH, TASK_SWITCH, M),
     [VMX_CPUID] = KIND(CPUID, CPUID, I),
     [VMX_HLT] = KIND(HLT, HLT, I),
@@ -142,6 +137,14 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_PREEMPTION_TIMER] = KIND(PREEMPTION, PREEMPTION, 0),
     [VMX_WBINVD] = KIND(WBINVD, OTHER, I),
     [VMX_XSETBV] = KIND(XSETBV, XSETBV, I),
+/* Those without a handler of their own. */
+#define ROW_HANDLED(number)
+#define ROW_UNDEFINED(number)                [number] = KIND(UNSUPPORTED, OTHER, 0),
+#define ROW_ENTRY(number)                    [number] = KIND(FAILED_ENTRY, OTHER, 0),
+#define ROW_NEVER(number)                    [number] = KIND(UNEXPECTED, OTHER, 0),
+#define EXIT_ANSWER(number, name, what, how) ROW_##what(number)
+#include "exit_answers.inc"
+#undef EXIT_ANSWER
 };
 
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
@@ -152,6 +155,10 @@ void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
         break;
     case VMX_INTERRUPT_WINDOW:
         x->common.window_wanted = false;
+        x->common.dirty |= DIRTY_WINDOW;
+        break;
+    case VMX_NMI_WINDOW:
+        x->common.nmi_window_wanted = false;
         x->common.dirty |= DIRTY_WINDOW;
         break;
     case VMX_TASK_SWITCH:

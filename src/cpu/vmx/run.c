@@ -19,6 +19,18 @@
 #include "vmx.h"
 #include "x86.h"
 
+/* Faults are pushed with RF set, so that their instruction can be started again past a breakpoint
+ * on it; after an exit that was no fault it is not set yet. ("EFLAGS Register", RF) */
+static inline void set_rf(void)
+{
+    vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+}
+
+/* Vectors that are no faults: #DB, when the hypervisor makes it, is a trap or a guard's. */
+enum {
+    NO_FAULTS = 1 << VEC_DB | 1 << VEC_NMI | 1 << VEC_BP | 1 << VEC_OF | 1 << VEC_DF | 1 << VEC_MC
+};
+
 static void write_event(struct vmx_vcpu *x)
 {
     const struct virt_event *ev = &x->common.event;
@@ -29,6 +41,8 @@ static void write_event(struct vmx_vcpu *x)
         word |= EVENT_HAS_ERROR;
         vmwrite(VMCS_ENTRY_EVENT_ERROR, ev->error);
     }
+    if (ev->type == VIRT_EXCEPTION && !(NO_FAULTS >> ev->vector & 1))
+        set_rf();
     if (ev->type >= VIRT_SOFT_INT)
         vmwrite(VMCS_ENTRY_INSN_LENGTH, ev->insn_len);
     vmwrite(VMCS_ENTRY_EVENT, word);
@@ -37,9 +51,11 @@ static void write_event(struct vmx_vcpu *x)
 
 static void write_window(struct vmx_vcpu *x)
 {
-    u32 proc = x->proc & ~(u32)PROC_INTERRUPT_WINDOW;
-
-    x->proc = x->common.window_wanted ? proc | PROC_INTERRUPT_WINDOW : proc;
+    x->proc &= ~(u32)(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
+    if (x->common.window_wanted)
+        x->proc |= PROC_INTERRUPT_WINDOW;
+    if (x->common.nmi_window_wanted)
+        x->proc |= PROC_NMI_WINDOW;
     vmwrite(VMCS_PROC_CONTROLS, x->proc);
 }
 
@@ -225,6 +241,7 @@ static inline bool handle_page_fault(struct vcpu *v, struct exit *e)
     if (result != PAGING_INJECT)
         return cpu_handle_fault(v, e, &f, result);
     write_cr2(f.cr2);
+    set_rf();
     vmwrite(VMCS_ENTRY_EVENT_ERROR, f.error);
     vmwrite(VMCS_ENTRY_EVENT, EVENT_VALID | PAGE_FAULT);
     ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);

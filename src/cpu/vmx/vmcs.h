@@ -277,6 +277,7 @@ enum vmx_ept_qualification {
     EPTQ_FETCH = 1 << 2,
     EPTQ_WAS_ALLOWED = 7 << 3, /* read, write or execute was allowed there */
     EPTQ_LINEAR_VALID = 1 << 7,
+    EPTQ_NMI_UNBLOCKED = 1 << 12,
     EPTQ_FINAL = 1 << 8, /* the translation itself; 0: a guest paging-structure entry */
 };
 
@@ -288,6 +289,7 @@ enum vmx_exit_reason {
     VMX_INIT = 3,
     VMX_SIPI = 4,
     VMX_INTERRUPT_WINDOW = 7,
+    VMX_NMI_WINDOW = 8,
     VMX_TASK_SWITCH = 9,
     VMX_CPUID = 10,
     VMX_GETSEC = 11,

@@ -221,6 +221,9 @@ extern const u32 vmx_exit_kinds[VMX_EXIT_REASONS];
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e);
 /* The same for IN, OUT, INS and OUTS alone. */
 void vmx_decode_io(struct exit *e);
+/* An IRET that faulted, or found no memory, has ended the blocking of NMIs; it will be executed
+ * again. */
+void vmx_block_nmi_again(void) __attribute__((cold));
 /* "Exit Qualification for EPT Violations", as the error code of a page fault, and the addresses. */
 static inline void vmx_decode_violation(struct exit *e)
 {
@@ -229,6 +232,8 @@ static inline void vmx_decode_violation(struct exit *e)
     e->error = (q & EPTQ_WAS_ALLOWED ? PF_P : 0) | (q & EPTQ_WRITE ? PF_W : 0) |
                (q & EPTQ_FETCH ? PF_I : 0);
     e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    if (unlikely(q & EPTQ_NMI_UNBLOCKED) && !e->event_being_delivered)
+        vmx_block_nmi_again();
     e->gva_valid = q & EPTQ_LINEAR_VALID;
     e->on_table_walk = e->gva_valid && !(q & EPTQ_FINAL);
     if (e->gva_valid)
