@@ -194,7 +194,9 @@ unsigned virt_cpl(struct vcpu *v)
 #define UNUSED __attribute__((unused))
 NEVER(void, cpu_exit_cr, struct vcpu *v UNUSED, struct exit *e UNUSED)
 NEVER(void, cpu_exit_dr, struct vcpu *v UNUSED, struct exit *e UNUSED)
+NEVER(void, cpu_exit_task_switch, struct vcpu *v UNUSED, struct exit *e UNUSED)
 NEVER(void, cpu_exit_xsetbv, struct vcpu *v UNUSED, struct exit *e UNUSED)
+NEVER(u64, cpu_gpr, struct vcpu *v UNUSED, unsigned number UNUSED)
 NEVER(void, cpu_kill, struct vcpu *v UNUSED, const struct exit *e UNUSED, const char *why UNUSED)
 NEVER(bool, cpu_store_to_table, struct vcpu *v UNUSED, const struct exit *e UNUSED,
       void *entry UNUSED)
@@ -204,6 +206,7 @@ NEVER(void, host_interrupt, u8 vector UNUSED)
 NEVER(enum paging_result, paging_fault, struct vcpu *v UNUSED, const struct exit *e UNUSED,
       struct paging_fault *out UNUSED)
 NEVER(void, paging_invalidate, struct vcpu *v UNUSED, u64 gva UNUSED)
+NEVER(u64, paging_toggle, struct vcpu *v UNUSED, bool wp UNUSED, bool pge UNUSED)
 NEVER(bool, paging_table_given_up, struct domain *d UNUSED, void *entry UNUSED)
 NEVER(void, panic, const char *format UNUSED, ...)
 NEVER(s64, trivisor_op, struct vcpu *v UNUSED, u64 command UNUSED, u64 argument UNUSED,
