@@ -66,6 +66,8 @@ void check_tsc(void);
 void check_pit(void);
 /* emulated.c */
 void check_emulated(void);
+/* dirty_log.c; only under Trivisor. */
+void check_dirty_log(void);
 /* figures.c: what devices and the exits to them cost; the second needs x2APIC mode. */
 void measure_devices(void);
 void measure_x2apic(void);

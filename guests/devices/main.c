@@ -13,6 +13,8 @@ void guest_main(void)
     check_pit();
     check_timers();
     check_emulated();
+    if (platform->trivisor)
+        check_dirty_log();
     measure_devices();
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_X2APIC);
     x2apic_put(APIC_SVR, 0x100 | TRAP_SPURIOUS);

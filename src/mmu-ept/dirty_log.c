@@ -16,8 +16,6 @@
 #include "stage2.h"
 #include "tlb.h"
 
-#include "public/trivisor.h"
-
 /* Makes the 4 KiB leaf at entry read-only and its frame clean. A processor may still have the old
  * translation: tlb.h is told (which guest-virtual addresses it is for nobody knows), and the caller
  * flushes. */
@@ -148,26 +146,4 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
         tlb_flush_root(physmap_root(d));
     return found;
     /* lab end ept.8 */
-}
-
-s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
-{
-    u8 bits[TRIVISOR_DIRTY_FRAMES / 8];
-    u64 word = 0;
-    s64 found;
-
-    switch (command) {
-    case TRIVISOR_DIRTY_START:
-        return physmap_dirty_start(d);
-    case TRIVISOR_DIRTY_STOP:
-        physmap_dirty_stop(d);
-        return 0;
-    case TRIVISOR_DIRTY_READ:
-        found = physmap_dirty_read(d, gfn_of(argument), TRIVISOR_DIRTY_FRAMES, bits);
-        for (unsigned i = 0; i < sizeof(bits); i++)
-            word |= (u64)bits[i] << 8 * i;
-        return found < 0 ? found : (s64)word;
-    default:
-        return -ENOSYS;
-    }
 }

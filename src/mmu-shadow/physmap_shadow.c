@@ -197,12 +197,3 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
     tlb_flush_all();
     return found;
 }
-
-/* No guest asks for it here yet. */
-s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
-{
-    (void)d;
-    (void)command;
-    (void)argument;
-    return -ENOSYS;
-}

@@ -1,6 +1,6 @@
 // sources: src/mmu-ept/ept.c src/mmu-ept/stage2.c src/mmu-ept/physmap_ept.c src/mmu-ept/dirty_log.c
-// sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/core/tlb.c
-// sources: src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
+// sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/cpu/dirty_command.c
+// sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
  * The second stage: filling, large and small pages, the dirty log, and that everything comes back.
  * The tables are read here as the processor would ("EPT Translation Mechanism"), not by the

@@ -37,7 +37,8 @@ enum trivisor_command {
      * whether it did. */
     TRIVISOR_EXPECT = 5,
     /*
-     * The domain's dirty log: which page frames it has written. ept only; -ENOSYS elsewhere.
+     * The domain's dirty log: which page frames it has written. ept and shadow; -ENOSYS
+     * elsewhere.
      * On, with every frame clean: 0, -EBUSY (it is on) or -ENOMEM.
      */
     TRIVISOR_DIRTY_START = 6,
