@@ -48,7 +48,7 @@ def check_counts(answers, seen, right):
 
 
 def check_full(answers, right):
-    """Questions 4 and 5: what no exit happens for, since the guest's state is loaded as a whole."""
+    """Questions 4 and 5."""
     wrong = lab_answers.wrong_fixed(right, ["exits_in_ring0", "sgdt_reads"], answers)
     say("full", wrong, right, f"make boot MODE=ept GUEST={GUEST}, its ledger")
 
