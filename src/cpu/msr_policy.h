@@ -2,10 +2,10 @@
  * What becomes of each MSR under full virtualization, a line an entry; docs/msrs.md is checked
  * against it. An MSR that no line names does not exist for a guest.
  *
- *   PASS(number, name)                  the guest's own, no exit: in the VMCS or switched
- * (switch.c) EMULATE(number, name, read, write)  exits, and a model answers (msr.c)
- *   CONSTANT(number, name)              reads 0, ignores writes: there are kernels that do not ask
- *   ABSENT(first, last, name)           #GP, said by name because CPUID hides the feature
+ * PASS(number, name): the guest's own, no exit: in the VMCS or switched (switch.c).
+ * EMULATE(number, name, read, write): exits, and a model answers (msr.c).
+ * CONSTANT(number, name): reads 0, ignores writes: there are kernels that do not ask.
+ * ABSENT(first, last, name): #GP, said by name because CPUID hides the feature.
  */
 #ifndef MSR_POLICY_H
 #define MSR_POLICY_H
@@ -15,6 +15,7 @@
 /* clang-format off */
 #define MSR_POLICY(PASS, EMULATE, CONSTANT, ABSENT)                                         \
     EMULATE(0x00000010, "IA32_TIME_STAMP_COUNTER", read_tsc, write_tsc)                     \
+    CONSTANT(0x00000017, "IA32_PLATFORM_ID")                                                \
     EMULATE(0x0000001b, "IA32_APIC_BASE", read_apic_base, write_apic_base)                  \
     ABSENT(0x0000003a, 0x0000003a, "IA32_FEATURE_CONTROL")                                  \
     EMULATE(0x0000003b, "IA32_TSC_ADJUST", read_tsc_adjust, write_tsc_adjust)               \
