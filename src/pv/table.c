@@ -251,6 +251,8 @@ void table_store_held(struct domain *d, u64 *p, u64 entry)
     if (old & PTE_P)
         l1_put(d, old);
     ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
+    TRACE(d, PV_PTE_UPDATE, va_to_mpa(p).v >> PAGE_SHIFT, (uintptr_t)p % PAGE_SIZE / sizeof(*p),
+          old, entry);
 }
 
 u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table)

@@ -104,7 +104,8 @@ def lock_script(mode):
     IA32_FEATURE_CONTROL (MSR 0x3a) into 1, locked and off."""
     listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", f"build/{mode}/debug/trivisor.elf"],
                              stdout=subprocess.PIPE, text=True, check=True).stdout
-    found = re.search(r"mov +\$0x3a,%ecx(?:\n.*){0,4}?\n.*\brdmsr.*\n *([0-9a-f]+):", listing)
+    number = r"(?:mov +\$0x3a,%ecx|push +\$0x3a(?:\n.*){0,2}?\n.*\bpop +%rcx)"  # the short form where code is small
+    found = re.search(number + r"(?:\n.*){0,4}?\n.*\brdmsr.*\n *([0-9a-f]+):", listing)
     return f"lb 0x{found.group(1)}\nc\nset eax = 1\n" if found else "quit\n"
 
 
