@@ -3,7 +3,7 @@
 # key, build/labs/secret/grade_secret.h, which the grader writes. Needs guests/guests.mk.
 
 # A student's tree has no tests of ours, and hands nothing out.
-TEACHERS := test test-long fuzz-emulate check tour test-mutants fresh-check fresh-check-labs labs-pdf grade-all handout handout-all check-labs check-labs-all
+TEACHERS := test test-long fuzz fuzz-emulate fuzz-pv fuzz-image exits hypercalls check tour test-mutants fresh-check fresh-check-labs labs-pdf grade-all handout handout-all check-labs check-labs-all
 ifneq ($(wildcard labs/handout),)
 ifneq ($(filter $(TEACHERS),$(MAKECMDGOALS)),)
 $(error A student's tree has no `make $(firstword $(filter $(TEACHERS),$(MAKECMDGOALS)))`: `make grade LAB=$(shell cat labs/handout)` tests your work)

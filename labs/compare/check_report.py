@@ -48,7 +48,7 @@ TESTS = {  # test: its keys
 PROSE = {  # test: {text: (words at least, one of these names must be in it)}
     "why_syscall": {"syscall": (60, ("exit_syscall", "hc_iret"))},
     "why_fault": {"fault": (60, ("exit_page_fault", "hc_iret"))},
-    "why_map": {"map": (60, ("hc_mmu_update", "shadow_write", "pv_pte_update"))},
+    "why_map": {"map": (60, ("hc_mmu_update", "shadow_write", "shadow_out_of_sync", "pv_pte_update"))},
     "why_wrong": {"wrong": (20, ())},
 }
 WHERE = "labs/compare/report.md"

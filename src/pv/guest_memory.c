@@ -74,12 +74,19 @@ size_t guest_fetch(struct vcpu *v, void *to, u64 gva, size_t len, struct access_
     return guest_read(v, to, gva, len, f);
 }
 
+/* Not a table, and not one in the making or on its way out (page_type.c, rule 7). */
+static bool may_be_written(const struct frame *f)
+{
+    return !(f->flags & (FRAME_PARTIAL | FRAME_UNDOING)) &&
+           (!f->type_count || f->type == FT_WRITABLE);
+}
+
 /* Machine addresses: a pv guest has no others. Frames that are tables are read only. */
 static void *own_memory(struct domain *d, u64 address, bool write)
 {
     struct frame *f = page_of(d, address >> PAGE_SHIFT);
 
-    if (!f || (write && f->type_count && f->type != FT_WRITABLE))
+    if (!f || (write && !may_be_written(f)))
         return NULL;
     return mpa_to_va(mpa_of(address));
 }

@@ -6,12 +6,14 @@
  * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
  * ring 3), G in none.
  *
- * Linear tables: a read-only entry of an L2, L3 or L4 may lead to a table of its own level, so that
+ * Linear tables: a read-only entry of an L2 or L3 may lead to a table of its own level, so that
  * the tables appear in the guest's address space. If it leads to its own table it holds nothing. If
  * it leads to another one that one must be in use already; the entry holds a reference of each
  * kind, and `linear` of the two frames sees to it that a table that is led to in this way leads to
  * none itself: so there is no cycle, and rule 4 still holds. What the processor reaches through
- * such an entry is a table, and never writable.
+ * such an entry is a table, and never writable. At level 4 there are none: an L4 holds the
+ * hypervisor's slots, too, and through a guest's address that leads there the hypervisor's own
+ * accesses for the guest, which ignore U, would reach the whole machine.
  */
 #include "table.h"
 
@@ -72,6 +74,8 @@ static inline void l1_put(struct domain *d, u64 entry)
 
 static int linear_get(struct frame *table, struct frame *f)
 {
+    if (table->type == FT_L4)
+        return -EBUSY;
     if (f == table)
         return 0;
     if (!(f->flags & FRAME_VALIDATED) || f->type != table->type || f->linear < 0 ||

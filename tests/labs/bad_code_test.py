@@ -15,6 +15,7 @@ BAD = {
     "loops": ('for (;;)\n        __asm__ volatile("");', "budget", f"not finished after {BUDGET} ticks"),
     "triple fault": ('struct {\n        u16 limit;\n        u64 base;\n    } __attribute__((packed)) none = {0, 0};\n'
                      '    __asm__ volatile("lidt %0; ud2" : : "m"(none));', "crash", "the machine stopped"),
+    "takes in the key": ('\n#include "../../build/labs/secret/grade_secret.h"\n    (void)GRADE_SECRET_0;', "failure", "your files do not build"),
     "floods the console": ('for (;;)\n        log_line("%s", "0123456789abcdef0123456789abcdef");', "budget", "ticks"),
     "forges lines": ("\n    ".join(f'log_line({FORGED.replace("%s", name)});' for name in ("cpuid_registers", "rdmsr")) +
                      '\n    domain_end(v->domain, END_POWEROFF, 0, "%s", "");', "failure", ""),

@@ -132,6 +132,8 @@ MUTANTS = [
            "unit/test_pv_table"),
     Mutant("a table that waits is taken for another one", "src/pv/page_type.c", "return f->type == type ? validate(d, f) : -EBUSY;",
            "return validate(d, f);", "unit/test_pv_table"),
+    Mutant("an L4 may lead to an L4", "src/pv/table.c", "    if (table->type == FT_L4)\n        return -EBUSY;\n", "",
+           "unit/test_pv_table"),
     Mutant("linear tables may form a cycle", "src/pv/table.c", "f->linear < 0 ||", "", "unit/test_pv_table"),
     Mutant("a gate of level 3 is taken for data", "src/pv/segment.c", "return *descriptor & DESCRIPTOR_S;",
            "return *descriptor & DESCRIPTOR_DPL;", "unit/test_pv_segment"),

@@ -11,8 +11,8 @@ import check_report  # noqa: E402
 import figures  # noqa: E402
 
 TEXT = ("Words that differ from each other are wanted here, as a student would write them: the counters exit_syscall, exit_page_fault, "
-        "hc_iret and hc_mmu_update say how often the hypervisor was entered, and where the time went; under shadow paging every "
-        "store to a guest's own table is a fault of its own, while a batch of updates under paravirtualization crosses into the "
+        "hc_iret and hc_mmu_update say how often the hypervisor was entered, and where the time went; under shadow paging the first "
+        "store to a guest's own table is a fault and the others cost nothing before the next flush, while a batch of updates under paravirtualization crosses into the "
         "hypervisor once for thirty two entries; extended tables leave all of this to the processor, which never exits for it.")
 
 
