@@ -2,9 +2,13 @@
 that a run which misses its budget fails."""
 import contextlib
 import io
+import os
+import shutil
+import tempfile
 import unittest
+from unittest import mock
 
-from lib import columns, console, figure, guests, record, runs, table
+from lib import bochs, columns, console, figure, guests, record, runs, table
 from lib.boot import Boot
 from result import Result
 from why_test import Why
@@ -112,6 +116,26 @@ class Guests(unittest.TestCase):
         self.assertEqual(record.summary(result), "not finished after 100000000 ticks")
 
 
+class NoPort(unittest.TestCase):
+    """Two Bochs that start at the same moment."""
+
+    FAKE = ("#!/bin/sh\nif [ -e once ]; then : >bochs.log; echo 'it runs' >com1.txt; exit 0; fi\ntouch once\n"
+            "echo '>>PANIC<< RFB could not bind any port between 5900 and 5949' >bochs.log\nexit 1\n")
+
+    def test_again(self):
+        """The one that finds no port for its display is started again."""
+        boot = Boot(columns.ALL["native"], guests.load("hello"), tag="no-port")
+        shutil.rmtree(boot.folder, ignore_errors=True)
+        os.makedirs(boot.folder)
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/bochs", "w", encoding="ascii") as file:
+                file.write(self.FAKE)
+            os.chmod(f"{folder}/bochs", 0o755)
+            with mock.patch.dict(os.environ, {"PATH": f"{folder}:{os.environ['PATH']}"}):
+                outcome = bochs.run(boot, "none.iso")
+        self.assertEqual((outcome.log, outcome.complaints), ("it runs\n", []))
+
+
 class Figures(unittest.TestCase):
     """Drawings of characters."""
 
@@ -134,7 +158,7 @@ class Figures(unittest.TestCase):
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests, Figures, Why))
+                               for case in (Verdict, Table, Guests, NoPort, Figures, Why))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)

@@ -27,6 +27,7 @@ log: bochs.log
 panic: action=fatal
 """
 TO_FILE = "mode=file, dev=com1.txt"
+STARTS = 5  # of Bochs until its display finds a port
 HEADLESS = 'rfb, options="timeout=0"'
 WALL_SECONDS = 300
 # Xen stops the processor when its dom0 has ended, and no machine ends by that.
@@ -93,20 +94,16 @@ def follow(process, path, xen, on_text, seconds, line=None):
         time.sleep(0.05)
 
 
-def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=None):
-    """Boots the image; on_text gets the console piece by piece. `script` precedes the debugger's own. With a
-    terminal.Line the serial port is that line, and nothing bounds the run but its user."""
-    configure(boot, image, serial=f"mode=term, dev={line.device}" if line else TO_FILE)
-    console = os.path.join(boot.folder, "com1.txt")
+def had_no_port(folder):
+    """Whether it ended before its machine began: two that start at the same moment may choose the same port for the
+    display that nobody looks at, and one of them then finds that it cannot listen there."""
+    return any("could not bind any port" in line for line in complaints(folder))
+
+
+def once(boot, console, on_text, wall_seconds, line):
+    """One start of Bochs, to its end: (its exit status, why it was ended or "")."""
     with open(console, "wb"):
         pass
-    limit = "" if line else f"sb {boot.guest.budget}\n"
-    watched = boot.column.under == "" and boot.guest.entry
-    if watched:  # the loader's own code is there before, and comes by first
-        script += f"pb {boot.guest.entry:#x}\nc\nc\nd 1\n"
-    with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
-        file.write(f"{limit}{script}c\nquit\n")
-    start = time.monotonic()
     with open(os.path.join(boot.folder, "bochs.out"), "wb") as out:
         with subprocess.Popen(["bochs", "-q", "-f", "bochsrc", "-rc", "rc"], cwd=boot.folder, stdin=subprocess.DEVNULL,
                               stdout=out, stderr=subprocess.STDOUT) as process:
@@ -115,6 +112,25 @@ def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=No
             except BaseException:
                 process.kill()
                 raise
+    return process.returncode, why
+
+
+def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=None):
+    """Boots the image; on_text gets the console piece by piece. `script` precedes the debugger's own. With a
+    terminal.Line the serial port is that line, and nothing bounds the run but its user."""
+    configure(boot, image, serial=f"mode=term, dev={line.device}" if line else TO_FILE)
+    console = os.path.join(boot.folder, "com1.txt")
+    limit = "" if line else f"sb {boot.guest.budget}\n"
+    watched = boot.column.under == "" and boot.guest.entry
+    if watched:  # the loader's own code is there before, and comes by first
+        script += f"pb {boot.guest.entry:#x}\nc\nc\nd 1\n"
+    with open(os.path.join(boot.folder, "rc"), "w", encoding="ascii") as file:
+        file.write(f"{limit}{script}c\nquit\n")
+    start = time.monotonic()
+    for _ in range(STARTS):
+        status, why = once(boot, console, on_text, wall_seconds, line)
+        if not had_no_port(boot.folder):
+            break
     with open(console, encoding="utf-8", errors="replace", newline="") as file:
         log = file.read().replace("\r", "")
     with open(os.path.join(boot.folder, "bochs.out"), encoding="utf-8", errors="replace") as file:
@@ -123,5 +139,5 @@ def run(boot, image, on_text=None, wall_seconds=WALL_SECONDS, script="", line=No
         why = "budget"
     stops = re.findall(r"Breakpoint 1, .*\nNext at t=(\d+)", debugger)
     entered = int(stops[1]) if watched and len(stops) > 1 else 0
-    return Outcome(log, process.returncode, why, time.monotonic() - start, complaints(boot.folder),
+    return Outcome(log, status, why, time.monotonic() - start, complaints(boot.folder),
                    entered)
