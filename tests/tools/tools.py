@@ -10,6 +10,7 @@ from unittest import mock
 
 from lib import bochs, columns, console, figure, guests, record, runs, table
 from lib.boot import Boot
+import packed_test
 from result import Result
 from why_test import Why
 
@@ -158,7 +159,7 @@ class Figures(unittest.TestCase):
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests, NoPort, Figures, Why))
+                               for case in (Verdict, Table, Guests, NoPort, Figures, Why, packed_test.Packed, packed_test.Guests))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)

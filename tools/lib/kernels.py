@@ -5,7 +5,7 @@ import os
 import re
 import struct
 
-from lib import guests
+from lib import guests, packed
 from lib.usage import Mistake
 
 BUDGET = 6_000_000_000
@@ -68,16 +68,9 @@ def formats(data):
         notes = elf_notes(data)
         found += [PVH] if NOTE_PHYS32 in notes else []
         found += [PV] if NOTE_ENTRY in notes else []
-    elif data[0x1fe:0x200] == b"\x55\xaa" and data[0x202:0x206] == b"HdrS":
+    elif packed.is_bzimage(data):
         found.append(BZIMAGE)
     return found + ([MULTIBOOT] if is_multiboot(data) else []) + ([MULTIBOOT2] if is_multiboot2(data) else [])
-
-
-def hint(data):
-    """More about a file that nobody can start."""
-    if data[:2] == b"\x1f\x8b":
-        return "; it is packed by gzip: unpack it first"
-    return ""
 
 
 def check_words(what, text):
@@ -110,11 +103,12 @@ def choose_format(path, data, column, emulator):
     """How a column starts it; a Mistake says why it cannot."""
     found = formats(data)
     if not found:
-        raise Mistake(f"KERNEL={path} is neither a PVH ELF, nor a Multiboot kernel, nor a Linux bzImage{hint(data)}.")
+        raise Mistake(f"KERNEL={path} is neither a PVH ELF, nor a Multiboot kernel, nor a Linux bzImage.")
     names = " and ".join(found)
     if column.name == "pv":
         if PV not in found:
-            raise Mistake(f"KERNEL={path} is {names}: MODE=pv starts only an ELF with Xen's PV notes; use shadow or ept.")
+            raise Mistake(f"KERNEL={path} is {names}: MODE=pv starts an ELF with Xen's PV notes, or a bzImage or packed file "
+                          "with one inside; use shadow or ept.")
         return PV
     usable = {"bochs": [MULTIBOOT, MULTIBOOT2, BZIMAGE]}.get(emulator, [PVH, MULTIBOOT, BZIMAGE])
     if column.under:
@@ -130,12 +124,24 @@ def choose_format(path, data, column, emulator):
                   f"{f'use EMU={other}' if set(found) & {PVH, MULTIBOOT2} else 'natively nothing can'}.")
 
 
+def read(path, column):
+    """(A kernel's bytes, how they were packed); under pv what is in a bzImage is taken out, too, since only an ELF can be
+    started there."""
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        return packed.unpack(data, inside=column.name == "pv")
+    except packed.Broken as why:
+        raise Mistake(f"KERNEL={path}: {why}.") from why
+
+
 def guest(column, path, disks="", line="", mem="128M", emulator="bochs"):
     """The kernel at `path`, its RAM disks (or modules), its command line."""
     check_file("KERNEL", path)
-    with open(path, "rb") as file:
-        data = file.read()
-    kind = choose_format(path, data, column, emulator)
+    data, ways = read(path, column)
+    kind = choose_format(f"{path} ({ways})" if ways else path, data, column, emulator)
+    if ways:
+        path = packed.leave(path, data)
     for disk in disks.split():
         check_file("INITRD", disk)
     if kind in (BZIMAGE, PV) and len(disks.split()) > 1:
