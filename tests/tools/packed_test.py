@@ -1,15 +1,17 @@
 """Packed kernels, and the modes' view of them: each packer, bzImages with a kernel inside, and what is broken."""
 import bz2
 import gzip
+import io
 import lzma
 import os
 import struct
 import subprocess
+import tarfile
 import tempfile
 import unittest
 from unittest import mock
 
-from lib import columns, kernels, packed
+from lib import columns, grub_xen, kernels, packed
 from lib.usage import Mistake
 
 XEN_NOTE = struct.pack("<III4sQ", 4, 8, kernels.NOTE_ENTRY, b"Xen\0", 0)
@@ -114,3 +116,43 @@ class Guests(unittest.TestCase):
         """No PV notes inside."""
         with self.assertRaisesRegex(Mistake, r"packed-test \(bzImage, gzip\) is neither a PVH ELF"):
             self.guest("pv", bzimage(b"nothing of that kind", "gzip"))
+
+
+class Grub(unittest.TestCase):
+    """The RAM disk in a PV GRUB's file."""
+
+    @staticmethod
+    def grub():
+        """The least of one: modules of three types behind a header."""
+        disk = io.BytesIO()
+        with tarfile.open(fileobj=disk, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo("grub.cfg"))
+        body = b"".join(grub_xen.ENTRY.pack(kind, 8 + len(content)) + content
+                        for kind, content in ((0, b"an ELF.."), (grub_xen.MEMDISK, disk.getvalue()), (2, b"normal\0\0")))
+        whole = grub_xen.INFO.pack(grub_xen.MAGIC, 0, 24, 24 + len(body)) + body
+        head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        return head + struct.pack("<IIQQQQQQ", 1, 7, 120, 0x1000, 0x1000, len(whole), len(whole), 8) + whole
+
+    def test_add(self):
+        """What was there stays as it was; the file is there beside it."""
+        elf = self.grub()
+        self.assertTrue(grub_xen.is_grub(elf))
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/kernel", "wb") as file:
+                file.write(b"K" * 12345)
+            made = grub_xen.add(elf, [f"{folder}/kernel"])
+        before, after = grub_xen.entries(elf), grub_xen.entries(made)
+        self.assertEqual([(kind, None if kind == 1 else content) for kind, content in before],
+                         [(kind, None if kind == 1 else content) for kind, content in after])
+        self.assertEqual(made[120:len(elf)], elf[120:])
+        with tarfile.open(fileobj=io.BytesIO(after[1][1])) as archive:
+            self.assertEqual(archive.getnames(), ["grub.cfg", "kernel"])
+            self.assertEqual(archive.extractfile("kernel").read(), b"K" * 12345)
+
+    def test_others(self):
+        """No other ELF is taken for one."""
+        for data in (pv_elf(), b"", self.grub().replace(grub_xen.MAGIC, b"none")):
+            self.assertFalse(grub_xen.is_grub(data))
+
+
+CASES = (Packed, Guests, Grub)

@@ -159,7 +159,7 @@ class Figures(unittest.TestCase):
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests, NoPort, Figures, Why, packed_test.Packed, packed_test.Guests))
+                               for case in (Verdict, Table, Guests, NoPort, Figures, Why, *packed_test.CASES))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)

@@ -5,7 +5,7 @@ import os
 import re
 import struct
 
-from lib import guests, packed
+from lib import grub_xen, guests, packed
 from lib.usage import Mistake
 
 BUDGET = 6_000_000_000
@@ -140,10 +140,12 @@ def guest(column, path, disks="", line="", mem="128M", emulator="bochs"):
     check_file("KERNEL", path)
     data, ways = read(path, column)
     kind = choose_format(f"{path} ({ways})" if ways else path, data, column, emulator)
-    if ways:
-        path = packed.leave(path, data)
     for disk in disks.split():
         check_file("INITRD", disk)
+    if kind == PV and disks and grub_xen.is_grub(data):
+        data, ways, disks = grub_xen.add(data, disks.split()), "its RAM disk", ""
+    if ways:
+        path = packed.leave(path, data)
     if kind in (BZIMAGE, PV) and len(disks.split()) > 1:
         raise Mistake(f"INITRD={disks}: {kind} takes one RAM disk.")
     names = [os.path.basename(file) for file in (path, *disks.split())]
