@@ -34,7 +34,8 @@ def elfs(boot):
 def in_gdb(boot):
     """gdb on a QEMU that waits for it."""
     with gdb.machine(boot) as socket:
-        print("gdb: `hbreak core_main`, `c`, `bt`; `trivisor` lists the commands for hypervisor and guest.\n"
+        start = "core_main" if boot.column.under == "trivisor" else "guest_main"
+        print(f"gdb: `hbreak {start}`, `c`, `bt`; `trivisor` lists the commands for hypervisor and guest.\n"
               f"The console: {boot.folder}/com1.txt", flush=True)
         return subprocess.run(gdb.command(elfs(boot)) + ["-ex", f"target remote {socket}"], check=False).returncode
 

@@ -21,6 +21,7 @@ from lib.usage import Mistake, main
 
 MOST_RESULT = 4 << 20  # bytes of a grader's JSON
 LIMITS = sandbox.Limits()
+NO_BUILD = "your files do not build"  # so begins lab_host's and lab_boot's sentence
 BAD = {"failure": "failed", "crash": "crashed", "budget": "took too long", "skip": "was skipped",
        "error": "could not be judged"}
 
@@ -107,9 +108,9 @@ def judge(student, lab, found):
     errors = [pair for pair in wrong if pair[1]["outcome"] == "error"]
     test, result = (errors or wrong)[0]
     message = str(result.get("message", ""))
-    alike = sum(1 for _, other in wrong if str(other.get("message", "")) == message)
-    if message.startswith("your files do not build") and alike == len(wrong):
-        return Row(student, "no build", message, score, exercises)
+    builds = [sentence for sentence in (str(other.get("message", "")) for _, other in wrong) if sentence.startswith(NO_BUILD)]
+    if builds and not errors:
+        return Row(student, "no build", builds[0], score, exercises)
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     return Row(student, "error" if errors else "graded",
                f"{test.name} {BAD[result['outcome']]}: {message}{more}", score, exercises)

@@ -32,7 +32,7 @@ done = subprocess.run(["sh", path, arguments["--json"]], stdout=subprocess.PIPE,
 sys.stdout.write(done.stdout)
 words = done.stdout.split()
 tests = [{"test": name, "part": "host", "points": 3, "outcome": "success" if name in words else "failure",
-          "message": "it says nothing"} for name in ("first", "second")]
+          "message": "your files do not build: no" if "no-" + name in words else "it says nothing"} for name in ("first", "second")]
 if not os.path.lexists(arguments["--json"]):
     with open(arguments["--json"], "w") as file:
         json.dump({"tests": tests}, file)
@@ -45,6 +45,8 @@ FORGED = json.dumps({"tests": [{"test": name, "part": "host", "outcome": "succes
 # name: (the student's script, outcome, score, words of the sentence)
 BAD = {
     "wrong": ("echo first", "graded", 3, "second failed: it says nothing"),
+    "half built": ("echo first no-second", "no build", 3, "do not build"),
+    "not built": ("echo no-first no-second", "no build", 0, "do not build"),
     "loop": ("while :; do :; done", None, 0, ""),  # SIGXCPU ends it, and the grader goes on; the wall on a busy machine
     "sleeper": ("sleep 1000", "limit", 0, "did not end within 20 s"),
     "hog": ("exec python3 -c 'a=[]\nwhile True: a.append(bytearray(1 << 20))'", "limit", 0, "MiB of memory"),

@@ -10,7 +10,8 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from lib import lab_answers, lab_catalog, lab_handout, lab_host, lab_matrix, lab_ready, lab_regions, lab_seal, lab_tree, lab_verdict
+from lib import (lab_answers, lab_catalog, lab_handout, lab_host, lab_matrix, lab_ready, lab_regions, lab_seal, lab_stated,
+                 lab_tree, lab_verdict)
 from lib.usage import Mistake
 from report_test import Report
 from result import Result
@@ -321,6 +322,28 @@ class Hostile(unittest.TestCase):
             environment = {**os.environ, "GRADE_VECTORS": os.path.abspath("build/labs/walk/vectors")}
             verdict = lab_host.run_test(test, lab_host.build(lab, builder, originals), 1, environment)
             self.assertEqual(verdict.outcome, outcome, verdict)
+
+    def test_busy_machine(self):
+        """Time on the clock is the machine's fault, not the student's."""
+        with self.assertRaises(lab_host.Broken):
+            lab_host.within(["sleep", "100"], 0.1)
+
+
+class Stated(unittest.TestCase):
+    """lab_stated: the numbers of a handout."""
+
+    def test_sums(self):
+        """Right as they are; a point or a score that has not followed the tests is named."""
+        lab = lab_catalog.load("walk")
+        with open("labs/walk/README.md", encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(list(lab_stated.check(lab, text)), [exercise.id for exercise in lab.exercises])
+        for old, new, words in (("(10 points)", "(11 points)", "walk.1 has 10 points"),
+                                ("`Score: 25/75`", "`Score: 25/74`", "after walk.3 is 25/75"),
+                                ("`Score: 50/75`", "`Score: 49/75`", "after walk.6 is 50/75")):
+            self.assertIn(old, text)
+            with self.assertRaisesRegex(Mistake, words):
+                lab_stated.check(lab, text.replace(old, new, 1))
 
 
 class Reports(unittest.TestCase):

@@ -1,5 +1,8 @@
 """`make why` on what failing runs really left behind (tests/tools/failed): each is explained by what it was."""
+import json
 import os
+import shutil
+import tempfile
 import unittest
 
 from lib import why
@@ -37,6 +40,17 @@ class Why(unittest.TestCase):
             for words in unsaid:
                 self.assertNotIn(words, text, run)
             self.assertIn(f"{FOLDER}/{run}/com1.txt", text)
+
+    def test_of_a_lab(self):
+        """A lab's own guest is called as GUEST= wants it."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(f"{FOLDER}/ept-stack", folder, dirs_exist_ok=True)
+            path = os.path.join(folder, "record.json")
+            with open(path, encoding="utf-8") as file:
+                record = {**json.load(file), "guest": "trap-guest"}
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            self.assertIn("make debug MODE=ept GUEST=labs/trap/guest", why.explain(folder))
 
     def test_all(self):
         """No run lies about untested."""

@@ -77,12 +77,11 @@ def targets(boot):
 
 
 def build(top, wanted):
-    """Builds; raises lab_host.Refused with the first errors."""
+    """Builds; raises lab_host.Refused with the first errors, lab_host.Broken if it does not end."""
     guests = [os.path.basename(path)[:-4] for path in wanted if path.startswith("build/guests/")]
     words = ["prlimit", *lab_host.COMPILER_LIMITS, "--", "make", "-s", "--no-print-directory", f"-j{os.cpu_count()}",
              f"GUESTS={' '.join(guests)}", *wanted]
-    done = subprocess.run(words, cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          text=True, errors="replace", timeout=BUILD_SECONDS, check=False)
+    done = lab_host.within(words, BUILD_SECONDS, cwd=top, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise lab_host.Refused(lab_host.first_errors(done.stdout))
 
@@ -149,6 +148,8 @@ def grade(lab, top, jobs, chosen=None):
         build(top, [target for target in wanted if target not in kernels])
     except lab_host.Refused as error:
         return [lab_verdict.of(test, "boot", "failure", f"your files do not build: {error}") for test in tests]
+    except lab_host.Broken as error:
+        return [lab_verdict.of(test, "boot", "error", f"the build: {error}") for test in tests]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         done = pool.map(lambda number: grade_one(lab, number, top, key), numbers)
         return [verdict for verdicts in done for verdict in verdicts]

@@ -11,7 +11,7 @@ import subprocess
 from lib import lab_handout, lab_objects, lab_seal, lab_verdict, sandbox
 
 CPU_SECONDS = 4  # a test; all of them together take a second
-WALL_SECONDS = 60
+WALL_SECONDS = 120  # the last net: nothing that a student may write waits, so the machine is at fault
 OUTPUT_BYTES = 1 << 20
 COMPILER_LIMITS = [f"--as={3 << 30}", f"--fsize={64 << 20}", "--cpu=60"]  # one that includes /dev/zero, say
 STATUS_ERROR = 99  # labs/kit/grade.c: the grader cannot go on
@@ -24,6 +24,15 @@ class Broken(Exception):
 
 class Refused(Exception):
     """The student's files do not build, or have what they may not have."""
+
+
+def within(words, seconds, **options):
+    """The finished process; raises Broken if it takes longer than that on the clock."""
+    try:
+        return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              timeout=seconds, check=False, **options)
+    except subprocess.TimeoutExpired as error:
+        raise Broken(f"not finished after {seconds} seconds on the clock: this machine is too busy") from error
 
 
 def flags(top):
@@ -81,14 +90,13 @@ class Builder:
 
     def _gcc(self, *words):
         command = ["prlimit", *COMPILER_LIMITS, "--", "gcc", *self.flags, "-iquote", os.path.dirname(words[-1]), *words]
-        return subprocess.run(command, cwd=self.top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, text=True, errors="replace", timeout=WALL_SECONDS, check=False)
+        return within(command, WALL_SECONDS, cwd=self.top, stdin=subprocess.DEVNULL)
 
 
 def first_errors(text, most=3):
     """The compiler's first few errors."""
     lines = [line for line in text.splitlines() if re.search(r"\b(error|undefined reference|multiple definition)\b", line)]
-    return "\n".join(lines[:most]) or "\n".join(text.splitlines()[:most])
+    return "\n".join(lines[:most]) or "\n".join(text.splitlines()[:most]) or "the compiler used up what it may take"
 
 
 def build(lab, builder, originals):
@@ -112,9 +120,8 @@ def build(lab, builder, originals):
     digest = hashlib.sha256("".join(sorted(objects.values())).encode()).hexdigest()
     out = os.path.join(CACHE, digest)
     if not os.path.exists(out):
-        done = subprocess.run(["gcc", *builder.flags, "-o", f"{out}.{id(builder)}", *objects.values(), "-lcmocka",
-                               *head(builder.top, program, "libs")], cwd=builder.top, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        done = within(["gcc", *builder.flags, "-o", f"{out}.{id(builder)}", *objects.values(), "-lcmocka",
+                       *head(builder.top, program, "libs")], WALL_SECONDS, cwd=builder.top)
         if done.returncode:
             missing = set(re.findall(r"undefined reference to `([^']*)'", done.stdout))
             mine_too = any(missing & lab_objects.symbols(objects[path])[1] for path in mine)
@@ -147,11 +154,9 @@ def run_test(test, program, seed, environment):
         vectors = environment["GRADE_VECTORS"]
         words = sandbox.alone(words, [program, *([vectors] if vectors else [])])
     try:
-        done = subprocess.run(words, input=f"{key[0]:x} {key[1]:x} {seed:x}\n",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                              preexec_fn=_limits, timeout=WALL_SECONDS, env=environment, check=False)
-    except subprocess.TimeoutExpired:
-        return lab_verdict.of(test, "host", "budget", f"not finished after {WALL_SECONDS} seconds")
+        done = within(words, WALL_SECONDS, input=f"{key[0]:x} {key[1]:x} {seed:x}\n", preexec_fn=_limits, env=environment)
+    except Broken as error:
+        return lab_verdict.of(test, "host", "error", str(error))
     line = lab_seal.read(done.stdout, key).get(test.name)
     if line and (done.returncode == 0) == line["ok"] and done.returncode in (0, 1):
         return lab_verdict.from_line(test, "host", line)

@@ -1,5 +1,5 @@
 """The graders are graded: for each lab the reference, the untouched handout, each hole filled with what it needs and
-alone, and a library of wrong solutions (labs/NAME/wrong) must score what they should.
+alone, what the handout states before each exercise, and a library of wrong solutions (labs/NAME/wrong) must score what they should.
 
     mistake: the dirty flag is set at every level
     hole: walk.6            (part: 2 if it is not the first part)
@@ -21,7 +21,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
-from lib import lab_catalog, lab_grade, lab_handout, lab_regions, lab_tree, lab_verdict
+from lib import lab_catalog, lab_grade, lab_handout, lab_regions, lab_stated, lab_tree, lab_verdict
 from lib.usage import Mistake
 
 SEED = 1  # of the vectors: the matrix is the same every time
@@ -83,6 +83,7 @@ class Matrix:
                         if any(region.lab == name for region in regions)}
         self.holes = {region.id for regions in self.regions.values() for region in regions if region.lab == name}
         self.texts = {path: lab_regions.read(top, path) for path in self.lab.data.get("files", [])}
+        self.stated = lab_stated.check(self.lab, lab_regions.read(top, f"{self.lab.folder}/README.md"))
         self._check()
 
     def _check(self):
@@ -105,6 +106,16 @@ class Matrix:
             return "solve" if region.id in solved or region.lab != self.lab.name else "cut"
         return {path: lab_regions.rewrite(text, self.regions.get(path, []), action, self.parts)
                 for path, text in self.texts.items()}
+
+    def in_order(self, boots):
+        """As the handout has it: what the report says before each exercise, with all earlier ones done."""
+        done = []
+        for exercise in self.lab.exercises:
+            before = self.stated[exercise.id].before if exercise.id in self.stated else []
+            if exercise.id in self.holes and before:
+                score = self.lab.floor + self.points(done)
+                yield Variant(f"all before {exercise.id}", self.filled(set(done)), exactly(score, *before), boots)
+            done.append(exercise.id)
 
     def points(self, exercises=None, boots=None):
         """The points of the tests that are run, of these exercises."""
@@ -129,6 +140,7 @@ class Matrix:
             yield Variant(f"{exercise.id} with {', '.join(more) or 'nothing'}", self.filled(set(needed)), exactly(score), some)
             if more:
                 yield Variant(f"{exercise.id} alone", self.filled({exercise.id}), at_least(self.lab.floor), some)
+        yield from self.in_order(every) if whole else ()
         for wrong in read_wrong(self.lab):
             boots = every if wrong.boots else []
             score = self.points(boots=boots) - int(wrong.head["loses"])
@@ -155,12 +167,12 @@ class Matrix:
             return {path: lab_regions.read(folder, path) for path in self.texts}
 
 
-def exactly(points, says=""):
-    """The score is this, and the report says that."""
+def exactly(points, *says):
+    """The score is this, and the report says those."""
     def judge(score, report):
         if score != points:
             return f"scores {score}, not {points}"
-        return "" if says in report else f"the report does not say `{says}`"
+        return next((f"the report does not say `{words}`" for words in says if words not in report), "")
     return judge
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from lib import bochs, columns, console
+from lib import bochs, columns, console, guests
 
 OURS = r"^\[trivisor\] "
 
@@ -35,9 +35,16 @@ class Run:
 
     def elfs(self):
         """What has symbols: the guest, and the hypervisor if it is ours."""
-        guest = self.record["guest"].rsplit("/", 1)[-1]
         ours = self.column.under == "trivisor"
-        return [f"build/guests/{guest}.elf"] + ([self.column.kernel(self.record["build"])] if ours else [])
+        guest = self.guest_word()
+        elf = guests.load(guest).elf if guest.startswith("labs/") else f"build/guests/{guest}.elf"
+        return [elf] + ([self.column.kernel(self.record["build"])] if ours else [])
+
+    def guest_word(self):
+        """What GUEST= calls it: a lab's own guest by its folder."""
+        name = self.record["guest"].rsplit("/", 1)[-1]
+        folders = (os.path.dirname(path) for path in glob.glob("labs/*/*/main.c"))
+        return next((folder for folder in folders if "-".join(folder.split("/")[1:]) == name), name)
 
     def place(self, address):
         """" in main, file.c:12" for an address, or ""."""
@@ -194,7 +201,7 @@ def explain(folder):
     if run.complaints:
         lines += ["", "Bochs' own words:"] + [f"  {line}" for line in run.complaints]
     arguments = record["command_line"].partition(" -- ")[2].strip()
-    guest = f"MODE={record['column']} GUEST={record['guest']}" + (f' ARGS="{arguments}"' if arguments else "")
+    guest = f"MODE={record['column']} GUEST={run.guest_word()}" + (f' ARGS="{arguments}"' if arguments else "")
     lines += ["", f"The console: {folder}/com1.txt", f"Bochs' log:  {folder}/bochs.log",
               f"At the desk: make debug {guest}"]
     return "\n".join(lines)
