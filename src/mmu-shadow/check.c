@@ -58,8 +58,8 @@ static void check_leaf(struct recount *r, const struct shadow *s, unsigned index
         violation(r, "a leaf for gfn", gfn, "leads to another frame");
         return;
     }
-    u64 most = leaf_value(r->map, s->role, from, &frame_table[mfn], true);
-    u64 least = leaf_value(r->map, s->role, from, &frame_table[mfn], false);
+    u64 most = shadow_leaf_value(r->map, s->role, from, &frame_table[mfn], true);
+    u64 least = shadow_leaf_value(r->map, s->role, from, &frame_table[mfn], false);
     if ((from & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
         violation(r, "a leaf for gfn", gfn, "is there though the guest's is not, or not accessed");
     if (entry & ~(most | least) || ~entry & most & least & ~(PTE_W | PTE_D))

@@ -4,8 +4,8 @@
  * may be filled ahead: nobody can tell the difference.
  */
 #include "domain.h"
+#include "rights.h"
 #include "shadow.h"
-#include "sync.h"
 
 enum { AROUND = 8 /* entries, aligned */ };
 
@@ -18,7 +18,7 @@ void shadow_prefetch(struct domain *d, struct shadow *s, unsigned index)
         u64 entry = __atomic_load_n(&s->guest[i], __ATOMIC_RELAXED);
         if ((entry & usual) != (PTE_P | PTE_A) || s->table[i])
             continue;
-        u64 value = leaf_after(d->physmap, s, entry);
+        u64 value = shadow_leaf_after(d->physmap, s, entry);
         if (!value)
             continue;
         shadow_set_leaf(d, s, i, value);

@@ -1,6 +1,6 @@
 /*
- * From a guest's entry to a shadow's: which child, which rights. Shared by the fault (fill.c) and
- * by writes to tables (sync.c).
+ * From a guest's entry to a shadow's: which child, which rights. Shared by the fault (fill.c,
+ * reach.c) and by writes to tables (sync.c). Leaves are made in leaf.c.
  *
  * With CR0.WP = 1 a shadow entry has the rights of the guest entry that it was made from, and the
  * processor combines the levels as it would the guest's. The dirty flag of a large page is the W
@@ -111,41 +111,22 @@ static inline struct shadow_link link_direct(const struct shadow *s, unsigned in
 /* Whether the hypervisor lets this frame be writable at all now. */
 static inline bool frame_may_be_written(const struct physmap *p, const struct frame *f)
 {
-    return (f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) != FRAME_SHADOWED &&
-           (!p->dirty_log || f->flags & FRAME_DIRTY);
+    return !shadow_sees_writes(f) && (!p->dirty_log || f->flags & FRAME_DIRTY);
 }
 
-/*
- * A leaf of a shadow with this role. entry: the guest's level 1 entry (its rights, A and D are
- * looked at), or DIRECT_ENTRY. kernel_write: the fault is a supervisor's write that the guest's
- * rights alone do not permit.
- */
+/* A direct shadow's leaf has no entry of the guest's; it permits everything. */
 #define DIRECT_ENTRY (PTE_P | PTE_A | PTE_D | PTE_W | PTE_U)
-/*
- * Tour 45: rights, and a trick with D. A shadow's leaf never permits more than the guest's entry.
- * And it is writable only once the guest's entry is dirty: until then the first write faults, the
- * hypervisor sets D in the guest's entry, as the processor would have done, and only then lets
- * writes pass.
- */
-static inline u64 leaf_value(const struct physmap *p, u16 role, u64 entry, const struct frame *f,
-                             bool kernel_write)
-{
-    u64 value = mfn_to_mpa(frame_mfn(f)).v | PTE_P | PTE_A | (entry & (PTE_U | PTE_NX));
-    bool write = (entry & (PTE_W | PTE_D)) == (PTE_W | PTE_D);
 
-    if (unlikely(role & ROLE_WP0)) {
-        if (role & ROLE_NO_USER)
-            value &= ~PTE_U;
-        if (role & ROLE_NO_FETCH)
-            value |= PTE_NX;
-        if (role & ROLE_NO_WRITE)
-            write = false;
-        if (!write && kernel_write) {
-            value &= ~PTE_U;
-            write = true;
-        }
-    }
-    return write && frame_may_be_written(p, f) ? value | PTE_W | PTE_D : value;
-}
+/*
+ * leaf.c: a leaf of a shadow with this role, which leads to f. entry: the guest's level 1 entry
+ * (its rights, A and D are looked at), or DIRECT_ENTRY. kernel_write: the fault is a supervisor's
+ * write that the guest's rights alone do not permit.
+ */
+u64 shadow_leaf_value(const struct physmap *p, u16 role, u64 entry, const struct frame *f,
+                      bool kernel_write);
+/* What a leaf of s becomes if the guest's entry, from which it is made, is this one now: 0 (no
+ * leaf) if the entry is not present, has a reserved bit set, or is not accessed (then its first use
+ * has to fault, so that A is set), or if the frame that it names is not filled, or no RAM. */
+u64 shadow_leaf_after(const struct physmap *p, const struct shadow *s, u64 entry);
 
 #endif

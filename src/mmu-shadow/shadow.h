@@ -136,6 +136,13 @@ static inline u32 physmap_mfn(const struct physmap *p, u64 gfn)
     return p->leaf[gfn >> PHYSMAP_LEAF_BITS][gfn & ((1u << PHYSMAP_LEAF_BITS) - 1)];
 }
 
+/* f is a table of the guest's whose writes must be seen at once: it is shadowed, and its shadows
+ * are in sync. */
+static inline bool shadow_sees_writes(const struct frame *f)
+{
+    return (f->flags & (FRAME_SHADOWED | FRAME_OUT_OF_SYNC)) == FRAME_SHADOWED;
+}
+
 static inline unsigned shadow_level(const struct shadow *s)
 {
     return s->role & ROLE_LEVEL;

@@ -10,6 +10,21 @@
 #include "tlb.h"
 #include "trace.h"
 
+/* A written leaf is filled ahead of its first use: with A set, nobody sees the difference. */
+void shadow_sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry)
+{
+    struct physmap *p = d->physmap;
+    u64 value = shadow_leaf_after(p, s, entry);
+
+    if (s->table[index] == value)
+        return;
+    if (unlikely(p->dirty_log) && value & PTE_W)
+        frame_table[(value & PTE_ADDR) >> PAGE_SHIFT].flags |= FRAME_DIRTY;
+    shadow_set_leaf(d, s, index, value);
+    ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
+    TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
+}
+
 struct shadow *shadow_sync_link(struct domain *d, struct shadow *s, unsigned index, u64 entry)
 {
     struct shadow_pool *pool = &d->physmap->pool;

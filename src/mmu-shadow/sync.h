@@ -6,35 +6,11 @@
 #define SHADOW_SYNC_H
 
 #include "domain.h"
-#include "rights.h"
 #include "shadow.h"
-#include "trace.h"
 
-/* What the leaf becomes; 0 if the guest's entry maps nothing, or has to be walked first. */
-static inline u64 leaf_after(const struct physmap *p, const struct shadow *s, u64 entry)
-{
-    u32 mfn;
-
-    if ((entry & (PTE_P | PTE_A | s->rsvd)) != (PTE_P | PTE_A))
-        return 0;
-    mfn = physmap_mfn(p, (entry & PTE_ADDR) >> PAGE_SHIFT);
-    return mfn ? leaf_value(p, s->role, entry, &frame_table[mfn], false) : 0;
-}
-
-/* A written leaf is filled ahead of its first use: with A set, nobody sees the difference. */
-static inline void shadow_sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry)
-{
-    struct physmap *p = d->physmap;
-    u64 value = leaf_after(p, s, entry);
-
-    if (s->table[index] == value)
-        return;
-    if (unlikely(p->dirty_log) && value & PTE_W)
-        frame_table[(value & PTE_ADDR) >> PAGE_SHIFT].flags |= FRAME_DIRTY;
-    shadow_set_leaf(d, s, index, value);
-    ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
-    TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
-}
+/* sync.c: entry `index` of s, of level 1, after the guest's entry has become `entry`: the leaf that
+ * shadow_leaf_after says. Counts, and traces, only what has changed. The caller flushes. */
+void shadow_sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry);
 
 /* sync.c: the same for an entry above level 1. One that names the same table as before keeps its
  * child, which is returned if its rights have changed; any other is filled when it is used. */

@@ -1,5 +1,6 @@
 // sources: src/mmu-shadow/flood.c src/mmu-shadow/out_of_sync.c src/mmu-shadow/prefetch.c
 // sources: src/mmu-shadow/check.c src/mmu-shadow/entry.c src/mmu-shadow/evict.c
+// sources: src/mmu-shadow/leaf.c src/mmu-shadow/quick.c src/mmu-shadow/stop_shadowing.c
 // sources: src/mmu-shadow/fill.c src/mmu-shadow/paging_shadow.c src/mmu-shadow/physmap_shadow.c
 // sources: src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/sync.c src/core/walk.c
 // sources: src/mmu-shadow/pae_root.c src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c

@@ -92,9 +92,9 @@ MUTANTS = [
     # src/mmu-shadow
     Mutant("a count of writable mappings not dropped", "src/mmu-shadow/entry.c", "        f->type_count--;\n", "",
            "unit/test_shadow"),
-    Mutant("a write leaves D clear", "src/mmu-shadow/fill.c", "entry | PTE_A | (e->error & PF_W ? PTE_D : 0);",
+    Mutant("a write leaves D clear", "src/mmu-shadow/quick.c", "entry | PTE_A | (e->error & PF_W ? PTE_D : 0);",
            "entry | PTE_A;", "model/test_shadow"),
-    Mutant("RSVD missing in an error code", "src/mmu-shadow/fill.c", "entry & PTE_P ? PF_P | PF_RSVD : 0, out);",
+    Mutant("RSVD missing in an error code", "src/mmu-shadow/quick.c", "entry & PTE_P ? PF_P | PF_RSVD : 0, out);",
            "entry & PTE_P ? PF_P : 0, out);", "model/test_shadow"),
     Mutant("forgotten flush when a table is unlinked", "src/mmu-shadow/sync.c",
            "    tlb_flush_all();\n    ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);",
