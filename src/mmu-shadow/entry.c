@@ -34,11 +34,15 @@ static inline bool weaker(u64 old, u64 value)
                              (old & ~value & (PTE_W | PTE_U)) || (value & ~old & PTE_NX));
 }
 
+/* The frames that lost or gained a writable mapping: counts, and remembers where two of them are
+ * (frame.next, frame.prev; whichever is free). Places that are not remembered are found by a search
+ * (protect_by_search). */
 void shadow_set_leaf(struct domain *d, struct shadow *s, unsigned index, u64 value)
 {
     shadow_place place = place_of(&d->physmap->pool, s, index);
     u64 old = s->table[index];
 
+    /* lab shadow.2 */
     if (old & PTE_W) {
         struct frame *f = &frame_table[(old & PTE_ADDR) >> PAGE_SHIFT];
         f->type_count--;
@@ -56,6 +60,7 @@ void shadow_set_leaf(struct domain *d, struct shadow *s, unsigned index, u64 val
         else if (!f->prev)
             f->prev = place;
     }
+    /* lab end shadow.2 */
     write_entry(s, index, value);
     if (weaker(old, value))
         tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, mpa_to_mfn(mpa_of(old & PTE_ADDR)));
@@ -97,6 +102,7 @@ void shadow_set_child(struct domain *d, struct shadow *s, unsigned index, struct
         tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, shadow_mfn(before));
 }
 
+/* The leaf there loses W (and D): a write to the page is a page fault again. */
 static void protect_place(struct domain *d, shadow_place place)
 {
     struct shadow *s = &d->physmap->pool.shadow[place >> SHADOW_INDEX_BITS];
@@ -133,12 +139,14 @@ static void protect_by_search(struct domain *d, u64 mfn)
  */
 void shadow_protect_frame(struct domain *d, struct frame *f)
 {
+    /* lab shadow.2 */
     if (f->next)
         protect_place(d, f->next);
     if (f->prev)
         protect_place(d, f->prev);
     if (f->type_count)
         protect_by_search(d, frame_mfn(f).v);
+    /* lab end shadow.2 */
 }
 
 void shadow_protect_all(struct domain *d)

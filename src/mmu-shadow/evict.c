@@ -18,11 +18,16 @@ static bool on_path(const struct shadow_pool *pool, u16 slot)
     return false;
 }
 
-/* A linked shadow of the lowest level, one that has not been used since the hand last came by. */
+/* A linked shadow of the lowest level there is, found as a clock does: the hand (pool->hand) goes
+ * round the slots 1 to pool->made; a shadow that was used since it last came by loses its mark
+ * (s->used) and is spared, one that was not is the victim. So after two rounds a level has none
+ * that could go. Never one on the path of the fill that is under way, nor one that a vcpu runs on.
+ * NULL: none. */
 static struct shadow *clock_victim(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;
 
+    /* lab shadow.9: return lab_missing("shadow.9"), NULL; */
     for (unsigned level = 1; level <= WALK_MAX_LEVEL; level++) {
         for (u32 n = 0; n < 2 * pool->made; n++) {
             pool->hand = pool->hand % pool->made + 1;
@@ -35,14 +40,17 @@ static struct shadow *clock_victim(struct domain *d)
         }
     }
     return NULL;
+    /* lab end shadow.9 */
 }
 
-/* The first idle shadow: those without parents are at the head. A root that was used since it was
- * last looked at, or that a vcpu runs on, goes to the end. */
+/* The first idle shadow: those that have lost their parents are at the head. A root that was used
+ * since it was last looked at loses its mark and goes to the end (shadow_idle_last); so does one
+ * that a vcpu runs on. NULL: none that could go. */
 static struct shadow *idle_victim(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;
 
+    /* lab shadow.9: return lab_missing("shadow.9"), NULL; */
     for (u32 n = 0; pool->idle_first && n < 2 * pool->in_use; n++) {
         struct shadow *s = &pool->shadow[pool->idle_first];
         if (!s->used && !shadow_runs(d, s))
@@ -51,6 +59,7 @@ static struct shadow *idle_victim(struct domain *d)
         shadow_idle_last(pool, s);
     }
     return NULL;
+    /* lab end shadow.9 */
 }
 
 bool shadow_evict(struct domain *d)

@@ -92,6 +92,7 @@ populate(struct domain *d, u64 gpa, struct frame **f, struct paging_fault *out)
 static inline enum paging_result table_write(struct vcpu *v, const struct exit *e, u64 gpa,
                                              struct frame *f, struct paging_fault *out)
 {
+    /* lab shadow.6: return lab_missing("shadow.6"), PAGING_KILL; */
     if (unlikely(e->event_being_delivered))
         return shadow_pushed_on(v, e->gva, f, out);
     ledger_count(&v->domain->ledger, LC_SHADOW_WRITE);
@@ -99,6 +100,7 @@ static inline enum paging_result table_write(struct vcpu *v, const struct exit *
     out->table_write = true;
     out->bytes = (char *)mfn_to_va(frame_mfn(f)) + (gpa & PAGE_OFFSET_MASK);
     return PAGING_EMULATE;
+    /* lab end shadow.6 */
 }
 
 /* While the trace is on: the last step of filling a leaf. It returns what that does, so that the
@@ -125,14 +127,25 @@ enum paging_result shadow_trace_reflect(const struct vcpu *v, const struct pagin
  * that is itself a page table (`table_write`).
  */
 
-/* shadow_fill's work: PAGING_FIXED if the leaf is filled. */
+/*
+ * shadow_fill's work: PAGING_FIXED if the leaf is filled.
+ *  - The frame: physmap_mfn says 0 if there is none yet; then populate finds one, or says what to
+ *    return instead.
+ *  - A write to a table whose writes must be seen (shadow_sees_writes) is not filled, but a
+ *    table_write; unless shadow_let_go says that this table's need not be seen for a while.
+ *  - While the dirty log is on (p->dirty_log) a frame that is about to be written becomes
+ *    FRAME_DIRTY.
+ *  - The leaf: shadow_leaf_value. kernel_write: a supervisor's write, which CR0.WP = 0 permits.
+ */
 static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e, struct shadow *s,
                                            u64 entry, u64 gpa, struct paging_fault *out)
 {
     struct domain *d = v->domain;
     struct physmap *p = d->physmap;
-    struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
     bool kernel_write = (e->error & (PF_W | PF_U)) == PF_W;
+
+    /* lab shadow.4: return lab_missing("shadow.4"), PAGING_KILL; */
+    struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
 
     if (unlikely(f == frame_table)) {
         enum paging_result result = populate(d, gpa, &f, out);
@@ -148,6 +161,7 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
     shadow_set_leaf(d, s, pt_index(e->gva, 1),
                     shadow_leaf_value(p, s->role, entry, f, kernel_write));
     return PAGING_FIXED;
+    /* lab end shadow.4 */
 }
 
 enum paging_result shadow_fill(struct vcpu *v, const struct exit *e, struct shadow *s, u64 entry,
@@ -190,6 +204,7 @@ static inline enum paging_result whose_fault(struct vcpu *v, const struct exit *
     struct domain *d = v->domain;
     struct shadow *root = &d->physmap->pool.shadow[v->paging->root];
 
+    /* lab shadow.5: return lab_missing("shadow.5"), PAGING_KILL; */
     switch (walk(&v->paging->mode, e->gva, e->error & (PF_W | PF_U | PF_I), &shadow_walk_memory, d,
                  r)) {
     case WALK_OK:
@@ -206,6 +221,7 @@ static inline enum paging_result whose_fault(struct vcpu *v, const struct exit *
         return no_memory(out);
     return shadow_fill(v, e, s, s->role & ROLE_DIRECT ? DIRECT_ENTRY : r->entry[1].value, r->gpa,
                        out);
+    /* lab end shadow.5 */
 }
 
 enum paging_result shadow_walk_and_fill(struct vcpu *v, const struct exit *e,

@@ -21,11 +21,13 @@
  * so is D wherever the leaf is writable. */
 static inline u64 leaf_for(const struct physmap *p, u64 entry, const struct frame *f)
 {
+    /* lab shadow.1: return lab_missing("shadow.1"), 0ULL; */
     u64 value = mfn_to_mpa(frame_mfn(f)).v | PTE_P | PTE_A | (entry & (PTE_U | PTE_NX));
 
     if ((entry & (PTE_W | PTE_D)) == (PTE_W | PTE_D) && frame_may_be_written(p, f))
         value |= PTE_W | PTE_D;
     return value;
+    /* lab end shadow.1 */
 }
 
 u64 shadow_leaf_value(const struct physmap *p, u16 role, u64 entry, const struct frame *f,
@@ -48,10 +50,12 @@ u64 shadow_leaf_value(const struct physmap *p, u16 role, u64 entry, const struct
 
 u64 shadow_leaf_after(const struct physmap *p, const struct shadow *s, u64 entry)
 {
+    /* lab shadow.1: return lab_missing("shadow.1"), 0ULL; */
     u32 mfn;
 
     if ((entry & (PTE_P | PTE_A | s->rsvd)) != (PTE_P | PTE_A))
         return 0;
     mfn = physmap_mfn(p, (entry & PTE_ADDR) >> PAGE_SHIFT);
     return mfn ? shadow_leaf_value(p, s->role, entry, &frame_table[mfn], false) : 0;
+    /* lab end shadow.1 */
 }

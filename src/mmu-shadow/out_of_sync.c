@@ -41,6 +41,7 @@ bool shadow_let_go(struct domain *d, struct frame *f)
     struct shadow_pool *pool = &d->physmap->pool;
     u16 next;
 
+    /* lab shadow.10: return false; */
     if (shadow_level(&pool->shadow[f->extra]) != 1 && plainly_in_use(d, &pool->shadow[f->extra]))
         return false;
     for (u16 slot = (u16)f->extra; slot; slot = next) {
@@ -61,11 +62,13 @@ bool shadow_let_go(struct domain *d, struct frame *f)
     pool->behind[pool->behind_count++] = (u32)frame_mfn(f).v;
     ledger_count(&d->ledger, LC_SHADOW_OUT_OF_SYNC);
     return true;
+    /* lab end shadow.10 */
 }
 
 /* Only what is there can be wrong: an entry that is missing is looked up when it is used. */
 static void sync_shadow(struct domain *d, struct shadow *s)
 {
+    /* lab shadow.10 */
     for (unsigned word = 0; word < ARRAY_SIZE(s->present); word++) {
         for (u64 bits = s->present[word]; bits; bits &= bits - 1) {
             unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
@@ -75,18 +78,21 @@ static void sync_shadow(struct domain *d, struct shadow *s)
                 shadow_sync_link(d, s, index, shadow_guest_entry(s, index));
         }
     }
+    /* lab end shadow.10 */
 }
 
 void shadow_sync_frame(struct domain *d, struct frame *f)
 {
     struct shadow_pool *pool = &d->physmap->pool;
 
+    /* lab shadow.10 */
     f->flags &= (u16)~FRAME_OUT_OF_SYNC;
     for (u16 slot = (u16)f->extra; slot; slot = pool->shadow[slot].frame_next)
         sync_shadow(d, &pool->shadow[slot]);
     if (f->type_count)
         shadow_protect_frame(d, f);
     ledger_count(&d->ledger, LC_SHADOW_SYNC_TABLE);
+    /* lab end shadow.10 */
 }
 
 void shadow_sync_all(struct domain *d)

@@ -100,12 +100,15 @@ void shadow_unref(struct shadow_pool *pool, struct shadow *s)
     idle_add_first(pool, s);
 }
 
-/* Takes s out of the frame's chain; the last one makes it an ordinary frame. */
+/* Takes s out of its frame's chain: f->extra is the slot of the first shadow of the frame's, each
+ * has the next one's in frame_next, the last one 0. When the last one is gone the frame is an
+ * ordinary one again: neither FRAME_SHADOWED nor FRAME_OUT_OF_SYNC. */
 static void leave_frame(struct physmap *p, struct shadow *s)
 {
     struct frame *f = &frame_table[physmap_mfn(p, s->gfn)];
     u16 slot = shadow_slot(&p->pool, s);
 
+    /* lab shadow.8 */
     if (f->extra == slot) {
         f->extra = s->frame_next;
     } else {
@@ -119,6 +122,7 @@ static void leave_frame(struct physmap *p, struct shadow *s)
         f->flags &= (u16)~FRAME_SHADOWED;
     if (!f->extra)
         f->flags &= (u16)~FRAME_OUT_OF_SYNC;
+    /* lab end shadow.8 */
 }
 
 static void leave_bucket(struct shadow_pool *pool, struct shadow *s)
@@ -131,6 +135,7 @@ static void leave_bucket(struct shadow_pool *pool, struct shadow *s)
     s->hash_next = 0;
 }
 
+/* Clears one entry that points to a shadow. */
 static void clear_parent(struct domain *d, shadow_place place)
 {
     struct shadow *parent = &d->physmap->pool.shadow[place >> SHADOW_INDEX_BITS];
@@ -138,7 +143,8 @@ static void clear_parent(struct domain *d, shadow_place place)
     shadow_set_child(d, parent, place % PT_ENTRIES, NULL, 0);
 }
 
-/* Finds the entries that point to s and that are not among its remembered two. */
+/* Finds the entries that point to s, all of them, and clears them: those too that are not among its
+ * remembered two. Looks through all shadows: slow. */
 static void clear_all_parents(struct domain *d, struct shadow *s)
 {
     struct shadow_pool *pool = &d->physmap->pool;
@@ -158,6 +164,7 @@ static void clear_all_parents(struct domain *d, struct shadow *s)
     }
 }
 
+/* What s itself leads to: no entry is left. */
 static void clear_entries(struct domain *d, struct shadow *s)
 {
     for (unsigned word = 0; word < ARRAY_SIZE(s->present); word++) {
@@ -171,6 +178,7 @@ static void clear_entries(struct domain *d, struct shadow *s)
     }
 }
 
+/* Its slot, with its page, can be used for another. */
 static void give_back(struct shadow_pool *pool, struct shadow *s)
 {
     s->idle_next = pool->free;
@@ -178,10 +186,14 @@ static void give_back(struct shadow_pool *pool, struct shadow *s)
     pool->in_use--;
 }
 
+/* First nothing leads to it any more (refs is 0 then, and it is on the idle list), then it leads to
+ * nothing; then it leaves all lists that it is on: the idle ones', its bucket's, and, if it is of a
+ * table, its frame's. With role 0 the slot is free. */
 void shadow_drop(struct domain *d, struct shadow *s)
 {
     struct shadow_pool *pool = &d->physmap->pool;
 
+    /* lab shadow.8 */
     while (s->parent[0] || s->parent[1])
         clear_parent(d, s->parent[0] ? s->parent[0] : s->parent[1]);
     if (s->refs)
@@ -193,6 +205,7 @@ void shadow_drop(struct domain *d, struct shadow *s)
         leave_frame(d->physmap, s);
     s->role = 0;
     give_back(pool, s);
+    /* lab end shadow.8 */
 }
 
 bool shadow_runs(const struct domain *d, const struct shadow *s)
@@ -238,7 +251,20 @@ static bool make_page(struct shadow_pool *pool)
     return true;
 }
 
-/* The guest's frame becomes a table: from now on its writes are seen. */
+/* f gets its first shadow: the guest's page has become a table. From now on each write to it must
+ * fault, wherever the guest has it mapped; and no processor may remember a translation by which it
+ * would not. */
+static void become_table(struct domain *d, struct frame *f)
+{
+    /* lab shadow.2 */
+    f->flags |= FRAME_SHADOWED;
+    if (f->type_count)
+        shadow_protect_frame(d, f);
+    tlb_flush_all();
+    /* lab end shadow.2 */
+}
+
+/* s is a new shadow of the table in f. */
 static void join_frame(struct domain *d, struct shadow *s, struct frame *f)
 {
     s->guest = mfn_to_va(frame_mfn(f));
@@ -248,12 +274,8 @@ static void join_frame(struct domain *d, struct shadow *s, struct frame *f)
         shadow_sync_frame(d, f);
         tlb_flush_all();
     }
-    if (f->flags & FRAME_SHADOWED)
-        return;
-    f->flags |= FRAME_SHADOWED;
-    if (f->type_count)
-        shadow_protect_frame(d, f);
-    tlb_flush_all();
+    if (!(f->flags & FRAME_SHADOWED))
+        become_table(d, f);
 }
 
 static struct shadow *take_free(struct domain *d)

@@ -9,6 +9,7 @@
 #include "shadow.h"
 #include "walk.h"
 
+/* The key of the shadow below entry `index` of s, and the bits of that entry, for the walk r. */
 static inline struct shadow_link link_below(const struct shadow *s, unsigned index,
                                             const struct walk_result *r)
 {
@@ -24,7 +25,10 @@ static inline struct shadow_link link_below(const struct shadow *s, unsigned ind
     return link_table(s->role, index, r->entry[level].value);
 }
 
-/* The shadow below s for gva, made and linked as needed. NULL: no memory. */
+/* The shadow below s for gva, made and linked as needed (NULL: no memory). link_below says which it
+ * must be. If the entry of s points to that one already it is the one; but the entry's rights may
+ * be others than they were. Any other is got from the pool (shadow_get), and linked in its place.
+ */
 static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
                               const struct walk_result *r)
 {
@@ -33,6 +37,7 @@ static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
     struct shadow_link l = link_below(s, index, r);
     u64 entry = s->table[index];
 
+    /* lab shadow.3: return lab_missing("shadow.3"), NULL; */
     if (entry) {
         struct shadow *child = &pool->shadow[shadow_child(entry)];
         if (child->gfn == l.gfn && child->role == l.role) {
@@ -45,6 +50,7 @@ static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
     if (child)
         shadow_set_child(d, s, index, child, l.rights);
     return child;
+    /* lab end shadow.3 */
 }
 
 struct shadow *shadow_reach(struct domain *d, struct shadow *root, u64 gva,

@@ -14,6 +14,8 @@
 void shadow_sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 entry)
 {
     struct physmap *p = d->physmap;
+
+    /* lab shadow.6 */
     u64 value = shadow_leaf_after(p, s, entry);
 
     if (s->table[index] == value)
@@ -23,6 +25,7 @@ void shadow_sync_leaf(struct domain *d, struct shadow *s, unsigned index, u64 en
     shadow_set_leaf(d, s, index, value);
     ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
     TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
+    /* lab end shadow.6 */
 }
 
 struct shadow *shadow_sync_link(struct domain *d, struct shadow *s, unsigned index, u64 entry)
@@ -31,6 +34,7 @@ struct shadow *shadow_sync_link(struct domain *d, struct shadow *s, unsigned ind
     const u64 rsvd = s->rsvd | PTE_PS;
     u64 old = s->table[index];
 
+    /* lab shadow.7: return lab_missing("shadow.7"), NULL; */
     if (!old)
         return NULL;
     struct shadow *child = &pool->shadow[shadow_child(old)];
@@ -48,6 +52,7 @@ struct shadow *shadow_sync_link(struct domain *d, struct shadow *s, unsigned ind
     ledger_count(&d->ledger, LC_SHADOW_WRITE_ENTRY);
     TRACE(d, SHADOW_WRITE_ENTRY, s->gfn, index, entry);
     return child;
+    /* lab end shadow.7 */
 }
 
 static void __attribute__((noinline))
@@ -87,22 +92,32 @@ static void __attribute__((noinline)) sync_short(struct domain *d, struct shadow
  * that the writes stop trapping (flood.c).
  */
 
-/* One entry of 8 bytes of the table in f. */
+/* Entry `index`, of 8 bytes, of the table that s is made from. */
+static inline void shadow_written(struct domain *d, struct shadow *s, unsigned index)
+{
+    if (unlikely(s->role & ROLE_32BIT))
+        sync_short(d, s, index);
+    else
+        sync_entry(d, s, index, __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED));
+}
+
+/* The same of the table in f: each of its shadows follows (shadow_written); they are a chain that
+ * begins at f->extra. Of each it is to be asked afterwards if it is still used as a table
+ * (shadow_doubted): if that is doubtful, shadow_give_up_unused, which may drop it. */
 static inline void entry_written(struct domain *d, const struct frame *f, unsigned index)
 {
     struct shadow *shadow = d->physmap->pool.shadow;
     u16 next;
 
+    /* lab shadow.6 */
     for (u16 slot = (u16)f->extra; slot; slot = next) {
         struct shadow *s = &shadow[slot];
         next = s->frame_next;
-        if (unlikely(s->role & ROLE_32BIT))
-            sync_short(d, s, index);
-        else
-            sync_entry(d, s, index, __atomic_load_n(&s->guest[index], __ATOMIC_RELAXED));
+        shadow_written(d, s, index);
         if (unlikely(shadow_doubted(s)))
             shadow_give_up_unused(d, s);
     }
+    /* lab end shadow.6 */
 }
 
 static void __attribute__((noinline))
@@ -112,9 +127,13 @@ entries_written(struct domain *d, const struct frame *f, u64 first, u64 last)
         entry_written(d, f, (unsigned)index);
 }
 
+/* Writes of any length, at any address: an entry that is written to in part has changed, and those
+ * in the next page, which may be a table too, as well. */
 void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
 {
     struct physmap *p = d->physmap;
+
+    /* lab shadow.7 */
     struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
     u64 offset = gpa & PAGE_OFFSET_MASK, part = MIN(len, PAGE_SIZE - offset);
 
@@ -126,6 +145,7 @@ void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
         entries_written(d, f, offset / sizeof(u64), (offset + part - 1) / sizeof(u64));
     if (unlikely(part < len))
         paging_guest_written(d, gpa + part, (unsigned)(len - part));
+    /* lab end shadow.7 */
 }
 
 void paging_table_stored(struct domain *d, void *entry)
