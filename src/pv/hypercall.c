@@ -26,8 +26,13 @@ static u64 cell_offset(u32 counter)
     return offsetof(struct domain, ledger.cell) + counter * sizeof(struct ledger_cell);
 }
 
+/* Every slot has a handler afterwards, as entry.asm calls what it finds: `unknown`, counted as
+ * LC_HC_OTHER, unless an entry of the linker's table names its number. That table ends before
+ * hypercalls_end; no entry may have the number HYPERCALL_UNKNOWN or a higher one, which is
+ * asserted. */
 void hypercall_init(void)
 {
+    /* lab pv.1 */
     for (unsigned i = 0; i < HYPERCALLS; i++)
         hypercall_slot[i] =
             (struct hypercall_slot){(s64(*)(u64, u64, u64, u64, u64, u64))(void (*)(void))unknown,
@@ -36,6 +41,7 @@ void hypercall_init(void)
         ASSERT(h->number < HYPERCALL_UNKNOWN);
         hypercall_slot[h->number] = (struct hypercall_slot){h->handler, cell_offset(h->counter)};
     }
+    /* lab end pv.1 */
 }
 
 bool pv_time_is_up_now(void)
@@ -50,10 +56,16 @@ bool pv_time_is_up(u64 i)
     return unlikely(i % BETWEEN_LOOKS == BETWEEN_LOOKS - 1) && pv_time_is_up_now();
 }
 
+/* The guest shall make this call again, with these first two arguments: its rip goes back to the
+ * `syscall`, number and arguments are in the registers in which it will bring them (the result
+ * of a handler is what rax becomes), and the run loop is asked for. An item of a multicall has no
+ * instruction of its own: the arguments are kept in x->again_first and _second, x->again says so,
+ * and nothing of the guest's registers changes; the result is 0 then. */
 s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
 {
     struct virt_vcpu *x = v->virt;
 
+    /* lab pv.1: return lab_missing("pv.1"), 0; */
     if (x->in_multicall) {
         x->again = true;
         x->again_first = first;
@@ -65,6 +77,7 @@ s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
     v->regs.rsi = second;
     v->kicked = 1;
     return (s64)number;
+    /* lab end pv.1 */
 }
 
 /* 32 bytes a stub, as the ABI's hypercall page has them: what `syscall` destroys is kept on the

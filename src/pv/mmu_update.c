@@ -23,11 +23,15 @@ static int write_plain(struct domain *d, struct frame *f, u64 *p, u64 value)
     return 0;
 }
 
+/* Stores value at the machine address ptr: in a table that is in use by table_set_entry, else as
+ * in plain memory. Their errors, or -EINVAL: ptr is not aligned; if its frame is not the domain's
+ * that comes first, as page_error says it. */
 static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_ad)
 {
     struct frame *f = page_of(d, ptr >> PAGE_SHIFT);
     u64 *p = mpa_to_va(mpa_of(ptr));
 
+    /* lab pv.7: return lab_missing("pv.7"), 0; */
     if (unlikely(!f))
         return page_error(ptr >> PAGE_SHIFT);
     if (unlikely(ptr & (sizeof(u64) - 1)))
@@ -35,12 +39,16 @@ static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_a
     if (likely(f->flags & FRAME_VALIDATED && type_is_table(f->type)))
         return table_set_entry(d, f, p, value, keep_ad);
     return write_plain(d, f, p, value);
+    /* lab end pv.7 */
 }
 
+/* One request; xen/xen.h says what the commands in its two low bits are. MMU_MACHPHYS_UPDATE is for
+ * a frame of the domain's own; the command that is left over counts as the same. */
 static int update(struct domain *d, const struct mmu_update *u)
 {
     u64 ptr = u->ptr & ~(u64)MMU_COMMAND;
 
+    /* lab pv.7: return lab_missing("pv.7"), 0; */
     switch (u->ptr & MMU_COMMAND) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
@@ -53,16 +61,21 @@ static int update(struct domain *d, const struct mmu_update *u)
         m2p_set(ptr >> PAGE_SHIFT, u->val);
         return 0;
     }
+    /* lab end pv.7 */
 }
 
-/* The upper half may name the tables' owner, by its number + 1. */
+/* Whom the fourth argument names: its lower half the domain whose frames the new entries may map
+ * (pv_foreign_frames), its upper half, if it is not 0, the owner of the tables, by its number + 1
+ * (pv_foreign_domain). Both are looked at, the owner first; 0, or what those say. */
 static int foreign_owner(const struct domain *d, u32 foreign)
 {
     enum { OWNER_SHIFT = 16 };
+    /* lab pv.7: return lab_missing("pv.7"), 0; */
     u32 owner = foreign >> OWNER_SHIFT;
     int error = owner ? pv_foreign_domain(d, owner - 1) : 0;
 
     return error ? error : pv_foreign_frames(d, (u16)foreign);
+    /* lab end pv.7 */
 }
 
 static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)

@@ -108,13 +108,18 @@ static void leave_partial(struct domain *d, struct frame *f)
     page_put(d, f); /* not the last: who asks holds one */
 }
 
-/* Its entries, from where an earlier attempt broke off. */
+/* The first type reference of a frame that is to be a table, or a descriptor page; f->type is set.
+ * Checks its entries (table_validate), from where an earlier attempt broke off. While they are
+ * looked at, type_count is 1 already, so that none of them can refer to the frame under another
+ * type. Good: it is FRAME_VALIDATED, and not partial. -ERESTART: it has no type reference, and it
+ * stays partial with so many entries done. Another error: it is as it was before, of no type. An
+ * attempt that fails counts as the end of a use (rule 6), since it was a table for a while. */
 static int validate(struct domain *d, struct frame *f)
 {
     unsigned done = page_done(f);
     int error;
 
-    /* Before its entries are looked at, so that none can refer to it under another type. */
+    /* lab pv.3: return lab_missing("pv.3"), 0; */
     f->type_count = 1;
     error = table_validate(d, f, &done);
     if (!error) {
@@ -129,11 +134,16 @@ static int validate(struct domain *d, struct frame *f)
     f->type = FT_NONE;
     leave_partial(d, f);
     return error;
+    /* lab end pv.3 */
 }
 
+/* A frame that is partial can only be taken up under its own type (else -EBUSY). One that is being
+ * undone is either on its way to the allocator, when the list has the last reference (-EBUSY), or
+ * is undone now. Then rule 6, rule 3, and the count. */
 int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
 {
     ASSERT(f->type_count == 0);
+    /* lab pv.3: return lab_missing("pv.3"), 0; */
     if (f->flags & FRAME_PARTIAL)
         return f->type == type ? validate(d, f) : -EBUSY;
     if (f->flags & FRAME_UNDOING) {
@@ -150,10 +160,14 @@ int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
         return validate(d, f);
     f->type_count = 1;
     return 0;
+    /* lab end pv.3 */
 }
 
+/* The type stays, but nothing relies on it any more; rules 3 and 6. A table's references are
+ * dropped by page_undo. */
 void page_put_last_type(struct domain *d, struct frame *f)
 {
+    /* lab pv.3: lab_missing("pv.3"); */
     page_note_ended(f);
     f->type_count = 0;
     if (!(f->flags & FRAME_VALIDATED))
@@ -161,6 +175,7 @@ void page_put_last_type(struct domain *d, struct frame *f)
     f->flags &= (u16)~FRAME_VALIDATED;
     if (type_is_table(f->type))
         page_undo(d, f);
+    /* lab end pv.3 */
 }
 
 void page_drop_partial(struct domain *d, struct frame *f)
@@ -178,6 +193,7 @@ int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct fr
     struct frame *f = page_of(d, mfn);
     int error;
 
+    /* lab pv.2: return lab_missing("pv.2"), 0; */
     if (!f)
         return page_error(mfn);
     if (!page_get(f))
@@ -188,6 +204,7 @@ int page_get_and_type(struct domain *d, u64 mfn, enum frame_type type, struct fr
     else
         *out = f;
     return error;
+    /* lab end pv.2 */
 }
 
 void page_put_and_type(struct domain *d, struct frame *f)
@@ -201,6 +218,7 @@ int page_pin(struct domain *d, u64 mfn, enum frame_type type)
     struct frame *f;
     int error = page_get_and_type(d, mfn, type, &f);
 
+    /* lab pv.2: return lab_missing("pv.2"), 0; */
     if (error)
         return error;
     if (f->flags & FRAME_PINNED) {
@@ -209,12 +227,14 @@ int page_pin(struct domain *d, u64 mfn, enum frame_type type)
     }
     f->flags |= FRAME_PINNED;
     return 0;
+    /* lab end pv.2 */
 }
 
 int page_unpin(struct domain *d, u64 mfn)
 {
     struct frame *f = page_of(d, mfn);
 
+    /* lab pv.2: return lab_missing("pv.2"), 0; */
     if (!f)
         return page_error(mfn);
     if (!(f->flags & FRAME_PINNED))
@@ -222,4 +242,5 @@ int page_unpin(struct domain *d, u64 mfn)
     f->flags &= (u16)~FRAME_PINNED;
     page_put_and_type(d, f);
     return 0;
+    /* lab end pv.2 */
 }

@@ -44,10 +44,15 @@ static inline u64 l1_adjusted(u64 entry)
     return (entry | PTE_U) & ~PTE_G;
 }
 
+/* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
+ * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED; what page_error says of a
+ * frame that is not the domain's; -EBUSY: one of the two references is not to be had, whatever
+ * the reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
     struct frame *f;
 
+    /* lab pv.5: return lab_missing("pv.5"), 0; */
     if (unlikely(entry & ~L1_ALLOWED))
         return -EINVAL;
     f = page_of(d, entry_mfn(entry));
@@ -59,17 +64,23 @@ static inline int l1_get(struct domain *d, u64 entry)
         return 0;
     page_put(d, f);
     return -EBUSY;
+    /* lab end pv.5 */
 }
 
+/* Drops what l1_get has taken for this entry. A TLB may remember the translation: the frame's
+ * record is told (page_note_ended), and so is tlb.h's ledger, which wants to know it for any root
+ * and any address. */
 static inline void l1_put(struct domain *d, u64 entry)
 {
     struct frame *f = &frame_table[entry_mfn(entry)];
 
+    /* lab pv.5: lab_missing("pv.5"); */
     page_note_ended(f);
     tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, frame_mfn(f));
     if (entry & PTE_W)
         page_put_type(d, f);
     page_put(d, f);
+    /* lab end pv.5 */
 }
 
 static int linear_get(struct frame *table, struct frame *f)
@@ -151,9 +162,11 @@ static void put_entries(struct domain *d, struct frame *f, unsigned end)
 {
     const u64 *table = mfn_to_va(frame_mfn(f));
 
+    /* lab pv.6: lab_missing("pv.6"); */
     for (unsigned i = skip_empty(table, 0); i < end; i = skip_empty(table, i + 1))
         if (table[i] & PTE_P && !(f->type == FT_L4 && slot_is_hypervisors(i)))
             put_entry(d, f, table[i]);
+    /* lab end pv.6 */
 }
 
 /*
@@ -164,10 +177,16 @@ static void put_entries(struct domain *d, struct frame *f, unsigned end)
  * Compare with shadow_protect_frame: shadow paging notices that a frame became a table; here the
  * guest has to say so.
  */
+/* The present entries from *done on, without the hypervisor's slots of an L4, take what they refer
+ * to (get_entry) and stand in the table as they come back from it. Before an entry is looked at
+ * *done is its number, after that one more, so it says at each moment how many hold something.
+ * Returns get_entry's error; -ERESTART if tables were made for an entry (d->tables_made has
+ * changed), time is up (sched_time_is_up) and it was not the last of the table. */
 static int validate_entries(struct domain *d, struct frame *f, unsigned *done)
 {
     u64 *table = mfn_to_va(frame_mfn(f));
 
+    /* lab pv.6: return lab_missing("pv.6"), 0; */
     for (unsigned i = skip_empty(table, *done); i < PT_ENTRIES; i = skip_empty(table, i + 1)) {
         u32 made = d->tables_made;
         u64 entry = table[i];
@@ -185,6 +204,7 @@ static int validate_entries(struct domain *d, struct frame *f, unsigned *done)
             return -ERESTART;
     }
     return 0;
+    /* lab end pv.6 */
 }
 
 int table_validate(struct domain *d, struct frame *f, unsigned *done)
@@ -231,6 +251,7 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     u64 old = *p;
 
     ASSERT(f->flags & FRAME_VALIDATED && type_is_table(type));
+    /* lab pv.4: (void)type, (void)old; return lab_missing("pv.4"), 0; */
     if (unlikely(type == FT_L4 && slot_is_hypervisors(((uintptr_t)p & PAGE_OFFSET_MASK) / 8)))
         return -EINVAL;
     if (entry & PTE_P) {
@@ -243,6 +264,7 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     old = __atomic_exchange_n(p, entry, __ATOMIC_SEQ_CST);
     if (old & PTE_P)
         put_entry(d, f, old);
+    /* lab end pv.4 */
     ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
     TRACE(d, PV_PTE_UPDATE, frame_mfn(f).v, (uintptr_t)p % PAGE_SIZE / sizeof(*p), old, entry);
     return 0;

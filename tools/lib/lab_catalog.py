@@ -8,7 +8,7 @@ from lib.usage import Mistake
 
 ORDER = "labs/order"
 PARTS = ("host", "boot", "answers")
-KEYS = {"title", "hours", "modes", "files", "floor", "exercises", "leave_out", "assembly", *PARTS}
+KEYS = {"title", "hours", "modes", "files", "floor", "exercises", "leave_out", "keep", "assembly", *PARTS}
 
 
 @dataclass

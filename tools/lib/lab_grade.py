@@ -28,7 +28,7 @@ class Grader:
         if self.builder or not host:
             return
         lab_tree.sync(self.tree, self.clean)
-        self.builder = lab_host.Builder(self.tree)
+        self.builder = lab_host.Builder(self.tree, host.get("flags", []))
         sources = lab_host.head(self.tree, f"{self.lab.folder}/{host['program']}", "sources")
         for path in sources:
             if path in self.lab.files:

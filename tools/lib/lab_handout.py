@@ -47,7 +47,7 @@ def _matches(path, pattern):
 def wanted(lab, path):
     """Whether a handout of this lab has the file."""
     parts = path.split("/")
-    if any(_matches(path, pattern) for pattern in KEPT):
+    if any(_matches(path, pattern) for pattern in KEPT + tuple(lab.data.get("keep", []))):
         return True
     if any(_matches(path, pattern) for pattern in LEFT_OUT + tuple(lab.data.get("leave_out", []))):
         return False

@@ -49,9 +49,9 @@ def _constructors(path):
 
 def on_host(path, original, known):
     """Sentences on an object of the host build; original: the untouched file's, known: what else the tree defines."""
-    wrong = []
+    wrong, known_sections = [], sections(original)
     for section in sections(path):
-        if re.match(r"\.(init|fini|init_array|fini_array|preinit_array|ctors|dtors|rela\..*)", section):
+        if section in known_sections or re.match(r"\.(init|fini|init_array|fini_array|preinit_array|ctors|dtors|rela\..*)", section):
             continue
         if not SECTION.match(section):
             wrong.append(f"a section of its own, {section}")
