@@ -29,7 +29,7 @@ HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/
     src/mmu-shadow/check.c src/mmu-shadow/evict.c src/mmu-shadow/flood.c src/mmu-shadow/pae_root.c src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/report_shadow.c src/mmu-shadow/stop_shadowing.c src/mmu-ept/physmap_check.c src/mmu-ept/report_ept.c \
     src/pv/builder.c src/pv/build_layout.c src/pv/console_input.c src/pv/cpuid_pv.c src/pv/msr_pv.c src/pv/xenstore_%.c src/pv/build_start.c src/pv/page_check.c src/pv/report_pv.c
 HV_CFLAGS_release := -fomit-frame-pointer -ffunction-sections -fdata-sections \
-    -fno-align-functions -fno-align-jumps -fno-align-loops -fno-align-labels
+    -malign-data=abi -fno-align-functions -fno-align-jumps -fno-align-loops -fno-align-labels
 HV_LDFLAGS := -nostdlib -static -T src/hypervisor.ld -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
     --build-id=none --gc-sections
 
@@ -62,9 +62,9 @@ build/$(1)/$(2)/version.c.o: FORCE_VERSION
 	@cmp -s $$(@D)/version.c.new $$(@D)/version.c || cp $$(@D)/version.c.new $$(@D)/version.c
 	@[ $$@ -nt $$(@D)/version.c ] || $$(HV_CC) $$(HV_CFLAGS) -c -o $$@ $$(@D)/version.c
 
-build/$(1)/$(2)/trivisor.elf: $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o src/hypervisor.ld src/names.sh
+build/$(1)/$(2)/trivisor.elf: $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o src/hypervisor.ld src/names.py
 	@ld $$(HV_LDFLAGS) -o $$@.first $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o
-	@sh src/names.sh $$@.first > $$(@D)/names.c
+	@$$(PYTHON) src/names.py $$@.first > $$(@D)/names.c
 	@$$(HV_CC) $$(HV_CFLAGS) -c -o $$(@D)/names.o $$(@D)/names.c
 	@ld $$(HV_LDFLAGS) -o $$@ $$(HV_OBJ_$(1)_$(2)) build/$(1)/$(2)/version.c.o $$(@D)/names.o
 	@rm -f $$@.first

@@ -51,7 +51,7 @@ CASES = [
     fallen("stack", "pv", "stack", [r"cr2 00007efffffffff8"]),
     Case("hypervisor's page fault", "ept", "vmcs=0x6c16:0x0",
          [r"@panic .*exception 14 in the hypervisor", r"cr2 0:", r"tables:  L4", r"not present", r"rsp [0-9a-f]+:",
-          r"machine address"]),
+          r"machine address", r"vmx_run\+0x", r"sched_run\+0x"]),
     Case("hypervisor's triple fault", "shadow", "vmcs=0x6c02:0x0", [r"host CR3 .* is overwritten"], r"3rd \(14\) exception"),
     refused("RFLAGS", "ept", "0x6820", "0x0", r"guest RFLAGS \(field 0x6820\) is 0x0; wanted: bit 1 is 1",
             r"VMENTER FAIL: .*RFLAGS"),
