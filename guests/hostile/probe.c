@@ -7,6 +7,8 @@
 #include "kit/kit.h"
 #include "kit/user.h"
 
+#include <xen/xen.h>
+
 /* probe.asm: calls code with the stack remembered; probe_recover returns from that call instead,
  * wherever the code was. */
 s64 probe_call(s64 (*code)(void));
@@ -14,6 +16,8 @@ void probe_recover(void);
 extern u64 probe_stack;
 
 enum { KERNEL_RFLAGS = 0x2, TRAP_FLAG = 0x100 };
+/* Of a return that stays in kernel mode: privilege level 0 stands for it. */
+enum { PV_KERNEL_CS = FLAT_KERNEL_CS & ~3 };
 
 static volatile bool under_way;
 static volatile bool trapped;
@@ -45,6 +49,10 @@ static struct trap_frame *on_trap(struct trap_frame *f)
         fault_address = platform->fault_address();
     if (trap_from_user(f))
         leave_user(0);
+    if (platform->pv) { /* they may be those of a frame that could not be loaded */
+        f->cs = PV_KERNEL_CS;
+        f->ss = FLAT_KERNEL_SS;
+    }
     f->rip = (u64)probe_recover;
     f->rflags &= ~(u64)TRAP_FLAG;
     f->rsp = probe_stack;

@@ -21,11 +21,6 @@ s64 pv_map(const void *at, u64 machine_entry);
 s64 pv_update(u64 pointer, u64 value, u64 domain);
 s64 pv_ext(unsigned command, u64 frame, u64 second);
 
-/* The failsafe callback as an outcome: a vector that no processor has. */
-enum { PV_FAILSAFE = 0x100 };
-/* probe, with the failsafe callback caught as well. */
-struct outcome pv_probe_with_failsafe(s64 (*code)(void));
-
 #define ATTEMPT(f)                                                                                 \
     static struct outcome try_##f(void)                                                            \
     {                                                                                              \

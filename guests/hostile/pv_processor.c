@@ -11,10 +11,12 @@
 #include "kit/pv.h"
 
 #include <xen/callback.h>
+#include <xen/sched.h>
 #include <xen/version.h>
 #include <xen/xen.h>
 
 #define NOT_CANONICAL 0x0000800000000000ULL
+#define DATA_SEGMENT  0x00cff2000000ffffULL /* flat, level 3 */
 enum { MSR_ATTEMPTS = 3000 };
 enum selectors { HYPERVISOR_CODE = 0xe008, HYPERVISOR_DATA = 0xe010, BEYOND = 0xfff8 };
 /* Of a return that stays in kernel mode: privilege level 0 stands for it. */
@@ -92,28 +94,13 @@ static void landed(void)
                      : "m"(probe_stack)
                      : "memory");
 }
-struct outcome pv_probe_with_failsafe(s64 (*code)(void))
-{
-    struct callback_register failsafe = {.type = CALLBACKTYPE_failsafe,
-                                         .address = (u64)probe_failsafe};
-
-    hypercall2(__HYPERVISOR_callback_op, CALLBACKOP_register, (u64)&failsafe);
-    probe_failsafe_seen = false;
-    struct outcome o = probe(code);
-    /* QEMU loads an address that is not canonical and faults at the next instruction. */
-    bool late = o.kind == TRAPPED && o.vector == TRAP_GENERAL_PROTECTION && o.error == 0;
-    if (probe_failsafe_seen || late)
-        o = (struct outcome){.kind = TRAPPED, .vector = PV_FAILSAFE};
-    return o;
-}
-
 /* The kernel's own level is 0 in an iret context; 3 is user mode. */
 static struct outcome iret_with(u64 rip, u64 cs, u64 rflags, u64 ss)
 {
     context = (struct iret_context){.rip = rip, .cs = cs, .rflags = rflags, .ss = ss};
-    return pv_probe_with_failsafe(do_iret);
+    return probe(do_iret);
 }
-/* Where it cannot be obeyed, the failsafe callback says so; where the hypervisor corrects the
+/* Where it cannot be obeyed, the guest meets the fault there; where the hypervisor corrects the
  * selector's privilege level, the guest lands where it said. */
 static struct outcome try_iret_hypervisor_code(void)
 {
@@ -202,6 +189,35 @@ static struct outcome try_movss_int3(void)
                            (struct outcome){.kind = TRAPPED, .vector = TRAP_BREAKPOINT});
 }
 
+/* A segment whose descriptor goes while the guest sleeps: it cannot be loaded again. The failsafe
+ * callback must say so, and the register be null. */
+static u64 descriptors[512] __attribute__((aligned(4096)));
+static s64 sleep_without_segment(void)
+{
+    enum { OWN_LDT_1 = 0xf };
+    struct sched_poll poll = {.timeout = pv_now() + 1000000};
+
+    __asm__ volatile("mov %0, %%ds" : : "r"(OWN_LDT_1));
+    pv_ext(MMUEXT_SET_LDT, 0, 0);
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&poll);
+    return 0;
+}
+static struct outcome try_lost_segment(void)
+{
+    struct callback_register failsafe = {.type = CALLBACKTYPE_failsafe,
+                                         .address = (u64)probe_failsafe};
+    u16 ds;
+
+    hypercall2(__HYPERVISOR_callback_op, CALLBACKOP_register, (u64)&failsafe);
+    descriptors[1] = DATA_SEGMENT;
+    pv_map(descriptors, pv_machine((u64)descriptors) | ENTRY_PRESENT);
+    pv_ext(MMUEXT_SET_LDT, (u64)descriptors, ARRAY_SIZE(descriptors));
+    probe_failsafe_seen = false;
+    probe(sleep_without_segment);
+    __asm__ volatile("mov %%ds, %0" : "=r"(ds));
+    return returned(probe_failsafe_seen ? ds : -1);
+}
+
 static u32 msr;
 static u64 msr_value;
 static s64 read_msr(void)
@@ -270,9 +286,8 @@ ATTEMPT(gs_of_hypervisor)
 ATTEMPT(cr4_wild)
 ATTEMPT(cr3_wild)
 
-#define GP(e)     FAULTS(TRAP_GENERAL_PROTECTION, e)
-#define UD        FAULTS(TRAP_UNDEFINED, 0)
-#define FAILSAFE_ FAULTS(PV_FAILSAFE, 0)
+#define GP(e) FAULTS(TRAP_GENERAL_PROTECTION, e)
+#define UD    FAULTS(TRAP_UNDEFINED, 0)
 enum { PRESENT = 1, IDT_BIT = 2 };
 
 static const struct attack attacks[] = {
@@ -304,14 +319,17 @@ static const struct attack attacks[] = {
     {"jump into the hypervisor", SURVIVES, try_jump_to_hypervisor,
      FAULTS(TRAP_PAGE_FAULT, PRESENT | FAULT_FETCH), 0},
     {"jump to an address that is not canonical", SURVIVES, try_jump_not_canonical, GP(0), 0},
-    {"iret hypercall to the hypervisor's code", SURVIVES, try_iret_hypervisor_code, FAILSAFE_, 0},
-    {"iret hypercall to the hypervisor's stack", SURVIVES, try_iret_hypervisor_data, FAILSAFE_, 0},
-    {"iret hypercall beyond the GDT", SURVIVES, try_iret_beyond, FAILSAFE_, 0},
-    {"iret hypercall to an address that is not canonical", SURVIVES, try_iret_not_canonical,
-     FAILSAFE_, 0},
+    {"iret hypercall to the hypervisor's code", SURVIVES, try_iret_hypervisor_code,
+     GP(HYPERVISOR_CODE), 0},
+    {"iret hypercall to the hypervisor's stack", SURVIVES, try_iret_hypervisor_data,
+     GP(HYPERVISOR_DATA), 0},
+    {"iret hypercall beyond the GDT", SURVIVES, try_iret_beyond, GP(BEYOND), 0},
+    {"iret hypercall to an address that is not canonical", SURVIVES, try_iret_not_canonical, GP(0),
+     0},
     {"iret hypercall to an address of the hypervisor's", SURVIVES, try_iret_hypervisor_address,
      FAULTS(TRAP_PAGE_FAULT, PRESENT | FAULT_FETCH), 0},
     {"iret hypercall with IOPL 3 and NT", SURVIVES, try_iret_flags, RETURNS(0), 0},
+    {"a segment that is lost while the guest sleeps", SURVIVES, try_lost_segment, RETURNS(0), 0},
     {"breakpoint due in MOV SS, then a hypercall", SURVIVES, try_movss_syscall, RETURNS(1), 0},
     {"breakpoint due in MOV SS, then INT3", SURVIVES, try_movss_int3, FAULTS(TRAP_BREAKPOINT, 0),
      0},

@@ -110,8 +110,7 @@ static struct outcome syscall_at_the_end(void)
     space_map(&own, LAST_USER_PAGE, (u64)page, ENTRY_USER_RO);
     space_publish(&own);
     platform->space_load(&own);
-    struct outcome o =
-        platform->pv ? pv_probe_with_failsafe(return_to_the_end) : probe(return_to_the_end);
+    struct outcome o = probe(return_to_the_end);
     platform->space_load(&kernel_space);
     space_destroy(&own);
     page_free(page);
@@ -158,8 +157,7 @@ static const struct attack pv[] = {
     {"a program jumps into the hypervisor", SURVIVES, jump_to_image, PF(U | P | I), 0},
     {"a program reads its kernel", SURVIVES, read_kernel, PF(U), 0},
     {"VMCALL by a program", SURVIVES, try_vmcall, FAULTS(TRAP_UNDEFINED, 0), 0},
-    {"SYSCALL at the end of canonical addresses", SURVIVES, syscall_at_the_end,
-     FAULTS(PV_FAILSAFE, 0), 0},
+    {"SYSCALL at the end of canonical addresses", SURVIVES, syscall_at_the_end, GP(0), 0},
 };
 const struct attack_list full_user_attacks = {full, ARRAY_SIZE(full)};
 const struct attack_list pv_user_attacks = {pv, ARRAY_SIZE(pv)};

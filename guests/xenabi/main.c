@@ -45,4 +45,5 @@ void guest_main(void)
     abi_memory();
     abi_events();
     abi_grants();
+    abi_compat();
 }

@@ -26,6 +26,7 @@ void abi_processor(void);
 void abi_memory(void);
 void abi_events(void);
 void abi_grants(void);
+void abi_compat(void);
 
 enum abi_errors {
     ABI_EPERM = 1,

@@ -51,14 +51,18 @@ void asm_offsets(void)
     OFFSET(VIRT_user_root, struct virt_vcpu, user_root);
     OFFSET(VIRT_kernel_sp, struct virt_vcpu, kernel_sp);
     OFFSET(VIRT_syscall, struct virt_vcpu, syscall);
+    OFFSET(VIRT_syscall32, struct virt_vcpu, syscall32);
+    OFFSET(VIRT_sysenter, struct virt_vcpu, sysenter);
+    OFFSET(VIRT_ds, struct virt_vcpu, ds);
+    OFFSET(VIRT_es, struct virt_vcpu, es);
+    OFFSET(VIRT_fs, struct virt_vcpu, fs);
+    OFFSET(VIRT_gs, struct virt_vcpu, gs);
     OFFSET(VIRT_entry_tsc, struct virt_vcpu, entry_tsc);
     OFFSET(VIRT_exit_cell, struct virt_vcpu, exit_cell);
     OFFSET(DOMAIN_cells, struct domain, ledger.cell);
     VALUE(HYPERCALLS, HYPERCALLS);
     VALUE(HYPERCALL_UNKNOWN, HYPERCALL_UNKNOWN);
     VALUE(VECTOR_SYSCALL, VECTOR_SYSCALL);
-    VALUE(SYSCALL_BYTES, SYSCALL_BYTES);
-    VALUE(VEC_UD, VEC_UD);
     OFFSET(INFO_mask, struct vcpu_info, evtchn_upcall_mask);
     OFFSET(GATE_address, struct pv_gate, address);
     OFFSET(GATE_cs, struct pv_gate, cs);
@@ -79,6 +83,7 @@ void asm_offsets(void)
     VALUE(BOUNCE_FAILSAFE, BOUNCE_FAILSAFE);
     VALUE(BOUNCE_FLAGS_CLEARED, PV_FLAGS_CLEARED);
     VALUE(RFLAGS_IF, RFLAGS_IF);
+    VALUE(RFLAGS_DF, RFLAGS_DF);
     VALUE(RFLAGS_IF_BIT, PV_RFLAGS_IF_BIT);
     VALUE(RFLAGS_FIXED, RFLAGS_FIXED);
     VALUE(FRAME_MASK_BIT, PV_FRAME_MASK_BIT);

@@ -88,13 +88,14 @@ pv_bounce:
 .failsafe:
     STORE 80, rax
     STORE 88, r9
-    mov eax, gs
+    mov r9, [rdi + VCPU_virt]                  ; those that were wanted: some could not be loaded
+    movzx eax, word [r9 + VIRT_gs]
     STORE 48, rax
-    mov eax, fs
+    movzx eax, word [r9 + VIRT_fs]
     STORE 56, rax
-    mov eax, es
+    movzx eax, word [r9 + VIRT_es]
     STORE 64, rax
-    mov eax, ds
+    movzx eax, word [r9 + VIRT_ds]
     STORE 72, rax
     sub r11, 88
     jmp .stored

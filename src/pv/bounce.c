@@ -15,10 +15,20 @@ static void crash(struct vcpu *v, const char *what)
     domain_end(v->domain, END_CRASH, 0, "%s (rip %lx, rsp %lx)", what, v->regs.rip, v->regs.rsp);
 }
 
-/* bounce.asm: the gate leads nowhere. */
-void pv_no_handler(struct vcpu *v)
+/* bounce.asm: the gate leads nowhere. A system call that no callback is for is what it is on a
+ * processor without such calls. */
+void pv_no_handler(struct vcpu *v, const struct pv_gate *gate)
 {
-    crash(v, "it has no handler for what happened to it");
+    const struct virt_vcpu *x = v->virt;
+
+    if (gate == &x->syscall || gate == &x->syscall32) {
+        v->regs.rip -= SYSCALL_BYTES;
+        pv_bounce_trap(v, VEC_UD, 0);
+    } else if (gate == &x->sysenter) {
+        pv_bounce_trap(v, VEC_GP, 0);
+    } else {
+        crash(v, "it has no handler for what happened to it");
+    }
 }
 
 /* bounce.asm: a word of the frame could not be stored. */
@@ -45,16 +55,32 @@ void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
         pv_bounce(v, &v->virt->gate[vector], error);
 }
 
-void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
+static inline void page_fault(struct vcpu *v, u64 cr2, u32 error)
 {
     struct virt_vcpu *x = v->virt;
 
     error = (error & ~PF_U) | (x->kernel_mode ? 0 : PF_U);
-    /* What is mapped in the hypervisor's slots is not the guest's to know. */
-    if (unlikely(!pv_range_ok(cr2, 1)))
-        error |= PF_P;
     x->info->arch.cr2 = cr2;
     pv_bounce_trap(v, VEC_PF, error);
+}
+
+/* At an address of the hypervisor's: a page of the LDT's that is to be brought, or what is mapped
+ * there is not the guest's to know. */
+static void __attribute__((noinline, cold)) fault_beyond(struct vcpu *v, u64 cr2, u32 error)
+{
+    bool by_processor = !(error & (PF_U | PF_RSVD));
+
+    if (by_processor && pv_ldt_fault(v, &cr2))
+        return;
+    page_fault(v, cr2, pv_range_ok(cr2, 1) ? error : error | PF_P);
+}
+
+void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
+{
+    if (unlikely(!pv_range_ok(cr2, 1)))
+        fault_beyond(v, cr2, error);
+    else
+        page_fault(v, cr2, error);
 }
 
 void pv_deliver_events(struct vcpu *v)
@@ -70,6 +96,10 @@ void virt_deliver_pending(struct vcpu *v)
 {
     const struct vcpu_info *info = v->virt->info;
 
+    if (unlikely(v->virt->segments_lost)) {
+        v->virt->segments_lost = false;
+        pv_bounce(v, &v->virt->failsafe, 0);
+    }
     if (unlikely(v->virt->nmi_pending))
         pv_deliver_nmi(v);
     if (unlikely(info->evtchn_upcall_pending && !info->evtchn_upcall_mask))

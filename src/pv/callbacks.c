@@ -74,6 +74,12 @@ static s64 register_callback(struct virt_vcpu *x, const struct callback_register
     case CALLBACKTYPE_syscall:
         x->syscall = gate;
         return 0;
+    case CALLBACKTYPE_syscall32:
+        x->syscall32 = gate;
+        return 0;
+    case CALLBACKTYPE_sysenter:
+        x->sysenter = gate;
+        return 0;
     case CALLBACKTYPE_nmi:
         return pv_set_nmi_handler(x, c->address);
     default:
@@ -87,6 +93,8 @@ static s64 unregister_callback(struct virt_vcpu *x, const struct callback_unregi
     case CALLBACKTYPE_event:
     case CALLBACKTYPE_failsafe:
     case CALLBACKTYPE_syscall:
+    case CALLBACKTYPE_syscall32:
+    case CALLBACKTYPE_sysenter:
         return -EINVAL;
     case CALLBACKTYPE_nmi:
         return pv_set_nmi_handler(x, 0);

@@ -3,7 +3,7 @@
  * here. A plain CPUID does not trap. Source: xen/arch-x86/cpuid.h; SDM, "CPUID-CPU Identification".
  *
  * Hidden on purpose: what a guest in ring 3 cannot use or would take for its own (VME, PSE, PGE,
- * MTRR, MCE, MCA, ACPI, MONITOR, VMX, PCID, x2APIC, SMEP, SMAP, FSGSBASE, 1 GiB pages), SYSENTER,
+ * MTRR, MCE, MCA, ACPI, MONITOR, VMX, PCID, x2APIC, SMEP, SMAP, FSGSBASE, 1 GiB pages),
  * and what needs state that is not switched (MPX, PKU, AVX-512).
  */
 #include "cpuid_bits.h"
@@ -38,8 +38,8 @@ enum allowed {
                   F1C_SSE42 | F1C_MOVBE | F1C_POPCNT | F1C_AES | F1C_XSAVE | F1C_OSXSAVE | F1C_AVX |
                   F1C_F16C | F1C_RDRAND,
     F1C_NEEDS_XSAVE = F1C_XSAVE | F1C_OSXSAVE | F1C_AVX | F1C_FMA | F1C_F16C,
-    F1D_ALLOWED = F1D_FPU | F1D_DE | F1D_TSC | F1D_MSR | F1D_PAE | F1D_CX8 | F1D_APIC | F1D_CMOV |
-                  F1D_PAT | F1D_CLFSH | F1D_MMX | F1D_FXSR | F1D_SSE | F1D_SSE2,
+    F1D_ALLOWED = F1D_FPU | F1D_DE | F1D_TSC | F1D_MSR | F1D_PAE | F1D_CX8 | F1D_APIC | F1D_SEP |
+                  F1D_CMOV | F1D_PAT | F1D_CLFSH | F1D_MMX | F1D_FXSR | F1D_SSE | F1D_SSE2,
     F7B_ALLOWED = F7B_BMI1 | F7B_AVX2 | F7B_BMI2 | F7B_ERMS | F7B_RDSEED | F7B_ADX |
                   F7B_CLFLUSHOPT | F7B_CLWB | F7B_SHA,
     FXC_ALLOWED = FXC_LAHF | FXC_ABM | FXC_PREFETCHW,

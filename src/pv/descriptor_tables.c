@@ -6,6 +6,8 @@
  * Invariants
  *  - The window maps frames of type FT_SEGDESC that this vcpu holds, and the hypervisor's page; the
  *    guest cannot reach the window.
+ *  - An LDT's pages are taken when the processor first looks there, wherever it does: for the guest
+ *    (#PF), in iretq and in loads of segments (the exception table). They are let go with the LDT.
  *  - GDTR points to the window only while the vcpu is loaded, since the window goes with its
  * tables.
  */
@@ -115,28 +117,55 @@ static void load_ldt(struct vcpu *v)
 int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries)
 {
     u32 frames = (entries + ENTRIES_PER_FRAME - 1) / ENTRIES_PER_FRAME;
-    struct frame *frame[PV_LDT_FRAMES];
-    u64 mfn[PV_LDT_FRAMES];
-    int error;
 
+    if (!entries)
+        gva = 0;
     if (entries > LDT_MAX || gva & PAGE_OFFSET_MASK || !pv_range_ok(gva, (u64)frames << PAGE_SHIFT))
         return -EINVAL;
-    for (u32 i = 0; i < frames; i++) {
-        struct frame *table;
-        const u64 *l1 = table_find_l1(v->domain, v->virt->kernel_root, gva + i * PAGE_SIZE, &table);
-
-        if (!l1 || !(*l1 & PTE_P))
-            return -EINVAL;
-        mfn[i] = (*l1 & PTE_ADDR) >> PAGE_SHIFT;
-    }
-    error = hold_pages(v->domain, mfn, frames, frame);
-    if (error)
-        return error;
     lldt(0);
-    replace(v, v->virt->ldt_mfn, LDT_WINDOW, PV_LDT_FRAMES, frame, frames);
+    pv_drop_ldt(v);
+    v->virt->ldt_gva = gva;
     v->virt->ldt_entries = entries;
     load_ldt(v);
     return 0;
+}
+
+static bool ldt_page(struct vcpu *v, unsigned index)
+{
+    struct virt_vcpu *x = v->virt;
+    struct frame *table, *f;
+    const u64 *l1 =
+        table_find_l1(v->domain, x->kernel_root, x->ldt_gva + index * PAGE_SIZE, &table);
+
+    if (!l1 || !(*l1 & PTE_P) ||
+        page_get_and_type(v->domain, (*l1 & PTE_ADDR) >> PAGE_SHIFT, FT_SEGDESC, &f))
+        return false;
+    x->ldt_mfn[index] = frame_mfn(f).v;
+    window_map(v, LDT_WINDOW + index, x->ldt_mfn[index]);
+    return true;
+}
+
+bool pv_ldt_fault(struct vcpu *v, u64 *cr2)
+{
+    u64 offset = *cr2 - window_va(v, LDT_WINDOW);
+
+    if (offset >= PV_LDT_FRAMES * PAGE_SIZE || offset / sizeof(u64) >= v->virt->ldt_entries)
+        return false;
+    if (!v->virt->ldt_mfn[offset >> PAGE_SHIFT] && ldt_page(v, (unsigned)(offset >> PAGE_SHIFT)))
+        return true;
+    *cr2 = v->virt->ldt_gva + offset;
+    return false;
+}
+
+bool pv_ldt_missing(struct vcpu *v, u64 fault)
+{
+    enum { VECTOR_SHIFT = 32 };
+    u64 cr2;
+
+    if (!fault || (fault - 1) >> VECTOR_SHIFT != VEC_PF)
+        return false;
+    cr2 = read_cr2();
+    return pv_ldt_fault(v, &cr2);
 }
 
 void pv_load_tables(struct vcpu *v)
@@ -160,7 +189,6 @@ void pv_unload_tables(struct vcpu *v)
 
 void pv_drop_ldt(struct vcpu *v)
 {
-    v->virt->ldt_entries = 0;
     replace(v, v->virt->ldt_mfn, LDT_WINDOW, PV_LDT_FRAMES, NULL, 0);
 }
 

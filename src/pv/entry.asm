@@ -128,13 +128,15 @@ pv_syscall_entry:
     add r13, HYPERCALL_UNKNOWN * 16
     jmp .call
 .user:
-    mov rdi, rbx
     lea rsi, [rbp + VIRT_syscall]
+system_call:
+    mov rdi, rbx
     call pv_bounce
+    and dword [rbx + REGS_rflags], ~RFLAGS_DF  ; the mask that a processor would have
     mov eax, LC_EXIT_SYSCALL
     jmp charge
 
-; `syscall` in 32-bit code, on processors that have it (AMD's): as on those that have not, #UD.
+; `syscall` in 32-bit code, on processors that have it there (AMD's).
 align 16
 global pv_syscall32_entry
 pv_syscall32_entry:
@@ -144,11 +146,37 @@ pv_syscall32_entry:
     push qword [THIS_CPU(guest_rsp)]
     push r11
     push SEL_GUEST_CS32
-    sub ecx, SYSCALL_BYTES
     push rcx
     push 0
-    push VEC_UD
-    jmp trap_from_guest
+    push 0
+    STORE_GENERAL
+    ARRIVE
+    lea rsi, [rbp + VIRT_syscall32]
+    jmp system_call
+
+; `sysenter`, which keeps neither rip nor rsp, and of the flags clears only IF. NT would make `iretq`
+; fault. With TF, each instruction as far as popfq is a #DB of ring 0's, after which it just goes on.
+align 16
+global pv_sysenter_entry
+pv_sysenter_entry:
+    mov rsp, [THIS_CPU(rsp0)]
+    push SEL_GUEST_DS
+    push 0
+    pushfq
+    push RFLAGS_FIXED
+    popfq
+    or qword [rsp], RFLAGS_IF
+    push SELECTOR_RPL
+    push 0
+    push 0
+    push 0
+    STORE_GENERAL
+    ARRIVE
+    lea rsi, [rbp + VIRT_sysenter]
+    mov rdi, rbx
+    call pv_bounce
+    mov eax, LC_EXIT_SYSCALL
+    jmp charge
 
 ; Exceptions and interrupts, from boot/traps.asm: vector and error code are pushed.
 align 16
@@ -256,9 +284,13 @@ careful:
 .iret:
     iretq
 .failed:
+    mov rsi, rax                               ; what the fault was
     mov rbx, [THIS_CPU(rsp0)]
     sub rbx, REGS_SIZE
+    jmp iret_failed
 not_canonical:                                 ; not every emulator's iretq looks at that
+    xor esi, esi
+iret_failed:
     mov rsp, [THIS_CPU(saved_rsp)]
     mov rbp, [rbx + VCPU_virt]
     rdtsc

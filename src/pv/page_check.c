@@ -37,7 +37,7 @@ static void check_entry(struct recount *r, const struct frame *table, u64 at, u6
     const struct frame *f = &frame_table[(entry & PTE_ADDR) >> PAGE_SHIFT];
     u64 mfn = frame_mfn(table).v;
 
-    if (!(entry & PTE_U) || entry & (table->type == FT_L1 ? PTE_G : PTE_PS))
+    if (!(entry & PTE_U) || (table->type != FT_L1 && entry & PTE_PS))
         violation(r, mfn, "an entry's flags", entry);
     if (table->type == FT_L1) {
         if (entry & PTE_W && f->type != FT_WRITABLE)

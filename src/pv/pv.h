@@ -58,8 +58,9 @@ struct virt_vcpu {
     u64 kernel_sp;              /* kernel stack of stack_switch */
 
     /* Where the kernel is entered. */
-    struct pv_gate event, failsafe, syscall; /* callbacks */
-    struct pv_gate *gate;                    /* 256: the trap table */
+    struct pv_gate event, failsafe;              /* callbacks */
+    struct pv_gate syscall, syscall32, sysenter; /* those for programs' system calls */
+    struct pv_gate *gate;                        /* 256: the trap table */
 
     /* Segments. */
     u64 fs_base, gs_kernel, gs_user; /* while not loaded */
@@ -67,7 +68,8 @@ struct virt_vcpu {
     u32 gdt_frames;                  /* pages of its own GDT */
     u32 ldt_entries;                 /* of its LDT */
     u64 gdt_mfn[PV_GDT_FRAMES];      /* the GDT's */
-    u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: nothing there */
+    u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: not used since the LDT was set */
+    u64 ldt_gva;                     /* where the guest has it */
     u64 *window;                     /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
 
     /* What it is told. */
@@ -76,6 +78,7 @@ struct virt_vcpu {
     u64 runstate_gva;                   /* of VCPUOP_register_runstate_memory_area, or 0 */
     struct vcpu_runstate_info runstate; /* what is to be written there */
     bool nmi_pending;                   /* VCPUOP_send_nmi, not yet delivered */
+    bool segments_lost;                 /* a selector could not be loaded again, not yet told */
     u64 time_gva;                       /* of VCPUOP_register_vcpu_time_memory_area, or 0 */
     u16 virq_port[NR_VIRQS];            /* bound to each virq of this vcpu, or 0 */
 
@@ -196,11 +199,12 @@ static inline bool pv_copy_from(void *to, u64 gva, size_t len)
 void pv_enter(struct regs *regs);
 void pv_syscall_entry(void) __attribute__((visibility("hidden")));
 void pv_syscall32_entry(void) __attribute__((visibility("hidden")));
+void pv_sysenter_entry(void) __attribute__((visibility("hidden")));
 enum { SYSCALL_BYTES = 2 }; /* length of the instruction */
 
 /* trap.c: called by entry.asm with the guest's registers stored; returns the ledger counter. */
 u32 pv_trap(struct vcpu *v);
-u32 pv_iret_failed(struct vcpu *v);
+u32 pv_iret_failed(struct vcpu *v, u64 fault);
 
 /* trace_pv.c: while the trace is on: keeps what the handling of a trap changes; and, called by
  * entry.asm, records an exit or hypercall that was charged to `cell`. */
@@ -210,7 +214,7 @@ void pv_trace_exit(struct vcpu *v, const struct ledger_cell *cell, u64 tsc, u64 
 
 /* bounce.asm: the guest kernel's handler gets a frame on its stack and runs next. */
 void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error);
-void pv_no_handler(struct vcpu *v);
+void pv_no_handler(struct vcpu *v, const struct pv_gate *gate);
 void pv_no_stack(struct vcpu *v);
 /* bounce.c */
 void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error);
@@ -253,6 +257,12 @@ void pv_block(struct vcpu *v);
 /* descriptor_tables.c */
 int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames);
 int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries);
+/* The processor found no page of the LDT's at cr2, in the window: true: now it does; else *cr2 is
+ * where the guest has it. */
+bool pv_ldt_fault(struct vcpu *v, u64 *cr2);
+/* The same for a fault that came back from the exception table; 0: none. */
+bool pv_ldt_missing(struct vcpu *v, u64 fault);
+/* Lets the LDT's pages go; they are taken again when they are used. */
 void pv_drop_ldt(struct vcpu *v);
 /* Is 64-bit code run under this selector? */
 bool pv_code_is_64bit(const struct vcpu *v, u64 selector);

@@ -63,8 +63,6 @@
     R(grant_table_op, GNTTABOP_dump_table, ENOSYS, "withdrawn: it filled the console")             \
     R(grant_table_op, GNTTABOP_get_status_frames, ENOSYS, "version 2 of the table")                \
     R(grant_table_op, GNTTABOP_cache_flush, ENOSYS, "no device looks past the caches")             \
-    R(callback_op, CALLBACKTYPE_sysenter, ENOSYS, "SYSENTER is #GP, as on a processor without it") \
-    R(callback_op, CALLBACKTYPE_syscall32, ENOSYS, "SYSCALL in 32-bit code is #UD")                \
     R(physdev_op, PHYSDEVOP_eoi, ENOSYS, "no interrupt of a device is a domain's")                 \
     R(physdev_op, PHYSDEVOP_irq_status_query, ENOSYS, "no interrupt of a device is a domain's")    \
     R(physdev_op, PHYSDEVOP_apic_read, ENOSYS, "the I/O APICs are the machine's")                  \

@@ -5,7 +5,8 @@
  *  - The loaded root is always a validated L4 of the current domain's, or the hypervisor's own.
  *  - In the kernel's table runs the kernel, in the user's the user programs; the GS base of the
  * other mode is in IA32_KERNEL_GS_BASE.
- *  - No entry has G and there is no PCID, so each load of CR3 drops every translation.
+ *  - CR4.PGE is 0, so that G in an entry means nothing, and there is no PCID: each load of CR3
+ * drops every translation.
  */
 #include "boot_steps.h"
 #include "insn.h"

@@ -14,19 +14,27 @@
 #include "sched.h"
 #include "x86.h"
 
+/* false: it cannot be loaded any more, and is the null one now. */
+static bool load(struct vcpu *v, u64 (*load_it)(u16 selector), u16 selector)
+{
+    u64 fault;
+
+    do
+        fault = load_it(selector);
+    while (fault && pv_ldt_missing(v, fault));
+    if (fault)
+        load_it(0);
+    return !fault;
+}
+
+/* Of what is lost the guest's kernel hears by its failsafe callback. */
 void pv_load_segments(struct vcpu *v)
 {
     struct virt_vcpu *x = v->virt;
 
-    /* A selector that cannot be loaded any more becomes the null one. */
-    if (safe_load_ds(x->ds))
-        safe_load_ds(0);
-    if (safe_load_es(x->es))
-        safe_load_es(0);
-    if (safe_load_fs(x->fs))
-        safe_load_fs(0);
-    if (safe_load_gs(x->gs))
-        safe_load_gs(0);
+    if (!load(v, safe_load_ds, x->ds) | !load(v, safe_load_es, x->es) |
+        !load(v, safe_load_fs, x->fs) | !load(v, safe_load_gs, x->gs))
+        x->segments_lost = x->failsafe.address;
     wrmsr(MSR_FS_BASE, x->fs_base);
     wrmsr(MSR_GS_BASE, x->kernel_mode ? x->gs_kernel : x->gs_user);
     wrmsr(MSR_KERNEL_GS_BASE, x->kernel_mode ? x->gs_user : x->gs_kernel);
@@ -50,7 +58,6 @@ void pv_save_segments(struct vcpu *v)
 static s64 do_set_segment_base(u32 which, u64 base)
 {
     u16 selector;
-    u64 failed;
 
     if (which != SEGBASE_GS_USER_SEL && !canonical(base))
         return -EINVAL;
@@ -70,9 +77,7 @@ static s64 do_set_segment_base(u32 which, u64 base)
             selector |= SELECTOR_RPL;
         /* The load changes the base of the active GS: between two exchanges it is the user's. */
         swapgs();
-        failed = safe_load_gs(selector);
-        if (failed)
-            safe_load_gs(0);
+        load(pv_current(), safe_load_gs, selector);
         swapgs();
         return 0;
     default:

@@ -4,7 +4,7 @@
  * Invariant: every present entry of a table that is in use (FRAME_VALIDATED) names a frame of the
  * domain's (at level 1 also one that was granted to it) and holds the references of page_type.c's
  * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
- * ring 3), G in none.
+ * ring 3).
  *
  * Linear tables: a read-only entry of an L2 or L3 may lead to a table of its own level, so that
  * the tables appear in the guest's address space. If it leads to its own table it holds nothing. If
@@ -37,11 +37,13 @@ static inline u64 entry_mfn(u64 entry)
     return (entry & PTE_ADDR) >> PAGE_SHIFT;
 }
 
-/* As the processor shall see it: the guest's kernel is in ring 3 too, nothing outlives a change of
- * tables. */
+/* As it is kept, and as Xen keeps it: the guest's kernel is in ring 3 too, so its pages get U, and
+ * a mark that this was not the guest's; all others are global (CR4.PGE is 0: it means nothing). */
 static inline u64 l1_adjusted(u64 entry)
 {
-    return (entry | PTE_U) & ~PTE_G;
+    if (!(entry & PTE_U))
+        entry |= PTE_U | PTE_GUEST_KERNEL;
+    return entry & PTE_GUEST_KERNEL ? entry : entry | PTE_G;
 }
 
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing

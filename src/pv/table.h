@@ -6,6 +6,9 @@
 
 #include "page_type.h"
 
+/* Among the bits that the processor ignores: an L1 entry that the guest made without U; Xen's. */
+#define PTE_GUEST_KERNEL (1ULL << 52)
+
 /* Writes one entry of a table in use: p is its place in frame f. keep_ad: what the processor has
  * set of the accessed and dirty flags stays. 0, or, the entry being as before: -EINVAL: bits that
  * may not be set, no such frame, or the slot is the hypervisor's; -EPERM: the frame is another's,

@@ -175,11 +175,16 @@ u32 pv_trap(struct vcpu *v)
     return trace_wants(TRACE_ALL) ? trap_traced(v) : trap(v);
 }
 
-/* The frame that the guest wanted could not be loaded. */
-u32 pv_iret_failed(struct vcpu *v)
+/* The frame that the guest wanted could not be loaded; `fault` as the exception table gives it, 0:
+ * its rip is not canonical. As if the guest had been there, and met the fault. */
+u32 pv_iret_failed(struct vcpu *v, u64 fault)
 {
-    ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
-    TRACE(v->domain, DELIVERED_FAULT, VEC_GP, 0, 0, v->regs.rip);
-    pv_bounce(v, &v->virt->failsafe, 0);
+    enum { VECTOR_SHIFT = 32 };
+    u64 what = fault ? fault - 1 : (u64)VEC_GP << VECTOR_SHIFT;
+
+    if (what >> VECTOR_SHIFT == VEC_PF)
+        pv_bounce_page_fault(v, read_cr2(), (u32)what);
+    else
+        pv_bounce_trap(v, (u8)(what >> VECTOR_SHIFT), (u32)what);
     return LC_EXIT_OTHER;
 }

@@ -60,7 +60,9 @@ void virt_init(void)
     wrmsr(MSR_LSTAR, (u64)(uintptr_t)pv_syscall_entry);
     wrmsr(MSR_CSTAR, (u64)(uintptr_t)pv_syscall32_entry);
     wrmsr(MSR_SFMASK, SYSCALL_MASK);
-    wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER is #GP in ring 3 */
+    wrmsr(MSR_SYSENTER_CS, SEL_CS64);
+    wrmsr(MSR_SYSENTER_ESP, 0); /* its entry takes another at once */
+    wrmsr(MSR_SYSENTER_EIP, (u64)(uintptr_t)pv_sysenter_entry);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
     if (cpuid(0, 0).eax >= CPUID_EXTENDED_FEATURES &&
         cpuid(CPUID_EXTENDED_FEATURES, 0).ebx & F7B_SMEP)

@@ -233,17 +233,19 @@ static void wrong_levels(void **state)
     assert_int_equal(l3->type_count, 2);
 }
 
-/* What the guest writes is not what stands there: U for the kernel in ring 3, never G. */
+/* What the guest writes is not what stands there: U, and a mark, for the kernel in ring 3; G for
+ * all others. */
 static void entries_are_adjusted(void **state)
 {
     (void)state;
     assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
-    assert_int_equal(
-        table_set_entry(&self, l1, &words(l1)[3], entry(data, PTE_P | PTE_W | PTE_G), false), 0);
-    assert_true(words(l1)[3] == entry(data, PTE_P | PTE_W | PTE_U));
+    assert_int_equal(table_set_entry(&self, l1, &words(l1)[3], entry(data, PTE_P | PTE_W), false),
+                     0);
+    assert_true(words(l1)[3] == entry(data, PTE_P | PTE_W | PTE_U | PTE_GUEST_KERNEL));
     words(l1)[3] |= PTE_A | PTE_D;
-    assert_int_equal(table_set_entry(&self, l1, &words(l1)[3], entry(data, PTE_P), true), 0);
-    assert_true(words(l1)[3] == entry(data, PTE_P | PTE_U | PTE_A | PTE_D));
+    assert_int_equal(table_set_entry(&self, l1, &words(l1)[3], entry(data, PTE_P | PTE_U), true),
+                     0);
+    assert_true(words(l1)[3] == entry(data, PTE_P | PTE_U | PTE_G | PTE_A | PTE_D));
     assert_int_equal(
         table_set_entry(&self, l1, &words(l1)[3], 0x1234567890abcdeeULL & ~PTE_P, false), 0);
     assert_true(words(l1)[3] == (0x1234567890abcdeeULL & ~PTE_P));
