@@ -24,6 +24,7 @@ EMU   ?= bochs
 BUILD ?= release
 ARGS  ?=
 OPTIONS ?=
+CONFIG ?=
 KERNEL ?=
 INITRD ?=
 CMDLINE ?=
@@ -44,7 +45,7 @@ help: ## what can be made
 	@echo "make VERB, and what it does:"
 	@sed -n 's/^\([a-z][a-z._-]*\):.*## /\1: /p' Makefile labs/labs.mk | awk '{ verb = $$1; sub(/:$$/, "", verb); sub(/^[^ ]* */, ""); printf "  %-22s %s\n", verb, $$0 }' $(without_teachers)
 	@echo "MODE: native, shadow, ept, pv (xen-pv, xen-pvh). GUEST: $(all_guests)."
-	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest. OPTIONS: for the hypervisor."
+	@echo "EMU: bochs, qemu (native and pv), kvm (untested). BUILD: release, debug. ARGS: for the guest. OPTIONS: for the hypervisor. CONFIG: for the domain (docs/formats.md)."
 
 setup: setup-run setup-test ## install what is missing of what running and testing need
 setup-run:
@@ -102,11 +103,11 @@ test: setup-test setup-linux ## everything that can be tested; ends with `N pass
 	@$(MAKE) check
 	@$(PYTHON) tests/run.py
 
-boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...]; or KERNEL=path [INITRD=path] [CMDLINE="..."] [MEM=128M]
+boot: setup-run ## one guest, its console live: MODE= GUEST= EMU= [BUILD=debug] [ARGS=...] [CONFIG=...]; or KERNEL=path [INITRD=path] [CMDLINE="..."] [MEM=128M]
 	@$(PYTHON) tools/boot.py $(boot_arguments) --check
 	@$(MAKE) build-$(if $(filter debug,$(BUILD)),debug,run) built_modes="$(filter $(MODE),$(built_modes))"
 	@$(build-lab-guests)
-	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --options "$(OPTIONS)"
+	@$(PYTHON) tools/boot.py $(boot_arguments) --args "$(ARGS)" --config "$(CONFIG)" --options "$(OPTIONS)"
 boot_arguments = --mode "$(MODE)" --guest "$(GUEST)" --emu "$(EMU)" --build "$(BUILD)" \
     $(if $(KERNEL),--kernel "$(KERNEL)" --initrd "$(INITRD)" --cmdline '$(CMDLINE)' --mem "$(or $(MEM),128M)",$(if $(INITRD)$(CMDLINE),--initrd "$(INITRD)" --cmdline '$(CMDLINE)'))
 

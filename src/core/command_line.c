@@ -105,6 +105,8 @@ static int parse_pair(const char *key, const char *value, struct domain_config *
         return parse_choice(value, "eager", "lazy", &c->eager);
     if (strcmp(key, "pages") == 0)
         return parse_choice(value, "4k", "2m", &c->small_pages);
+    if (strcmp(key, "dirty_log") == 0)
+        return parse_choice(value, "pml", "protect", &c->log_by_processor);
     if (strcmp(key, "on_crash") == 0)
         return parse_choice(value, "restart", "destroy", &c->restart);
     error = parse_number(value, &n);

@@ -147,6 +147,37 @@ struct frame *frame_alloc_order(u16 owner, unsigned order)
     return hand_out(index, order, owner);
 }
 
+/* All of the blocks from this frame on, as many as make 1 GiB, are free. */
+static bool run_is_free(u32 first, u32 end)
+{
+    for (u32 i = first; i < end; i += 1u << MAX_ORDER) {
+        const struct frame *f = &frame_table[i];
+        if (f->owner != DOMID_NONE || f->type_count != MAX_ORDER + 1 || f->flags & FRAME_NOT_RAM)
+            return false;
+    }
+    return true;
+}
+
+struct frame *frame_alloc_1g(u16 owner)
+{
+    enum { RUN = 1 << 2 * MAX_ORDER, BLOCK = 1 << MAX_ORDER };
+    u32 first = RUN;
+
+    while (first + RUN <= frames_limit && !run_is_free(first, first + RUN))
+        first += RUN;
+    if (first + RUN > frames_limit)
+        return NULL;
+    for (u32 i = first; i < first + RUN; i += BLOCK) {
+        bool cleared = frame_table[i].flags & FRAME_ZEROED;
+        list_remove(i, MAX_ORDER, cleared);
+        free_frames -= BLOCK;
+        if (!cleared)
+            clear_block(i, MAX_ORDER);
+        hand_out(i, MAX_ORDER, owner);
+    }
+    return &frame_table[first];
+}
+
 /* The quick way: a single cleared frame is at hand. */
 struct frame *frame_alloc(u16 owner)
 {

@@ -63,6 +63,11 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
     case TRIVISOR_DIRTY_START:
     case TRIVISOR_DIRTY_STOP:
     case TRIVISOR_DIRTY_READ:
+    case TRIVISOR_ACCESSED_START:
+    case TRIVISOR_ACCESSED_STOP:
+    case TRIVISOR_ACCESSED_READ:
+    case TRIVISOR_EXECUTE_ONLY:
+    case TRIVISOR_ALL_RIGHTS:
         return physmap_dirty_command(d, command, argument);
     case TRIVISOR_TRACE:
         return trace_switch(d, argument);

@@ -24,6 +24,6 @@ s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument)
             word |= (u64)bits[i] << 8 * i;
         return found < 0 ? found : (s64)word;
     default:
-        return -ENOSYS;
+        return physmap_second_stage_command(d, command, argument);
     }
 }

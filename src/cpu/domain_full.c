@@ -258,6 +258,11 @@ int domain_build(struct domain *d, char *why, size_t whysize)
                  image.wants_video ? "; it asks for a video mode, and there is none" : "");
     if (d->config.mem_bytes > DEVICE_HOLE)
         return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
+    if (d->config.log_by_processor && !(virt_ops->second_stage() & SECOND_STAGE_LOG))
+        return fail(
+            why, whysize, -ENODEV,
+            "dirty_log=pml: there is no page-modification logging here (it goes with EPT, on "
+            "processors that have it)");
     if (physmap_init(d) || devices_attach(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
     error = load(d, &image, &start, why, whysize);

@@ -193,6 +193,12 @@ static void on_misconfig(struct vcpu *v, struct exit *e)
     cpu_kill(v, e, "misconfigured second-stage entry");
 }
 
+static void on_log_full(struct vcpu *v, struct exit *e)
+{
+    (void)e;
+    virt_ops->log_collect(v);
+}
+
 static void on_vmcall(struct vcpu *v, struct exit *e)
 {
     struct regs *r = &v->regs;
@@ -258,6 +264,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_INVLPG] = on_invlpg,
     [EXIT_STAGE2] = on_memory,
     [EXIT_MISCONFIG] = on_misconfig,
+    [EXIT_LOG_FULL] = on_log_full,
     [EXIT_HYPERCALL] = on_vmcall,
     [EXIT_SYSCALL] = on_unsupported,
     [EXIT_XSETBV] = cpu_exit_xsetbv,

@@ -26,10 +26,17 @@ char *cpu_guest_page(struct domain *d, u64 gpa)
     return error ? NULL : mfn_to_va(mfn);
 }
 
-/* Where an entry lies; NULL: no memory there. */
+/* A frame that can only be executed, and this is no fetch. */
+static inline bool forbidden(struct domain *d, u64 gpa, unsigned access)
+{
+    return unlikely(d->execute_only) && !(access & PF_I) &&
+           physmap_execute_only(d, gpa_to_gfn(gpa_of(gpa)));
+}
+
+/* Where an entry lies; NULL: no memory there, or none that can be read. */
 static void *entry_at(void *ctx, u64 gpa)
 {
-    char *page = cpu_guest_page(ctx, gpa);
+    char *page = forbidden(ctx, gpa, WALK_READ) ? NULL : cpu_guest_page(ctx, gpa);
 
     return page ? page + (gpa & PAGE_OFFSET_MASK) : NULL;
 }
@@ -114,6 +121,10 @@ char *cpu_reach(struct vcpu *v, u64 gva, unsigned access, u64 *gpa, struct acces
         if (status == WALK_NO_TABLE)
             f->error =
                 (access & (PF_W | PF_I)) | PF_P | PF_RSVD | (virt_cpl(v) == 3 ? (u32)PF_U : 0);
+        return NULL;
+    }
+    if (forbidden(v->domain, r.gpa, access)) {
+        f->error = (access & PF_W) | PF_P | (virt_cpl(v) == 3 ? (u32)PF_U : 0);
         return NULL;
     }
     char *page = cpu_guest_page(v->domain, r.gpa);

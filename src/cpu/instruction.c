@@ -291,7 +291,7 @@ void cpu_emulate(struct vcpu *v, const struct exit *e)
     struct emulate_ctx ctx;
 
     if (e->reason == EXIT_PAGE_FAULT || (e->reason == EXIT_STAGE2 && e->gva_valid)) {
-        i.known = e->reason == EXIT_PAGE_FAULT || !e->on_table_walk;
+        i.known = (e->reason == EXIT_PAGE_FAULT || !e->on_table_walk) && !v->domain->execute_only;
         i.writable = e->error & PF_W;
         i.known_page = e->gva & ~PAGE_OFFSET_MASK;
         i.known_gpa = e->gpa & ~PAGE_OFFSET_MASK;

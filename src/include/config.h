@@ -21,6 +21,7 @@ struct domain_config {
     u32 weight;              /* weight= */
     bool eager;              /* populate=eager */
     bool small_pages;        /* pages=4k */
+    bool log_by_processor;   /* dirty_log=pml */
     bool restart;            /* on_crash=restart */
 };
 

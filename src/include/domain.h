@@ -40,6 +40,7 @@ struct domain {
     struct io_space *io;                 /* its ports and MMIO regions */
     struct ledger ledger;                /* what it costs */
     u64 overhead_bytes;                  /* hypervisor memory on its account */
+    u32 execute_only;                    /* frames of its RAM that can only be executed */
     u64 frames;                          /* machine frames that it owns */
     u64 frames_max;                      /* and may own */
     u32 tables_made;                     /* pv: counts its frames that became page tables */

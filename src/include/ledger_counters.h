@@ -24,6 +24,7 @@
     C(EXIT_INVLPG, "INVLPG, INVPCID")                                                              \
     C(EXIT_STAGE2, "an EPT violation")                                                             \
     C(EXIT_MISCONFIG, "an EPT misconfiguration")                                                   \
+    C(EXIT_LOG_FULL, "the processor's log of written pages was full")                              \
     C(EXIT_VMCALL, "VMCALL")                                                                       \
     C(EXIT_XSETBV, "XSETBV")                                                                       \
     C(EXIT_TASK_SWITCH, "a switch of tasks by a TSS")                                              \
@@ -48,6 +49,8 @@
     /* memory in general */                                                                        \
     C(POPULATED_4K, "4 KiB frames filled on first touch")                                          \
     C(POPULATED_2M, "2 MiB runs of frames filled on first touch")                                  \
+    C(SPLIT_LEAF, "large leaves of the second stage split")                                        \
+    C(MERGED_LEAF, "small leaves of the second stage merged, 512 at once")                         \
     C(DIRTY_FRAME, "frames that the dirty log found written for the first time")                   \
     C(TLB_FLUSH_PAGE, "single translations flushed")                                               \
     C(TLB_FLUSH_ALL, "whole TLB contexts flushed")                                                 \

@@ -58,6 +58,8 @@ struct paging_controls {
     bool intercept_cr3; /* shadow */
     bool intercept_pf;  /* shadow */
     mfn_t stage2_root;  /* ept: root of the second stage */
+    bool keep_flags;    /* ept: the processor keeps accessed and dirty flags there */
+    bool log_writes;    /* ept: and logs each dirty flag that it sets (virt_ops.log_init) */
     u64 cr3;            /* shadow: the root to run on */
     u64 cr0_force_set; /* CR0 bits that are 1 while running whatever the guest says (PG, WP, ...) */
     u64 cr0_owned;     /* CR0 bits whose write by the guest must exit */
@@ -78,6 +80,8 @@ bool paging_table_given_up(struct domain *d, void *entry);
 /* An access to gva, at gpa, cannot be emulated: if gpa is in a page table, and the access does not
  * go through it, it is no table any more (until it is used as one again), and the guest gets on. */
 bool paging_stop_shadowing(struct vcpu *v, u64 gva, u64 gpa);
+/* The processor has logged that the guest wrote to gpa's frame (virt_ops.log_collect). */
+void paging_logged(struct domain *d, u64 gpa);
 /* Prints the walk of the tables that the hypervisor made, for gva, which the guest's lead to gpa
  * (~0: to nothing). Changes nothing. */
 void paging_report(struct vcpu *v, u64 gva, u64 gpa);

@@ -43,14 +43,20 @@ void *physmap_map(struct domain *d, gfn_t gfn);
 /* Switches it on, with every frame clean. Takes time in proportion to the domain's RAM. 0; -EBUSY:
  * it is on; -ENOMEM: it stays off. */
 int physmap_dirty_start(struct domain *d);
-/* Switches it off, if it is on, and forgets what was noted. Mappings stay as small as they are. */
+/* Switches it off, if it is on, and forgets what was noted. Mappings may become large again. */
 void physmap_dirty_stop(struct domain *d);
 /* Moves the frames of first .. first + gfns - 1 that are dirty into bits, bit i % 8 of byte i / 8
  * for first + i, and makes them clean; what lies behind the end of RAM never is dirty. Returns how
  * many there were, or -EINVAL: it is off. Nothing is flushed if nothing was dirty. */
 s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits);
-/* A guest's call for its own log (public/trivisor.h, TRIVISOR_DIRTY_*): what it finds in rax. */
+/* A guest's call for its own log (public/trivisor.h, TRIVISOR_DIRTY_* and what follows): what it
+ * finds in rax. */
 s64 physmap_dirty_command(struct domain *d, u64 command, u64 argument);
+/* Of those the ones that only a second stage can do (-ENOSYS under shadow). */
+s64 physmap_second_stage_command(struct domain *d, u64 command, u64 argument);
+/* gfn can be executed, but neither read nor written (TRIVISOR_EXECUTE_ONLY). Asked only if the
+ * domain's execute_only is not 0. */
+bool physmap_execute_only(struct domain *d, gfn_t gfn);
 
 /* Debug builds: recounts everything (full virtualization: paging_check too); violations found, each
  * printed. */

@@ -36,6 +36,7 @@
     K(EXIT_INVLPG, EXITS, "rip gva")                                                               \
     K(EXIT_STAGE2, EXITS, "rip gpa error gva")                                                     \
     K(EXIT_MISCONFIG, EXITS, "rip gpa")                                                            \
+    K(EXIT_LOG_FULL, EXITS, "rip")                                                                 \
     K(EXIT_VMCALL, EXITS, "rip result command argument")                                           \
     K(EXIT_XSETBV, EXITS, "rip index value")                                                       \
     K(EXIT_TASK_SWITCH, EXITS, "rip selector")                                                     \

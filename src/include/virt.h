@@ -27,6 +27,7 @@ enum exit_reason {
     EXIT_INVLPG,    /* gva */
     EXIT_STAGE2,    /* gpa, error (PF_ bits P, W, I); gva if gva_valid */
     EXIT_MISCONFIG, /* gpa */
+    EXIT_LOG_FULL,  /* the processor's log of writes (virt_ops.h) */
     EXIT_HYPERCALL, /* number in rax (pv), VMCALL (full) */
     EXIT_SYSCALL,   /* pv: `syscall` from user mode */
     EXIT_XSETBV,

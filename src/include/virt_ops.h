@@ -69,6 +69,14 @@ struct virt_vcpu {
     struct walked_page device; /* and which device's page it was, where that had to be looked up */
 };
 
+/* What a second stage of translation may or may not be able to do. */
+enum virt_second_stage {
+    SECOND_STAGE_1G = 1 << 0,           /* leaves of 1 GiB */
+    SECOND_STAGE_EXECUTE_ONLY = 1 << 1, /* memory that can be executed and not read */
+    SECOND_STAGE_FLAGS = 1 << 2,        /* accessed and dirty flags */
+    SECOND_STAGE_LOG = 1 << 3,          /* a log of the dirty flags that it sets */
+};
+
 /* A fault of the guest's on its way to a triple fault. */
 struct virt_fault {
     u8 vector;        /* which */
@@ -84,6 +92,9 @@ struct virt_ops {
     bool (*present)(void);
     /* Checks every requirement, refuse()s by name what is missing, switches on. */
     void (*init)(void);
+    /* What its second stage can do beyond the least: enum virt_second_stage; 0 without one. After
+     * init. */
+    u32 (*second_stage)(void);
     /* RDTSCP works in a guest. After init. */
     bool (*has_rdtscp)(void);
     /* Makes and frees the vendor's structure; NULL: no memory. */
@@ -130,6 +141,11 @@ struct virt_ops {
     /* After a triple fault: what led to it, the first fault first; how many are known. May be NULL.
      */
     unsigned (*replay)(struct vcpu *v, struct virt_fault *fault, unsigned room);
+    /* SECOND_STAGE_LOG: gives v an empty log of its writes, if it has none, for
+     * paging_controls.log_writes. 0 or -ENOMEM. */
+    int (*log_init)(struct vcpu *v);
+    /* Empties it, into paging_logged. */
+    void (*log_collect)(struct vcpu *v);
     /* Flushes of tlb.h. */
     void (*flush_page)(mfn_t root, u64 gva);
     void (*flush_root)(mfn_t root);

@@ -1,17 +1,20 @@
 /*
- * The dirty log of physmap.h, by write protection: a leaf that may not be written makes the first
+ * The dirty log of physmap.h, by write protection (the other way: write_log.c): a leaf that may not
+ * be written makes the first
  * write to its frame a violation, and the violation's handler notes the frame and gives the right
  * back. All later writes to it cost nothing, until the log is read.
  *
  * Invariants
  *  - While the log is on there are no 2 MiB leaves, and a leaf is writable exactly if its frame is
- *    marked FRAME_DIRTY. While it is off every leaf is writable, and no frame is marked.
+ *    marked FRAME_DIRTY. While it is off every leaf is writable, but for those that can only be
+ *    executed, and no frame is marked.
  *  - A function that has taken the right to write from a leaf flushes before it returns: else a
  *    processor with the old translation would write on unseen.
  */
 #include "domain.h"
 #include "errno.h"
 #include "frame.h"
+#include "paging.h"
 #include "physmap_ept.h"
 #include "stage2.h"
 #include "tlb.h"
@@ -37,15 +40,22 @@ static void clean_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
     make_clean(context, entry);
 }
 
-/* Cuts every 2 MiB leaf into 4 KiB ones. 0 or -ENOMEM, some being cut. */
-static int split_all(struct physmap *p)
+int physmap_split_all(struct domain *d)
 {
+    struct physmap *p = d->physmap;
+
     for (u64 gfn = 0; gfn < p->ram_frames; gfn += STAGE2_2M_FRAMES) {
         unsigned level;
         u64 *entry = stage2_find(p, gfn, &level);
-        if (level != 2 || !stage2_present(*entry))
-            continue;
-        int error = stage2_split(p, entry);
+        int error = 0;
+        if (level == 3 && stage2_present(*entry)) {
+            error = physmap_split_1g(d, entry);
+            entry = stage2_find(p, gfn, &level);
+        }
+        if (!error && level == 2 && stage2_present(*entry)) {
+            error = stage2_split(p, entry);
+            ledger_count(&d->ledger, LC_SPLIT_LEAF);
+        }
         if (error)
             return error;
     }
@@ -64,9 +74,11 @@ int physmap_dirty_start(struct domain *d)
 
     if (p->dirty_log)
         return -EBUSY;
-    int error = split_all(p);
+    int error = physmap_split_all(d);
     if (error)
         return error;
+    if (d->config.log_by_processor)
+        return physmap_log_start(d);
     p->dirty_log = true;
     /* lab ept.8 */
     stage2_each_leaf(p, clean_leaf, d);
@@ -80,7 +92,8 @@ static void free_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
     (void)context;
     (void)gfn;
     (void)level;
-    *entry |= stage2_format->write;
+    if (*entry & stage2_format->read)
+        *entry |= stage2_format->write;
     frame_of(stage2_mfn(*entry))->flags &= (u16)~FRAME_DIRTY;
 }
 
@@ -91,8 +104,11 @@ void physmap_dirty_stop(struct domain *d)
 
     if (!p->dirty_log)
         return;
+    if (p->by_processor)
+        physmap_log_stop(d);
     p->dirty_log = false;
     stage2_each_leaf(p, free_leaf, NULL);
+    physmap_merge_all(d);
 }
 
 /* The first write since the log was read to the frame of a 4 KiB leaf, whose entry this is: it is
@@ -113,9 +129,11 @@ bool physmap_allow_write(struct domain *d, gfn_t gfn)
     if (gfn.v >= p->ram_frames)
         return false;
     u64 *entry = stage2_find(p, gfn.v, &level);
-    if (!stage2_present(*entry))
+    if (!stage2_present(*entry) || !(*entry & stage2_format->read))
         return false;
-    if (!(*entry & stage2_format->write)) {
+    if (p->by_processor)
+        paging_logged(d, gfn_to_gpa(gfn).v);
+    else if (!(*entry & stage2_format->write)) {
         first_write(entry);
         ledger_count(&d->ledger, LC_DIRTY_FRAME);
     }
@@ -129,6 +147,8 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
 
     if (!p->dirty_log)
         return -EINVAL;
+    if (p->by_processor)
+        return physmap_log_read(d, first, gfns, bits);
     for (u64 i = 0; i < (gfns + 7) / 8; i++)
         bits[i] = 0;
     u64 count = first.v < p->ram_frames ? MIN(gfns, p->ram_frames - first.v) : 0;

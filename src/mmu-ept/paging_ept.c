@@ -7,6 +7,7 @@
 #include "domain.h"
 #include "errno.h"
 #include "physmap_ept.h"
+#include "stage2.h"
 #include "x86.h"
 
 const bool paging_needs_second_stage = true;
@@ -36,7 +37,12 @@ void paging_vcpu_destroy(struct vcpu *v)
  */
 void paging_get_controls(struct vcpu *v, struct paging_controls *out)
 {
-    *out = (struct paging_controls){.use_ept = true, .stage2_root = physmap_root(v->domain)};
+    const struct physmap *p = v->domain->physmap;
+
+    *out = (struct paging_controls){.use_ept = true,
+                                    .stage2_root = physmap_root(v->domain),
+                                    .keep_flags = p->accessed_log || p->by_processor,
+                                    .log_writes = p->by_processor};
 }
 
 /* Neither exits. */

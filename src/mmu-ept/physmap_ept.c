@@ -46,6 +46,9 @@ int physmap_init(struct domain *d)
     p->ram_frames = d->config.mem_bytes >> PAGE_SHIFT;
     p->small_pages = d->config.small_pages;
     d->physmap = p;
+    d->execute_only = 0;
+    if (d->config.eager)
+        physmap_fill_1g(d);
     return 0;
 }
 
@@ -53,7 +56,7 @@ int physmap_init(struct domain *d)
 static void release_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
 {
     struct domain *d = context;
-    u64 count = level == 1 ? 1 : STAGE2_2M_FRAMES;
+    u64 count = stage2_frames(level);
     struct frame *f = frame_of(stage2_mfn(*entry));
 
     (void)gfn;
@@ -81,7 +84,7 @@ void physmap_destroy(struct domain *d)
 /* The frame of gfn, whose leaf this is. */
 static mfn_t frame_in_leaf(u64 leaf, unsigned level, u64 gfn)
 {
-    return mfn_of(stage2_mfn(leaf).v + (level == 1 ? 0 : gfn % STAGE2_2M_FRAMES));
+    return mfn_of(stage2_mfn(leaf).v + gfn % stage2_frames(level));
 }
 
 enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)
@@ -128,7 +131,9 @@ static bool make_large(struct domain *d, u64 gfn, u64 *entry)
 /* The same, if leaves at level 2 are wanted at all. */
 static bool populate_large(struct domain *d, u64 gfn, u64 *entry)
 {
-    if (d->physmap->small_pages || d->physmap->dirty_log || !make_large(d, gfn, entry))
+    const struct physmap *p = d->physmap;
+
+    if (p->small_pages || p->dirty_log || p->accessed_log || !make_large(d, gfn, entry))
         return false;
     ledger_count(&d->ledger, LC_POPULATED_2M);
     TRACE(d, POPULATED_2M, gfn, stage2_mfn(*entry).v);

@@ -2,9 +2,9 @@
  * Building the second stage: tables of 512 entries, four levels, whatever the format of an entry.
  *
  * Invariants
- *  - A table is a cleared frame of the hypervisor's, referred to by exactly one entry. A level-1
- *    table stays until all are freed, so that it may be remembered as the last one.
- *  - Leaves are at level 1 or 2, never higher.
+ *  - A table is a cleared frame of the hypervisor's, referred to by exactly one entry. Who
+ *    frees a level-1 table sees to it that it is not remembered as the last one.
+ *  - Leaves are at levels 1 to 3.
  */
 #include "stage2.h"
 

@@ -8,18 +8,26 @@
 
 #include "types.h"
 
-enum stage2_levels { STAGE2_TOP = 4, STAGE2_BITS = 9, STAGE2_2M_FRAMES = 512 };
+enum stage2_levels {
+    STAGE2_TOP = 4,
+    STAGE2_BITS = 9,
+    STAGE2_2M_FRAMES = 1 << STAGE2_BITS,
+    STAGE2_1G_FRAMES = 1 << 2 * STAGE2_BITS,
+};
 
 struct frame;
 
 /* How entries are written. */
 struct stage2_format {
-    u64 present; /* an entry with none of these bits maps nothing */
-    u64 table;   /* bits of an entry that points to a table */
-    u64 leaf;    /* bits of an entry that maps RAM, all rights, write-back */
-    u64 write;   /* the bit of a leaf that permits writes */
-    u64 page;    /* the bit that makes an entry above level 1 a leaf */
-    u64 address; /* the machine address in an entry */
+    u64 present;  /* an entry with none of these bits maps nothing */
+    u64 table;    /* bits of an entry that points to a table */
+    u64 leaf;     /* bits of an entry that maps RAM, all rights, write-back */
+    u64 read;     /* the bit of a leaf that permits reads, where fetches may go without */
+    u64 write;    /* the bit of a leaf that permits writes */
+    u64 page;     /* the bit that makes an entry above level 1 a leaf */
+    u64 accessed; /* the bits of a leaf that the processor sets, if told to: it was used */
+    u64 dirty;    /* it was written */
+    u64 address;  /* the machine address in an entry */
 };
 extern const struct stage2_format ept_format;
 /* The processor's. */
@@ -35,8 +43,11 @@ struct physmap {
     u64 tables;            /* frames that the tables take, the root included */
     u64 mapped_4k;         /* leaves at level 1 */
     u64 mapped_2m;         /* leaves at level 2 */
-    bool small_pages;      /* no leaves at level 2 */
-    bool dirty_log;        /* leaves are write-protected until written */
+    u64 mapped_1g;         /* leaves at level 3 */
+    bool small_pages;      /* no leaves above level 1 */
+    bool dirty_log;        /* the dirty log is on: no leaves above level 1 */
+    bool by_processor;     /* it is the processor's (write_log.c), not by write protection */
+    bool accessed_log;     /* the accessed log is on: no leaves above level 1 */
 };
 
 /* Which entry of a table of this level (1 to 4) gfn belongs to. */
@@ -58,6 +69,11 @@ u64 *stage2_find(struct physmap *p, u64 gfn, unsigned *level);
 /* The entry for gfn in its table of a level, be it empty or not; tables that are missing on the way
  * there are made. NULL: no memory, or a larger leaf is in the way (split it first). */
 u64 *stage2_make(struct physmap *p, u64 gfn, unsigned level);
+/* How many frames a leaf at this level maps. */
+static inline u64 stage2_frames(unsigned level)
+{
+    return 1ULL << STAGE2_BITS * (level - 1);
+}
 /* Replaces the 2 MiB leaf at entry by a table of 512 leaves of 4 KiB, to the same frames and with
  * the same right to write, and counts them anew. 0; or -ENOMEM, and nothing has changed. The table
  * is whole before the entry names it, by one store, the last. Every translation stays what it was,

@@ -70,7 +70,10 @@ def modules_case(mode, made):
         ("hello", "mem=32X", r"bad value in `mem=32X`"),
         ("hello", "colour=red", r"unknown word `colour`"),
         ("hello", "vcpus=3", r"bad value in `vcpus=3`"),
+        ("hello", "dirty_log=yes", r"bad value in `dirty_log=yes`"),
     ]
+    if mode == "shadow":
+        wishes.append(("hello", "mem=32M dirty_log=pml", r"there is no page-modification logging here"))
     wishes += kernel_wishes(mode)
     lines = [f"module2 /boot/{name} name=bad{i} {words} --" for i, (name, words, _) in enumerate(wishes)]
     if columns.ALL[mode].vtx:
@@ -97,6 +100,8 @@ def machine_cases(mode, made):
     if mode == "ept":
         yield Case("no EPT", mode, [r"cannot start: This processor has no EPT"], lines, hello,
                    model="core2_penryn_t9600")
+        yield Case("no PML", mode, [r'"reason":"refused".*there is no page-modification logging here'],
+                   ["module2 /boot/hello name=hello mem=32M dirty_log=pml --"], hello, model="corei7_haswell_4770")
 
 
 def lock_script(mode):

@@ -2,13 +2,15 @@
 code, task switches, ...): natively, where a check that fails is the test's own fault, and in the modes of full
 virtualization; the calls of the paravirtual interface under pv (and, by hand, under Xen)."""
 from lib import guests, record, runs
-from suite import NO_EPT, debug_boot
+from suite import NO_EPT, NO_LOG, debug_boot
 from result import Result
 
+TAGS = {NO_EPT: "penryn", NO_LOG: "haswell"}
 GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "events": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "torture": [("native", ""), ("shadow", ""), ("ept", "")],
           "devices": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
+          "stage2": [("shadow", ""), ("ept", ""), ("ept", NO_LOG)],
           "xenabi": [("pv", "")]}
 
 
@@ -16,8 +18,9 @@ def boots():
     """Each guest in its columns, on the usual model or on one that is named."""
     for name, where in GUESTS.items():
         for column, model in where:
-            more = {"model": NO_EPT, "tag": "penryn"} if model else {}
+            more = {"model": model, "tag": TAGS[model]} if model else {}
             yield debug_boot(column, guests.load(name), **more)
+    yield debug_boot("ept", guests.load("stage2"), config="dirty_log=pml", args="pml", tag="pml")
 
 
 def run(jobs):

@@ -5,6 +5,7 @@ from lib.boot import Boot
 from result import Result
 
 NO_EPT = "core2_penryn_t9600"  # neither EPT nor a preemption timer: shadow paging's natural machine
+NO_LOG = "corei7_haswell_4770"  # EPT with accessed and dirty flags, and no page-modification logging
 TWICE = ["hello", "syscall", "tick", "hostile"]
 DEBUG_FACTOR = 4  # a debug build checks itself: so much more may it take
 

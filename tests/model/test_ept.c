@@ -1,4 +1,6 @@
 // sources: src/mmu-ept/ept.c src/mmu-ept/stage2.c src/mmu-ept/physmap_ept.c src/mmu-ept/dirty_log.c
+// sources: src/mmu-ept/write_log.c src/mmu-ept/accessed.c src/mmu-ept/merge.c src/mmu-ept/giga.c
+// sources: src/mmu-ept/execute_only.c tests/unit/stub_second_stage.c
 // sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/core/walk.c src/core/tlb.c
 // sources: src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 // sources: tests/include/simmachine.c tests/model/mmu_model.c tests/model/mmu_world.c

@@ -1,4 +1,6 @@
 // sources: src/mmu-ept/ept.c src/mmu-ept/stage2.c src/mmu-ept/physmap_ept.c src/mmu-ept/dirty_log.c
+// sources: src/mmu-ept/write_log.c src/mmu-ept/accessed.c src/mmu-ept/merge.c src/mmu-ept/giga.c
+// sources: src/mmu-ept/execute_only.c tests/unit/stub_second_stage.c
 // sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/cpu/dirty_command.c
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 /*
@@ -46,6 +48,10 @@ void hv_free(struct domain *d, void *p, size_t size)
     (void)d;
     (void)size;
     free(p);
+}
+void virt_paging_changed(struct vcpu *v)
+{
+    (void)v;
 }
 void tlb_hw_flush_page(mfn_t root, u64 gva)
 {

@@ -154,6 +154,8 @@ static void check_ept(void)
     if (lacks)
         refuse("This processor's EPT has no %s: use another model, or build MODE=shadow.", lacks);
     vmx_cap.ept = true;
+    /* Switched on for the domains that want it. */
+    vmx_cap.log = rdmsr(MSR_VMX_PROCBASED2) >> 32 & PROC2_PML && vmx_cap.ept_vpid & EPTCAP_FLAGS;
 }
 
 /* "VMX-Fixed Bits in CR0", "... in CR4" */

@@ -148,9 +148,10 @@ static void apply_execution_controls(struct vmx_vcpu *x, const struct paging_con
     vmwrite(VMCS_PROC_CONTROLS, x->proc);
     vmwrite(VMCS_EXCEPTION_BITMAP, exceptions);
     if (vmx_cap.proc & PROC_SECONDARY)
-        vmwrite(VMCS_PROC_CONTROLS2, vmx_cap.proc2);
+        vmwrite(VMCS_PROC_CONTROLS2, vmx_cap.proc2 | (c->log_writes ? (u32)PROC2_PML : 0));
     if (c->use_ept)
-        vmwrite(VMCS_EPT_POINTER, vmx_ept_pointer(c->stage2_root));
+        vmwrite(VMCS_EPT_POINTER,
+                vmx_ept_pointer(c->stage2_root) | (c->keep_flags ? (u64)EPTP_ACCESSED_DIRTY : 0));
 }
 
 /*

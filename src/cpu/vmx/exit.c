@@ -134,6 +134,7 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_WRMSR] = KIND(WRMSR, WRMSR, I),
     [VMX_EPT_VIOLATION] = KIND(STAGE2, STAGE2, M | S),
     [VMX_EPT_MISCONFIGURATION] = KIND(MISCONFIG, MISCONFIG, M),
+    [VMX_PML_FULL] = KIND(LOG_FULL, LOG_FULL, M),
     [VMX_PREEMPTION_TIMER] = KIND(PREEMPTION, PREEMPTION, 0),
     [VMX_WBINVD] = KIND(WBINVD, OTHER, I),
     [VMX_XSETBV] = KIND(XSETBV, XSETBV, I),
@@ -175,6 +176,10 @@ void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)
         break;
     case VMX_IO:
         vmx_decode_io(e);
+        break;
+    case VMX_PML_FULL:
+        if (vmread(VMCS_EXIT_QUALIFICATION) & EPTQ_NMI_UNBLOCKED && !e->event_being_delivered)
+            vmx_block_nmi_again();
         break;
     case VMX_EPT_MISCONFIGURATION:
         e->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);

@@ -15,6 +15,7 @@
     FIELD(VMCS_GUEST_ES_SELECTOR + 10, "guest GS selector")                                        \
     FIELD(VMCS_GUEST_ES_SELECTOR + 12, "guest LDTR selector")                                      \
     FIELD(VMCS_GUEST_ES_SELECTOR + 14, "guest TR selector")                                        \
+    FIELD(VMCS_PML_INDEX, "PML index")                                                             \
     FIELD(VMCS_HOST_ES_SELECTOR, "host ES selector")                                               \
     FIELD(VMCS_HOST_CS_SELECTOR, "host CS selector")                                               \
     FIELD(VMCS_HOST_SS_SELECTOR, "host SS selector")                                               \

@@ -177,6 +177,7 @@ void vmx_destroy(struct vcpu *v)
         panic("VMCLEAR failed");
     if (this_pcpu()->vmcs_of == v)
         this_pcpu()->vmcs_of = NULL;
+    vmx_log_destroy(v);
     hv_free_pages(v->domain, x->vmcs, 0);
     hv_free(v->domain, x, sizeof(*x));
 }

@@ -25,11 +25,23 @@ static bool vmx_has_rdtscp(void)
     return vmx_cap.proc2 & PROC2_RDTSCP;
 }
 
+/* "VPID and EPT Capabilities" */
+static u32 vmx_second_stage(void)
+{
+    u64 cap = vmx_cap.ept ? vmx_cap.ept_vpid : 0;
+    u32 can = (cap & EPTCAP_1G ? SECOND_STAGE_1G : 0) |
+              (cap & EPTCAP_EXECUTE_ONLY ? SECOND_STAGE_EXECUTE_ONLY : 0) |
+              (cap & EPTCAP_FLAGS ? SECOND_STAGE_FLAGS : 0);
+
+    return vmx_cap.log ? can | SECOND_STAGE_LOG : can;
+}
+
 extern const struct virt_ops vmx_ops;
 const struct virt_ops vmx_ops = {
     .name = "vt-x",
     .present = vmx_present,
     .init = vmx_init,
+    .second_stage = vmx_second_stage,
     .has_rdtscp = vmx_has_rdtscp,
     .create = vmx_create,
     .destroy = vmx_destroy,
@@ -54,6 +66,8 @@ const struct virt_ops vmx_ops = {
     .exit_rip = vmx_exit_rip,
     .report = vmx_report,
     .replay = vmx_replay,
+    .log_init = vmx_log_init,
+    .log_collect = vmx_log_collect,
     .flush_page = vmx_flush_page,
     .flush_root = vmx_flush_root,
     .flush_all = vmx_flush_all,

@@ -25,6 +25,7 @@ enum vmcs_field {
     VMCS_GUEST_SS_SELECTOR = 0x0804,
     VMCS_GUEST_LDTR_SELECTOR = 0x080c,
     VMCS_GUEST_TR_SELECTOR = 0x080e,
+    VMCS_PML_INDEX = 0x0812,
     /* "16-Bit Host-State Fields" */
     VMCS_HOST_ES_SELECTOR = 0x0c00,
     VMCS_HOST_CS_SELECTOR = 0x0c02,
@@ -327,23 +328,31 @@ enum vmx_exit_reason {
     VMX_XSETBV = 55,
     VMX_INVPCID = 58,
     VMX_VMFUNC = 59,
+    VMX_PML_FULL = 62,
     VMX_EXIT_REASONS = 128, /* more than there are: a power of two */
 };
 enum { EXIT_BASIC_REASON = 0xffff, VMX_ENTRY_FAILED_BIT = 31 };
 #define VMX_ENTRY_FAILED (1u << VMX_ENTRY_FAILED_BIT)
 
 /* "Extended-Page-Table Pointer (EPTP)" */
-enum ept_pointer_bits { EPTP_WRITE_BACK = 6, EPTP_LEVELS_4 = (4 - 1) << 3 };
+enum ept_pointer_bits {
+    EPTP_WRITE_BACK = 6,
+    EPTP_LEVELS_4 = (4 - 1) << 3,
+    EPTP_ACCESSED_DIRTY = 1 << 6, /* the processor keeps accessed and dirty flags */
+};
 static inline u64 vmx_ept_pointer(mfn_t root)
 {
     return mfn_to_mpa(root).v | EPTP_LEVELS_4 | EPTP_WRITE_BACK;
 }
 
 /* "VPID and EPT Capabilities" (IA32_VMX_EPT_VPID_CAP) */
+#define EPTCAP_EXECUTE_ONLY (1ULL << 0)
 #define EPTCAP_WALK_4       (1ULL << 6)
 #define EPTCAP_WRITE_BACK   (1ULL << 14)
 #define EPTCAP_2M           (1ULL << 16)
+#define EPTCAP_1G           (1ULL << 17)
 #define EPTCAP_INVEPT       (1ULL << 20)
+#define EPTCAP_FLAGS        (1ULL << 21) /* accessed and dirty */
 #define EPTCAP_INVEPT_ONE   (1ULL << 25)
 #define EPTCAP_INVEPT_ALL   (1ULL << 26)
 #define EPTCAP_INVVPID      (1ULL << 32)

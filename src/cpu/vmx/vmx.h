@@ -34,6 +34,7 @@ struct vmx_capability {
     bool efer;        /* EFER is switched by the entry and exit controls */
     bool vpid;        /* VPID is in use */
     bool ept;         /* EPT and unrestricted guest are in use */
+    bool log;         /* and page-modification logging could be */
 };
 extern struct vmx_capability vmx_cap;
 
@@ -70,6 +71,7 @@ struct vmx_vcpu {
     bool efer_owned;            /* EFER accesses exit and what runs is not what the guest sees */
     bool cr3_owned;             /* CR3 accesses exit and GUEST_CR3 is a shadow root */
     u64 cr3;                    /* the guest's CR3, when cr3_owned */
+    u64 *log;                   /* page-modification log, a page, or NULL */
     u64 kernel_gs_base;         /* while not loaded */
     u64 cr2;                    /* while not loaded */
     u64 switched[SWITCH_COUNT]; /* enum vmx_switched_msr, while not loaded */
@@ -253,7 +255,11 @@ unsigned vmx_replay(struct vcpu *v, struct virt_fault *fault, unsigned room);
 /* report.c */
 void vmx_report(struct vcpu *v, const struct exit *e);
 void vmx_report_failed_entry(struct vcpu *v, u32 raw);
-/* tlb_vmx.c */
+/* write_log.c */
+int vmx_log_init(struct vcpu *v);
+void vmx_log_collect(struct vcpu *v);
+void vmx_log_destroy(struct vcpu *v);
+/* flush.c */
 void vmx_flush_page(mfn_t root, u64 gva);
 void vmx_flush_root(mfn_t root);
 void vmx_flush_all(void);

@@ -51,6 +51,20 @@ enum trivisor_command {
     /* The trace of this domain: rsi = 1 on, 0 off. 0, -EINVAL, or -ENODEV if the machine was not
      * booted with `trace=` (docs/formats.md). */
     TRIVISOR_TRACE = 9,
+
+    /*
+     * The frames that the domain uses (ept; -ENOSYS elsewhere, -EOPNOTSUPP on a processor without
+     * accessed flags): as TRIVISOR_DIRTY_START, _STOP and _READ, of every access by the guest.
+     */
+    TRIVISOR_ACCESSED_START = 10,
+    TRIVISOR_ACCESSED_STOP = 11,
+    TRIVISOR_ACCESSED_READ = 12,
+    /* The frame rsi of its RAM can be executed from now on, but neither read nor written: that is
+     * #PF, error code with P. 0, -EINVAL: it is no RAM; -EBUSY: a log is on; -EOPNOTSUPP: the
+     * processor cannot; -ENOMEM; ept only, -ENOSYS elsewhere. */
+    TRIVISOR_EXECUTE_ONLY = 13,
+    /* It can be read and written again: 0, -EINVAL or -EBUSY as above. */
+    TRIVISOR_ALL_RIGHTS = 14,
 };
 
 #define TRIVISOR_DIRTY_FRAMES 32
