@@ -14,7 +14,7 @@
 #include "sched.h"
 #include "x86.h"
 
-/* false: it cannot be loaded any more, and is the null one now. */
+/* false: it cannot be loaded, and is the null one now. */
 static bool load(struct vcpu *v, u64 (*load_it)(u16 selector), u16 selector)
 {
     u64 fault;
@@ -27,14 +27,21 @@ static bool load(struct vcpu *v, u64 (*load_it)(u16 selector), u16 selector)
     return !fault;
 }
 
-/* Of what is lost the guest's kernel hears by its failsafe callback. */
+/* Of one that cannot be loaded any more the guest's kernel hears by its failsafe callback. */
+static void reload(struct vcpu *v, u64 (*load_it)(u16 selector), u16 selector)
+{
+    if (!load(v, load_it, selector))
+        v->virt->segments_lost = v->virt->failsafe.address != 0;
+}
+
 void pv_load_segments(struct vcpu *v)
 {
     struct virt_vcpu *x = v->virt;
 
-    if (!load(v, safe_load_ds, x->ds) | !load(v, safe_load_es, x->es) |
-        !load(v, safe_load_fs, x->fs) | !load(v, safe_load_gs, x->gs))
-        x->segments_lost = x->failsafe.address;
+    reload(v, safe_load_ds, x->ds);
+    reload(v, safe_load_es, x->es);
+    reload(v, safe_load_fs, x->fs);
+    reload(v, safe_load_gs, x->gs);
     wrmsr(MSR_FS_BASE, x->fs_base);
     wrmsr(MSR_GS_BASE, x->kernel_mode ? x->gs_kernel : x->gs_user);
     wrmsr(MSR_KERNEL_GS_BASE, x->kernel_mode ? x->gs_user : x->gs_kernel);
