@@ -16,6 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), o
 import bad_code_test  # noqa: E402
 import bad_input  # noqa: E402
 import bare  # noqa: E402
+import chaos  # noqa: E402
 import class_test  # noqa: E402
 import desk  # noqa: E402
 import gdb_test  # noqa: E402
@@ -33,7 +34,7 @@ import together  # noqa: E402
 import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "fuzz": fuzz_test.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
-         "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "linux": linux_boots.run,
+         "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "chaos": chaos.run, "linux": linux_boots.run,
          "pv-typing": pv_typing.run,
          "kernels": kernel_boots.run,
          "bad-input": bad_input.run, "strangers": strangers.run, "class": class_test.run,

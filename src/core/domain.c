@@ -188,6 +188,8 @@ static bool ended_well(const struct domain *d)
         return d->end == END_KILLED;
     if (d->expect == TRIVISOR_EXPECT_CRASH)
         return d->end == END_CRASH;
+    if (d->expect == TRIVISOR_EXPECT_ANY)
+        return true;
     return (d->end == END_POWEROFF && d->end_code == 0) || d->end == END_REBOOT;
 }
 

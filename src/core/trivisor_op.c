@@ -56,7 +56,7 @@ s64 trivisor_op(struct vcpu *v, u64 command, u64 argument, enum ledger_counter o
     case TRIVISOR_LIFE:
         return d->life;
     case TRIVISOR_EXPECT:
-        if (argument > TRIVISOR_EXPECT_CRASH)
+        if (argument > TRIVISOR_EXPECT_ANY)
             return -EINVAL;
         d->expect = (u32)argument;
         return 0;

@@ -26,6 +26,15 @@ static inline void set_rf(void)
     vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 }
 
+/* An NMI whose delivery ended in an exit has begun to block the next, and is delivered again. */
+static void unblock_nmi(void)
+{
+    u64 state = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+    if (state & BLOCKED_BY_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state & ~(u64)BLOCKED_BY_NMI);
+}
+
 /* Vectors that are no faults: #DB, when the hypervisor makes it, is a trap or a guard's. */
 enum {
     NO_FAULTS = 1 << VEC_DB | 1 << VEC_NMI | 1 << VEC_BP | 1 << VEC_OF | 1 << VEC_DF | 1 << VEC_MC
@@ -45,6 +54,8 @@ static void write_event(struct vmx_vcpu *x)
         set_rf();
     if (ev->type >= VIRT_SOFT_INT)
         vmwrite(VMCS_ENTRY_INSN_LENGTH, ev->insn_len);
+    else if (ev->type == VIRT_NMI)
+        unblock_nmi();
     vmwrite(VMCS_ENTRY_EVENT, word);
     x->common.has_event = false;
 }

@@ -74,6 +74,7 @@ enum trivisor_expect {
     TRIVISOR_EXPECT_NONE = 0,   /* nothing special: poweroff with code 0 is success */
     TRIVISOR_EXPECT_KILLED = 1, /* the hypervisor will stop this life: anything else fails */
     TRIVISOR_EXPECT_CRASH = 2, /* the guest will bring itself down, by a triple fault or the like */
+    TRIVISOR_EXPECT_ANY = 3,   /* nobody knows: whatever end it takes is as good as another */
 };
 
 #define TRIVISOR_REGIONS 64
