@@ -48,6 +48,7 @@ struct attack_list {
     unsigned count;              /* how many */
 };
 extern const struct attack_list full_memory_attacks, full_processor_attacks, full_device_attacks;
+extern const struct attack_list full_storm_attacks;
 extern const struct attack_list pv_memory_attacks, pv_call_attacks, pv_processor_attacks;
 extern const struct attack_list pv_sharing_attacks;
 extern const struct attack_list common_attacks, random_attacks;

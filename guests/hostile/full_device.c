@@ -8,10 +8,10 @@
 
 enum apic { APIC_BASE = 0xfee00000, APIC_ID = 0x20, APIC_PAGE = 4096 };
 enum attempts {
-    MSR_ATTEMPTS = 5000,
+    MSR_ATTEMPTS = 50000,
     PORT_STEP = 7,
-    WRITE_ATTEMPTS = 5000,
-    DEVICE_ATTEMPTS = 20000,
+    WRITE_ATTEMPTS = 50000,
+    DEVICE_ATTEMPTS = 100000,
 };
 
 /* The ports behind which there is something (docs/devices.md). */
