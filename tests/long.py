@@ -11,9 +11,11 @@ sys.path[:0] = [HERE, os.path.join(HERE, os.pardir, "tools"), os.path.join(HERE,
 
 from lib import columns, guests, runs  # noqa: E402
 from lib.boot import Boot  # noqa: E402
+import chaos  # noqa: E402
 import linux_boots  # noqa: E402
 
 TORTURE_COLUMNS = ["native", "shadow", "ept"]
+MINUTE = 60  # seconds
 TORTURE_TICKS = 40_000  # at most, for a case
 
 
@@ -49,15 +51,32 @@ def fuzz_image(args):
     return subprocess.run(["make", "-s", "fuzz-image", f"SECONDS={args.seconds}"], check=False).returncode
 
 
-def bzimage(_args):
-    """Debian's bzImage, which unpacks itself in the guest, on the plain command line."""
-    failures = [failure for result in linux_boots.bzimages(os.cpu_count()) for failure in result.failures]
+def failures_of(results):
+    """Prints what went wrong; returns how much."""
+    failures = [failure for result in results for failure in result.failures]
     for failure in failures:
         print(f"FAILED: {failure}")
     return len(failures)
 
 
-PARTS = {"emulate": emulate, "fuzz": fuzz, "fuzz-image": fuzz_image, "torture": torture, "linux": linux, "bzimage": bzimage}
+def bzimage(_args):
+    """Debian's bzImage, which unpacks itself in the guest, on the plain command line."""
+    return failures_of(linux_boots.bzimages(os.cpu_count()))
+
+
+def chaotic(args):
+    """Domains that run random code, from a seed of its own."""
+    print(f"seed {args.seed}", flush=True)
+    return failures_of(chaos.run(os.cpu_count(), args.seed, args.lives))
+
+
+def clock(_args):
+    """Linux's clock over a minute of guest time."""
+    return failures_of(linux_boots.judge_clocks(os.cpu_count(), MINUTE))
+
+
+PARTS = {"emulate": emulate, "fuzz": fuzz, "fuzz-image": fuzz_image, "torture": torture, "linux": linux, "bzimage": bzimage,
+         "chaos": chaotic, "clock": clock}
 
 
 def main():
@@ -67,6 +86,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()), help="where they begin")
     parser.add_argument("--seconds", type=int, default=300, help="of fuzzing")
     parser.add_argument("--torture", type=int, default=2_000_000, help="cases of the page walker's")
+    parser.add_argument("--lives", type=int, default=100, help="of the domains that run random code")
     args = parser.parse_args()
     failed = []
     for part in args.parts:

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from lib import columns, guests, linux, record, runs, table, xen
+from lib import columns, guests, linux, linux_figures, record, runs, table, xen
 from lib.boot import Boot
 from lib.usage import choose, main
 
@@ -37,6 +37,16 @@ def boots_for(names, chosen, build):
                 yield Boot(columns.ALL[name], guest, build)
 
 
+def linux_boots(where, build):
+    """Linux in each column; under shadow paging twice, the second time with more forks: the difference is theirs."""
+    for column in where:
+        forks = "" if column.name == "pv" else f" trivisor.forks={linux_figures.FORKS}"
+        yield Boot(column, linux.guest(column, words="trivisor.check" + forks), build)
+        if column.name == "shadow":
+            more = f"trivisor.check trivisor.forks={2 * linux_figures.FORKS}"
+            yield Boot(column, linux.guest(column, words=more), build, tag="forks")
+
+
 def run():
     """Returns 0 if every guest is green in every column."""
     args = parse()
@@ -49,20 +59,30 @@ def run():
     if args.linux:
         linux.fetch()
         where = [columns.ALL[name] for name in names if name in linux.COLUMNS]
-        boots = [Boot(column, linux.guest(column, words="trivisor.check"), args.build) for column in where] + boots
+        boots = list(linux_boots(where, args.build)) + boots
     progress = runs.Progress(len(boots))
     found = {}
     for boot, result in runs.all_of(boots, args.jobs, progress):
-        record.save(result)
-        found[(boot.guest.name, boot.column.name)] = result
-    order = [guest.name for guest in chosen] + (["linux"] if args.linux else [])
+        record.save(result, boot.tag)
+        found[("-".join([boot.guest.name] + boot.tag.split()), boot.column.name)] = result
+    return report(found, [guest.name for guest in chosen] + (["linux"] if args.linux else []), names)
+
+
+def report(found, order, names):
+    """Prints the table of {(guest, column): record}; returns 0 if all is green."""
     records = {(guest, name): found[(guest, name)] for guest in order for name in names if (guest, name) in found}
     text = table.render(records, names)
+    ceilings = linux_figures.beside_ceilings(found)
+    if ceilings:
+        record.write(ceilings, os.path.join(record.FOLDER, "linux-ceilings.json"))
+        text += "\n\n" + linux_figures.render(ceilings)
     with open(os.path.join(record.FOLDER, "table.txt"), "w", encoding="utf-8") as file:
         file.write(text + "\n")
     print(f"\n{text}\n")
-    bad = [f"{column}-{guest}" for (guest, column), result in records.items() if not result["ok"]]
-    print(f"{len(records) - len(bad)} of {len(records)} runs green" + (f"; not {', '.join(bad)}" if bad else "") +
+    bad = [f"{column}-{guest}" for (guest, column), result in found.items() if not result["ok"]]
+    bad += [f"{line['column']}: {line['what']}" for line in ceilings if not line["ok"]]
+    green = sum(result["ok"] for result in found.values())
+    print(f"{green} of {len(found)} runs green" + (f"; not {', '.join(bad)}" if bad else "") +
           f". Results: {record.FOLDER}/*.json and table.txt; logs: build/boots/*/com1.txt")
     return 1 if bad else 0
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from lib import console, linux_figures
+from lib import console, linux, linux_figures
 
 FOLDER = "build/results"
 
@@ -51,7 +51,9 @@ def make(boot, outcome, emulator="bochs"):
     wrong = failures(boot, outcome, parsed)
     if boot.guest.kernel and main.figures:
         entered = main.lives[0].get("entered", 0) if main.lives else outcome.entered
-        main.figures = linux_figures.since(main.figures, entered)
+        khz = linux.KHZ if native else (parsed.boot or {}).get("tsc_khz", 0)
+        main.figures = linux_figures.since(main.figures, entered, khz)
+        wrong += linux_figures.wrong(main.figures)
     record = {
         "guest": boot.guest.name, "column": boot.column.name, "build": boot.build, "ok": not wrong,
         "failures": wrong, "commit": number, "dirty": dirty, "emulator": emulator,
@@ -73,9 +75,9 @@ def write(record, path):
         file.write("\n")
 
 
-def save(record):
+def save(record, tag=""):
     """Writes the record; returns its path."""
     os.makedirs(FOLDER, exist_ok=True)
-    path = os.path.join(FOLDER, f"{record['column']}-{record['guest']}.json")
+    path = os.path.join(FOLDER, f"{record['column']}-{record['guest']}{tag and '-'}{tag}.json")
     write(record, path)
     return path
