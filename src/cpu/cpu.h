@@ -87,6 +87,9 @@ void cpu_exit_task_switch(struct vcpu *v, struct exit *e);
 
 /* instruction.c: emulates the instruction at RIP: MMIO, a write to a shadowed table, INS, OUTS. */
 void cpu_emulate(struct vcpu *v, const struct exit *e);
+/* string_io.c: the same for REP INS and OUTS in a kernel's 64-bit code; false: nothing has been
+ * done. */
+bool cpu_string_io(struct vcpu *v, const struct exit *e);
 /* table_store.c: the same for a store to the page table entry at `entry`, if it is one of the usual
  * instructions; false: nothing has been done. */
 bool cpu_store_to_table(struct vcpu *v, const struct exit *e, void *entry);

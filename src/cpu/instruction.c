@@ -290,6 +290,8 @@ void cpu_emulate(struct vcpu *v, const struct exit *e)
     struct instruction i = {.vcpu = v};
     struct emulate_ctx ctx;
 
+    if (e->reason == EXIT_IO && cpu_string_io(v, e))
+        return;
     if (e->reason == EXIT_PAGE_FAULT || (e->reason == EXIT_STAGE2 && e->gva_valid)) {
         i.known = (e->reason == EXIT_PAGE_FAULT || !e->on_table_walk) && !v->domain->execute_only;
         i.writable = e->error & PF_W;

@@ -10,6 +10,7 @@
 
 #include "boot.h"
 #include "bytes.h"
+#include "bytes_at.h"
 #include "devices.h"
 #include "domain.h"
 #include "errno.h"
@@ -274,10 +275,23 @@ static bool second(const struct ata *a)
     return a->device & DEVICE_SECOND;
 }
 
+/* Whether the buffer holds, or has room for, so many bytes more: the usual case. */
+static inline bool within(const struct ata *a, enum ata_phase phase, unsigned size)
+{
+    return a->phase == phase && a->at + size <= ATA_SECTOR;
+}
+
 u32 ata_read_data(struct ata *a, unsigned size)
 {
     u32 value = 0;
 
+    if (likely(within(a, ATA_TO_GUEST, size))) {
+        value = get_bytes(a->buffer + a->at, size);
+        a->at = (u16)(a->at + size);
+        if (a->at == ATA_SECTOR)
+            sector_moved(a);
+        return value;
+    }
     for (unsigned i = 0; i < size && a->phase == ATA_TO_GUEST; i++) {
         value |= (u32)a->buffer[a->at++] << 8 * i;
         if (a->at == ATA_SECTOR)
@@ -288,6 +302,13 @@ u32 ata_read_data(struct ata *a, unsigned size)
 
 void ata_write_data(struct ata *a, unsigned size, u32 value)
 {
+    if (likely(within(a, ATA_FROM_GUEST, size))) {
+        put_bytes(a->buffer + a->at, size, value);
+        a->at = (u16)(a->at + size);
+        if (a->at == ATA_SECTOR)
+            sector_moved(a);
+        return;
+    }
     for (unsigned i = 0; i < size && a->phase == ATA_FROM_GUEST; i++) {
         a->buffer[a->at++] = (u8)(value >> 8 * i);
         if (a->at == ATA_SECTOR)

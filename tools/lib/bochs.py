@@ -9,6 +9,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from lib import disk
+
 # Everything that is compared runs on this machine; only model, memory and image vary.
 CONFIG = """\
 config_interface: textconfig
@@ -18,7 +20,7 @@ vgaromimage: file=/usr/share/vgabios/vgabios.bin
 megs: {megs}
 cpu: model={model}, ips=50000000, reset_on_triple_fault=0
 clock: sync=none, time0=946684800
-ata0-master: type=cdrom, path={image}, status=inserted
+{drives}
 boot: cdrom
 com1: enabled=1, {serial}
 port_e9_hack: enabled=1
@@ -26,6 +28,10 @@ magic_break: enabled=1
 log: bochs.log
 panic: action=fatal
 """
+DISK = """\
+ata0-master: type=disk, path={path}, mode=flat, cylinders={cylinders}, heads={heads}, spt={track}
+ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
+{cdrom}"""
 TO_FILE = "mode=file, dev=com1.txt"
 STARTS = 5  # of Bochs until its display finds a port
 HEADLESS = 'rfb, options="timeout=0"'
@@ -47,7 +53,12 @@ class Outcome:
 
 def configure(boot, image, display=HEADLESS, serial=TO_FILE):
     """Writes the configuration into the boot's folder."""
-    text = CONFIG.format(display=display, megs=boot.megs, model=boot.model, image=os.path.basename(image),
+    drives = f"ata0-master: type=cdrom, path={os.path.basename(image)}, status=inserted"
+    if boot.guest.disk and not boot.column.under:  # the hypervisor has no use for the machine's disk
+        path = os.path.basename(disk.make(boot.folder, boot.guest.disk))
+        drives = DISK.format(path=path, cylinders=disk.cylinders(boot.guest.disk), heads=disk.HEADS, track=disk.TRACK,
+                             cdrom=drives.replace("ata0", "ata1"))
+    text = CONFIG.format(display=display, megs=boot.megs, model=boot.model, drives=drives,
                          serial=serial)
     with open(os.path.join(boot.folder, "bochsrc"), "w", encoding="ascii") as file:
         file.write(text)

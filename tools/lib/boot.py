@@ -2,7 +2,7 @@
 import os
 from dataclasses import dataclass
 
-from lib import columns, guests
+from lib import columns, disk, guests
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Boot:
     def modules(self):
         """(file, command line) of each domain, and of its RAM disk."""
         result = [(self.guest.elf, self.domain_line())]
-        result += [(disk, f"initrd-for={self.guest.name} -- {os.path.basename(disk)}") for disk in self.guest.initrd.split()]
+        result += [(path, f"initrd-for={self.guest.name} -- {os.path.basename(path)}") for path in self.guest.initrd.split()]
+        if self.guest.disk and self.column.under == "trivisor":
+            result.append((disk.make(self.folder, self.guest.disk), f"disk-for={self.guest.name}"))
         if self.guest.beside and self.column.under == "trivisor":
             beside, _, arguments = self.guest.beside.partition(" ")
             other = guests.load(beside)

@@ -8,8 +8,8 @@ from lib.usage import Mistake, choose
 ORDER = ["hello", "compute", "privileged", "syscall", "fault", "pagetable", "forkexit", "switch", "walk", "tick",
          "print", "hostile"]
 # Run only by name: one never ends well, one is for Xen's interface, the others are for full virtualization.
-APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "chaos", "stage2"]
-KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes"}
+APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "disk", "chaos", "stage2"]
+KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes", "DISK": "0"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Guest:
     kernel: str = ""  # its file, if it is not one of the kit's
     initrd: str = ""  # its RAM disk, or none; for some kernels several, with blanks between them
     loader: str = "multiboot2"  # GRUB's command that boots it natively: multiboot2, multiboot or linux
+    disk: int = 0  # KiB of its ATA disk (lib/disk.py), 0: none
     entry: int = 0  # where it begins to run natively (physical), the second time that the processor comes there
 
     @property
@@ -57,7 +58,7 @@ def load(name):
                 raise Mistake(f"{path}:{number}: expected one of {', '.join(KEYS)} and `=`.")
             values[key] = value.strip().strip('"')
     return Guest(name, values["MEM"], int(values["BUDGET"]), values["CONFIG"], values["ARGS"], values["BESIDE"],
-                 values["XEN"] != "no", values["QEMU"] != "no")
+                 values["XEN"] != "no", values["QEMU"] != "no", disk=int(values["DISK"]))
 
 
 def lab_guest(path):
