@@ -5,6 +5,7 @@
  */
 #include "acpi.h"
 #include "boot.h"
+#include "cpuid_policy.h"
 #include "boot_steps.h"
 #include "devices.h"
 #include "domain.h"
@@ -229,6 +230,7 @@ static int ready_vcpus(struct domain *d)
     int error = 0;
 
     for (u32 i = 0; i < d->vcpu_count && !error; i++) {
+        mtrr_init(&d->vcpu[i]->virt->mtrr, cpuid_policy_maxphyaddr());
         error = lapic_init(d->vcpu[i]);
         if (!error)
             error = paging_vcpu_init(d->vcpu[i]);

@@ -3,6 +3,7 @@
  * those that are not there do not exist for a guest: #GP(0).
  */
 #include "cpu.h"
+#include "cpuid_policy.h"
 #include "extable.h"
 #include "lapic.h"
 #include "msr_policy.h"
@@ -10,7 +11,11 @@
 #include "virt_ops.h"
 #include "x86.h"
 
-enum misc_enable_bits { MISC_FAST_STRINGS = 1 << 0 };
+enum misc_enable_bits {
+    MISC_FAST_STRINGS = 1 << 0,
+    MISC_NO_BRANCH_TRACE = 1 << 11,
+    MISC_NO_PRECISE_SAMPLING = 1 << 12,
+};
 #define PAT_RESERVED_BITS 0xf8f8f8f8f8f8f8f8ULL
 
 struct msr_policy {
@@ -80,12 +85,21 @@ static bool write_deadline(struct vcpu *v, u64 value)
     return true;
 }
 
+static bool refuse(struct vcpu *v, u64 value)
+{
+    (void)v;
+    (void)value;
+    return false;
+}
+
 static u64 read_misc_enable(struct vcpu *v)
 {
     u64 machine = 0;
 
     (void)v;
-    return safe_rdmsr(MSR_MISC_ENABLE, &machine) ? 0 : machine & MISC_FAST_STRINGS;
+    if (safe_rdmsr(MSR_MISC_ENABLE, &machine))
+        machine = 0;
+    return (machine & MISC_FAST_STRINGS) | MISC_NO_BRANCH_TRACE | MISC_NO_PRECISE_SAMPLING;
 }
 
 static u64 read_pat(struct vcpu *v)
@@ -115,7 +129,7 @@ static u64 read_efer(struct vcpu *v)
 static const struct msr_policy policy[] = {
 #define EMULATE(number, name, read, write) {number, read, write},
 #define CONSTANT(number, name)             {number, NULL, NULL},
-    MSR_POLICY(MSR_NOT, EMULATE, CONSTANT, MSR_NOT)
+    MSR_POLICY(MSR_NOT, EMULATE, CONSTANT, MSR_NOT, MSR_NOT)
 #undef EMULATE
 #undef CONSTANT
 };
@@ -153,7 +167,7 @@ bool cpu_rdmsr(struct vcpu *v, u32 msr, u64 *value)
         return lapic_rdmsr(v->lapic, msr, value);
     p = find(msr);
     if (!p)
-        return false;
+        return mtrr_read(&v->virt->mtrr, msr, value);
     *value = p->read ? p->read(v) : 0;
     return true;
 }
@@ -165,5 +179,7 @@ bool cpu_wrmsr(struct vcpu *v, u32 msr, u64 value)
     if (is_x2apic(msr))
         return lapic_wrmsr(v->lapic, msr, value);
     p = find(msr);
-    return p && (!p->write || p->write(v, value));
+    if (!p)
+        return mtrr_write(&v->virt->mtrr, msr, value, cpuid_policy_maxphyaddr());
+    return !p->write || p->write(v, value);
 }

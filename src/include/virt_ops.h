@@ -12,6 +12,7 @@
 #ifndef VIRT_OPS_H
 #define VIRT_OPS_H
 
+#include "mtrr.h"
 #include "types.h"
 #include "virt.h"
 
@@ -61,6 +62,7 @@ struct virt_vcpu {
     bool by_hand;              /* the processor cannot enter it as it is: by_hand.c runs it */
     struct virt_event event;   /* see has_event */
     u64 pat;                   /* the guest's IA32_PAT, which nothing obeys */
+    struct mtrr mtrr;          /* the same for its MTRRs */
     u64 tsc_offset;            /* the guest's TSC less the machine's */
     u64 tsc_adjust;            /* its IA32_TSC_ADJUST */
     u64 xcr0;                  /* the guest's XCR0 */

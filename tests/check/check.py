@@ -168,7 +168,7 @@ def tour():
 
 def msrs():
     """docs/msrs.md has the line of each entry of the MSR policy."""
-    words = {"PASS": "pass", "EMULATE": "emulate", "CONSTANT": "reads 0", "ABSENT": "#GP"}
+    words = {"PASS": "pass", "EMULATE": "emulate", "MTRR": "emulate", "CONSTANT": "reads 0", "ABSENT": "#GP"}
     with open("docs/msrs.md", encoding="utf-8") as file:
         rows = file.read()
     with open("src/cpu/msr_policy.h", encoding="utf-8") as file:

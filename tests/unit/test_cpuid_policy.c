@@ -45,14 +45,14 @@ static void hidden(void **state)
 {
     const struct cpuid_vcpu v = {.apic_id = 2};
     enum { MONITOR = 1 << 3, VMX = 1 << 5, PCID = 1 << 17, X2APIC = 1 << 21, DEADLINE = 1 << 24 };
-    enum { MCE = 1 << 7, MTRR = 1 << 12, MCA = 1 << 14 };
+    enum { PSN = 1 << 18, DS = 1 << 21, ACPI = 1 << 22 };
     enum { SMEP = 1 << 7, INVPCID = 1 << 10, AVX512F = 1 << 16, SMAP = 1 << 20 };
 
     (void)state;
     cpuid_policy_init(everything, 7, true, 50000);
     const u32 *r = ask(1, 0, &v);
     assert_int_equal(r[CPUID_ECX] & (MONITOR | VMX | PCID | X2APIC | DEADLINE), 0);
-    assert_int_equal(r[CPUID_EDX] & (MCE | MTRR | MCA), 0);
+    assert_int_equal(r[CPUID_EDX] & (PSN | DS | ACPI), 0);
     assert_true(r[CPUID_ECX] >> 31); /* a hypervisor is present */
     assert_int_equal(r[CPUID_EBX] >> 24, 2);
     assert_int_equal(r[CPUID_ECX] >> 27 & 1, 0); /* OSXSAVE follows CR4 */

@@ -31,7 +31,7 @@ static u8 *make(bool efer_free)
 {
     static const u32 free[] = {
 #define PASS(number, name) number,
-        MSR_POLICY(PASS, MSR_NOT, MSR_NOT, MSR_NOT)
+        MSR_POLICY(PASS, MSR_NOT, MSR_NOT, MSR_NOT, MSR_NOT)
 #undef PASS
     };
     u8 *bitmap = hv_alloc_pages(NULL, 0);
