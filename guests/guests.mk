@@ -49,7 +49,7 @@ $(GUEST_OUT)/$(1).elf: $$(GUEST_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
 endef
 
 # Kernels that are none of the set and know nothing of the kit: 32-bit, for `KERNEL=path` (docs/kernels.md).
-KERNELS       := $(addprefix $(GUEST_OUT)/,multiboot1.elf multiboot1.bin bzimage)
+KERNELS       := $(addprefix $(GUEST_OUT)/,multiboot1.elf multiboot1.bin bzimage torture32.elf torturepae.elf)
 KERNEL_FLAGS  := -m32 -std=gnu11 -Os -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -ffreestanding \
     -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only \
     -iquote guests/kernels -iquote src/include
@@ -81,7 +81,24 @@ $(GUEST_OUT)/bzimage: $(addprefix $(KERNEL_OBJ)/,bzimage_start.asm.o bzimage.c.o
 	@nasm -f bin -DADDRESS=$(BZIMAGE_AT) -DPAYLOAD='"$(KERNEL_OBJ)/bzimage.bin"' \
 	    -DINIT_SIZE=0x$$(nm $(KERNEL_OBJ)/bzimage.elf | sed -n 's/ . kernel_end//p')-$(BZIMAGE_AT) -o $@ guests/kernels/bzimage_setup.asm
 	@echo "built $@"
--include $(wildcard $(KERNEL_OBJ)/*.d)
+
+# torture for the formats of page tables outside long mode: the same cases and rules in a Multiboot kernel.
+TORTURE_OBJ  := $(KERNEL_OBJ)/torture
+TORTURE_BOTH := $(addprefix $(TORTURE_OBJ)/,cases.c.o rules.c.o torture.c.o plain/main.c.o plain/access.asm.o) \
+    $(addprefix $(KERNEL_OBJ)/,multiboot1_start.asm.o plain.c.o)
+$(TORTURE_OBJ)/%.c.o: guests/torture/%.c guests/guests.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(KERNEL_FLAGS) -O2 -iquote guests -iquote guests/torture -MMD -MP -c -o $@ $<
+$(TORTURE_OBJ)/%.asm.o: guests/torture/%.asm guests/guests.mk
+	@mkdir -p $(@D)
+	@nasm -f elf32 -o $@ $<
+$(GUEST_OUT)/torture32.elf: $(TORTURE_BOTH) $(TORTURE_OBJ)/plain/format_32bit.c.o guests/kernels/kernel.ld
+	@$(KERNEL_LINK) --defsym=ADDRESS=$(MULTIBOOT1_AT) -e multiboot_entry -o $@ $(filter %.o,$^)
+	@echo "built $@"
+$(GUEST_OUT)/torturepae.elf: $(TORTURE_BOTH) $(TORTURE_OBJ)/plain/format_pae.c.o guests/kernels/kernel.ld
+	@$(KERNEL_LINK) --defsym=ADDRESS=$(MULTIBOOT1_AT) -e multiboot_entry -o $@ $(filter %.o,$^)
+	@echo "built $@"
+-include $(wildcard $(KERNEL_OBJ)/*.d $(TORTURE_OBJ)/*.d $(TORTURE_OBJ)/plain/*.d)
 
 .PHONY: guests
 guests: $(GUESTS:%=$(GUEST_OUT)/%.elf) $(KERNELS)

@@ -11,10 +11,12 @@ sys.path[:0] = [HERE, os.path.join(HERE, os.pardir, "tools"), os.path.join(HERE,
 
 from lib import columns, guests, runs  # noqa: E402
 from lib.boot import Boot  # noqa: E402
+import bare  # noqa: E402
 import chaos  # noqa: E402
 import linux_boots  # noqa: E402
 
 TORTURE_COLUMNS = ["native", "shadow", "ept"]
+TORTURE_32_CASES = 0x40000  # of the builds for 32-bit and PAE paging
 MINUTE = 60  # seconds
 TORTURE_TICKS = 40_000  # at most, for a case
 
@@ -32,10 +34,11 @@ def fuzz(args):
 
 
 def torture(args):
-    """The page walker's torture guest, with more cases than `make test` has."""
+    """The page walker's torture guest and its 32-bit and PAE builds, with more cases than `make test` has."""
     every = [Boot(columns.ALL[name], guests.Guest(**{**guests.load("torture").__dict__, "args": f"cases={args.torture}",
                                                      "budget": args.torture * TORTURE_TICKS}), "debug", tag="long")
              for name in TORTURE_COLUMNS]
+    every += [bare.torture_boot(name, column, TORTURE_32_CASES, tag="long") for name in bare.TORTURES for column in TORTURE_COLUMNS]
     results = runs.all_of(every, os.cpu_count(), runs.Progress(len(every)))
     return sum(not result["ok"] for _, result in results)
 

@@ -13,7 +13,7 @@ RFLAGS_AC  equ 0x40000
 RFLAGS_1   equ 2
 
 section .text
-; s64 access_make(u64 address, unsigned kind, u64 user_code)
+; s32 access_make(uintptr_t address, unsigned kind, uintptr_t user_code)
 access_make:
     push rbx
     push rbp

@@ -18,25 +18,25 @@ static const u8 kinds[8] = {
     KIND_AC | KIND_WRITE,
 };
 
-static u64 entry_of(unsigned flags, u64 rsvd)
+static u64 entry_of(unsigned flags, u64 nx, u64 rsvd)
 {
-    static const u64 bit[FLAGS] = {BIT_P, BIT_W, BIT_U, BIT_NX, BIT_A, BIT_D, 0, BIT_PS};
-    u64 entry = flags >> FLAG_RSVD & 1 ? rsvd : 0;
+    static const u64 bit[FLAGS] = {BIT_P, BIT_W, BIT_U, 0, BIT_A, BIT_D, 0, BIT_PS};
+    u64 entry = (flags >> FLAG_RSVD & 1 ? rsvd : 0) | (flags >> FLAG_NX & 1 ? nx : 0);
 
     for (unsigned i = 0; i < FLAGS; i++)
         entry |= flags >> i & 1 ? bit[i] : 0;
     return entry;
 }
 
-void case_make(unsigned number, const struct target *t, struct test_case *c)
+void case_make(unsigned number, const struct target *t, const struct mode *m, struct test_case *c)
 {
     unsigned upper = number >> UPPER_SHIFT & 255, lower = number >> LOWER_SHIFT & 127;
-    bool large = upper >> FLAG_PS & 1;
+    bool large = m->large && upper >> FLAG_PS & 1;
 
     c->kind = kinds[number & 7];
     c->entries.upper =
-        entry_of(upper, large ? t->rsvd_large : t->rsvd) | (large ? t->large : t->table);
-    c->entries.lower = entry_of(lower, t->rsvd) | t->page;
+        entry_of(upper, t->nx, large ? t->rsvd_large : t->rsvd) | (large ? t->large : t->table);
+    c->entries.lower = entry_of(lower, t->nx, t->rsvd) | t->page;
 }
 
 unsigned case_well_formed(unsigned number)

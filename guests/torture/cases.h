@@ -19,15 +19,16 @@ struct test_case {
 
 /* What the entries lead to. */
 struct target {
-    u64 table;      /* of the lower entry */
-    u64 page;       /* what the lower entry maps */
-    u64 large;      /* what the upper one maps, if PS is set; the same page lies in it */
-    u64 rsvd;       /* the bit that a set "reserved" flag sets */
+    u64 table; /* of the lower entry */
+    u64 page;  /* what the lower entry maps */
+    u64 large; /* what the upper one maps, if PS is set and means it; the same page lies in it */
+    u64 nx;    /* the bit that a set "NX" flag sets; 0: the format has none */
+    u64 rsvd;  /* the bit that a set "reserved" flag sets; 0: none */
     u64 rsvd_large; /* the same in an entry that maps a large page */
 };
 
-/* The case with this number, 0 to CASES - 1. */
-void case_make(unsigned number, const struct target *t, struct test_case *c);
+/* The case with this number, 0 to CASES - 1, in a mode. */
+void case_make(unsigned number, const struct target *t, const struct mode *m, struct test_case *c);
 
 /* The same with P set and the reserved bit clear in both entries: then the rest matters. */
 unsigned case_well_formed(unsigned number);

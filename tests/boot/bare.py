@@ -1,7 +1,7 @@
 """Guests apart from the measured set, each where it means something. Those that need a processor of their own (16-bit
 code, task switches, ...): natively, where a check that fails is the test's own fault, and in the modes of full
 virtualization; the calls of the paravirtual interface under pv (and, by hand, under Xen)."""
-from lib import guests, record, runs
+from lib import columns, guests, kernels, record, runs
 from suite import NO_EPT, NO_LOG, debug_boot
 from result import Result
 
@@ -16,8 +16,23 @@ GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EP
           "xenabi": [("pv", "")]}
 
 
+# torture for 32-bit and PAE paging, which are kernels without the kit; hexadecimal: a part of the cases, `make test-long` has all.
+TORTURES = ("torture32", "torturepae")
+CASES = 0x4000
+
+
+def torture_boot(name, column, cases, **more):
+    """One of TORTURES in a column."""
+    column = columns.ALL[column]
+    return debug_boot(column.name, kernels.guest(column, f"build/guests/{name}.elf", "", f"cases={cases:x}", "32M"), **more)
+
+
 def boots():
     """Each guest in its columns, on the usual model or on one that is named."""
+    for name in TORTURES:
+        for column in ("native", "shadow", "ept"):
+            yield torture_boot(name, column, CASES)
+        yield torture_boot(name, "shadow", CASES, model=NO_EPT, tag="penryn")
     for name, where in GUESTS.items():
         for column, model in where:
             more = {"model": model, "tag": TAGS[model]} if model else {}
