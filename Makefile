@@ -175,6 +175,10 @@ exits: ## docs/exits.md, the answer to every VM-exit reason, from src/cpu/vmx/ex
 	@$(PYTHON) tools/exits_page.py
 .PHONY: exits
 
+cpuid: ## docs/cpuid.md, what a guest sees of each feature bit of CPUID, from src/cpu/cpuid_features.inc
+	@$(PYTHON) tools/cpuid_page.py
+.PHONY: cpuid
+
 hypercalls: ## docs/hypercalls.md, the answer to every hypercall of the ABI, from the dispatch table and Xen's headers
 	@$(PYTHON) tools/hypercalls.py
 

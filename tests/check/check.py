@@ -192,13 +192,19 @@ def exits():
     return [] if good else [output.strip()]
 
 
+def cpuid():
+    """docs/cpuid.md is made from the table of features."""
+    good, output = run([sys.executable, "-B", "tools/cpuid_page.py", "--check"])
+    return [] if good else [output.strip()]
+
+
 def vectors():
     """The decoder's vectors of the lab trap are what the disassembler says today."""
     good, output = run([sys.executable, "-B", "labs/trap/vectors.py", "--check"])
     return [] if good else [output.strip()]
 
 
-PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, msrs, exits, vectors, cppcheck, tidy]
+PARTS = [layout, headers, sizes, python, packages, planted, tour, hypercalls, msrs, exits, cpuid, vectors, cppcheck, tidy]
 
 
 def main():

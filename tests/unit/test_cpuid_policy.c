@@ -67,6 +67,41 @@ static void hidden(void **state)
     assert_int_equal(ask(0, 0, &v)[CPUID_EAX], 0xd);
 }
 
+/* The table of cpuid_features.inc against the answers: what it passes is shown, what it hides, and
+ * what it does not name, is not. */
+static void as_the_table_says(void **state)
+{
+    enum group { G_1C, G_1D, G_7B, G_7C, G_7D, G_XC, G_XD, GROUPS };
+    enum what { PASS, MODEL, HIDE };
+    static const struct {
+        u32 leaf, reg;
+    } where[GROUPS] = {
+        [G_1C] = {1, CPUID_ECX},          [G_1D] = {1, CPUID_EDX}, [G_7B] = {7, CPUID_EBX},
+        [G_7C] = {7, CPUID_ECX},          [G_7D] = {7, CPUID_EDX}, [G_XC] = {0x80000001, CPUID_ECX},
+        [G_XD] = {0x80000001, CPUID_EDX},
+    };
+    static const struct {
+        u8 group, bit, what;
+    } row[] = {
+#define CPUID_BIT(group, bit, name, what, why) {G_##group, bit, what},
+#include "../../src/cpu/cpuid_features.inc"
+#undef CPUID_BIT
+    };
+    const struct cpuid_vcpu v = {.xcr0 = 3};
+    u32 passed[GROUPS] = {0}, models[GROUPS] = {0};
+
+    (void)state;
+    cpuid_policy_init(everything, 7, true, 50000);
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        if (row[i].what == PASS)
+            passed[row[i].group] |= 1u << row[i].bit;
+        if (row[i].what == MODEL)
+            models[row[i].group] |= 1u << row[i].bit;
+    }
+    for (unsigned g = 0; g < GROUPS; g++)
+        assert_int_equal(ask(where[g].leaf, 0, &v)[where[g].reg] & ~models[g], passed[g]);
+}
+
 static void xsave(void **state)
 {
     struct cpuid_vcpu v = {.xcr0 = 3};
@@ -120,9 +155,8 @@ static void old_processor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hidden),
-        cmocka_unit_test(xsave),
-        cmocka_unit_test(hypervisor_leaves),
+        cmocka_unit_test(hidden),        cmocka_unit_test(as_the_table_says),
+        cmocka_unit_test(xsave),         cmocka_unit_test(hypervisor_leaves),
         cmocka_unit_test(old_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
