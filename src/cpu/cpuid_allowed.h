@@ -1,6 +1,6 @@
 /*
- * Which features a guest may see (docs/cpuid.md: all of them, and why). One that is not named here is
- * hidden, so that a newer processor brings nothing that nobody has thought about.
+ * Which features a guest may see (docs/cpuid.md has all of them, and why). One that is not named
+ * here is hidden, so that a newer processor brings nothing that nobody has thought about.
  *
  * Hidden on purpose: x2APIC and TSC-deadline (the machine's: cpuid.c adds the model's), PCID, SMEP,
  * SMAP, UMIP, LA57, PKU (CR4 bits that not every mode virtualizes), MONITOR, VMX, SGX, performance
