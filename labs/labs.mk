@@ -14,12 +14,13 @@ endif
 LAB_OUT    := build/labs
 LAB_GUESTS := $(patsubst labs/%/main.c,%,$(wildcard labs/*/guest*/main.c))
 LAB_KEY    := $(LAB_OUT)/secret/grade_secret.h
-LAB_FLAGS  = $(call guest_flags,$<) -iquote $(<D) -iquote labs/kit -iquote $(LAB_OUT)/secret
+# A student's guest sees no key, and none is there while it is compiled.
+LAB_FLAGS  = $(call guest_flags,$<) -iquote $(<D) -iquote labs/kit $(if $(findstring /guest_attack/,$<),,-iquote $(LAB_OUT)/secret)
 
 # Without a grader any key does.
 $(LAB_KEY):
 	@mkdir -p $(@D)
-	@printf '#define GRADE_SECRET_0 0\n#define GRADE_SECRET_1 0\n' > $@
+	@printf '#define GRADE_SECRET_0 0\n#define GRADE_SECRET_1 0\n#define GRADE_NONCE 0\n' > $@
 
 $(LAB_OUT)/obj/%.c.o: labs/%.c guests/guests.mk labs/labs.mk | $(LAB_KEY)
 	@mkdir -p $(@D)
@@ -31,7 +32,8 @@ $(LAB_OUT)/obj/%.asm.o: labs/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk lab
 
 # lab_guest LAB/GUEST
 define lab_guest
-LAB_OBJ_$(1) := $$(patsubst labs/%,$(LAB_OUT)/obj/%.o,$$(wildcard labs/$(1)/*.c labs/$(1)/*.asm) labs/kit/grade_guest.c)
+LAB_OBJ_$(1) := $$(patsubst labs/%,$(LAB_OUT)/obj/%.o,$$(wildcard labs/$(1)/*.c labs/$(1)/*.asm) \
+    $(if $(findstring /guest_attack,$(1)),,labs/kit/grade_guest.c))
 
 $(LAB_OUT)/$(1).elf: $$(LAB_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
 	@mkdir -p $$(@D)

@@ -428,5 +428,4 @@ GRADE_MAIN(cmocka_unit_test(table_filled), cmocka_unit_test(made_again), cmocka_
            cmocka_unit_test(tables_undone), cmocka_unit_test(tables_broken_off),
            cmocka_unit_test(update_stores), cmocka_unit_test(update_refused),
            cmocka_unit_test(update_commands), cmocka_unit_test(update_foreign),
-           cmocka_unit_test(copy_works), cmocka_unit_test(copy_refused),
-           cmocka_unit_test(clear_refused))
+           cmocka_unit_test(copy_mended), cmocka_unit_test(clear_mended))

@@ -72,8 +72,7 @@ void update_stores(void **state);
 void update_refused(void **state);
 void update_commands(void **state);
 void update_foreign(void **state);
-void copy_works(void **state);
-void copy_refused(void **state);
-void clear_refused(void **state);
+void copy_mended(void **state);
+void clear_mended(void **state);
 
 #endif

@@ -39,15 +39,28 @@ pv_bounce:
     cmp byte [r9 + VIRT_kernel_mode], 0
     je .from_user
     and eax, ~SELECTOR_RPL                     ; the kernel's own level is 0 in a frame
+; The frame. Here r11 is the end of the stack, any number that a guest can think of; eax the frame's
+; cs, r10 the vcpu_info, cl the gate's flags. The frame begins 16-byte aligned, as the processor's
+; does in long mode; it is stored by STORE (the processor never writes there), where it cannot reach
+; the hypervisor's slots or an address that is not canonical, else .no_stack; the longest has 88
+; bytes. If events are masked bit FRAME_MASK_BIT of cs is set, and IF is clear in the frame's rflags.
+; A gate with an error code or the failsafe's goes to .longer with the guest's r11 in rax and its
+; rcx in r9; any other ends with r11 and rcx in the frame, r11 pointing to its last word, at .stored.
 .on_stack:
+    ; lab pv.8
     and r11, -16
     lea r9, [r11 - 1]
     shr r9, LOW_HALF_BITS
-    jnz .high_stack
+    jz .frame
+    mov r9, (HYPERVISOR_END_40 << 40) + 88     ; room for the longest frame
+    cmp r11, r9
+    jb .no_stack
 .frame:
     mov r9, [rdi + REGS_rflags]
     cmp byte [r10 + INFO_mask], 0
-    jne .events_masked
+    je .store
+    and r9, ~RFLAGS_IF
+    bts rax, FRAME_MASK_BIT
 .store:
     STORE 24, r9
     STORE 32, rax
@@ -64,7 +77,12 @@ pv_bounce:
     STORE 48, rax
     STORE 56, r9
     sub r11, 56
+    ; lab end pv.8
+; The handler runs next: it starts at r8 with the gate's cs, the stack r11, ss SEL_GUEST_DS, without
+; the flags BOUNCE_FLAGS_CLEARED; with events masked if the gate wants it (BOUNCE_MASK), and never
+; less than they were. regs.vector becomes 0, so that the way there is not `sysret`.
 .stored:
+    ; lab pv.8
     and ecx, BOUNCE_MASK                       ; bit 0
     or [r10 + INFO_mask], cl
     movzx eax, word [rsi + GATE_cs]
@@ -75,7 +93,9 @@ pv_bounce:
     mov qword [rdi + REGS_ss], SEL_GUEST_DS
     mov dword [rdi + REGS_vector], 0           ; not by sysret
     ret
+    ; lab end pv.8
 
+; The longer frames: rax = r11, r9 = rcx of the guest; the error code, or the selectors, lie below rip.
 .longer:
     test cl, BOUNCE_ERROR
     jz .failsafe
@@ -99,10 +119,6 @@ pv_bounce:
     STORE 72, rax
     sub r11, 88
     jmp .stored
-.events_masked:
-    and r9, ~RFLAGS_IF
-    bts rax, FRAME_MASK_BIT
-    jmp .store
 .from_user:
     swapgs
     mov byte [r9 + VIRT_kernel_mode], 1
@@ -110,9 +126,5 @@ pv_bounce:
     mov cr3, r11
     mov r11, [r9 + VIRT_kernel_sp]
     jmp .on_stack
-.high_stack:
-    mov r9, (HYPERVISOR_END_40 << 40) + 88              ; room for the longest frame
-    cmp r11, r9
-    jae .frame
 .no_stack:
     jmp pv_no_stack

@@ -51,6 +51,9 @@ static int new_user_root(struct vcpu *v, u64 mfn)
 
 static int clear_page(struct domain *d, u64 mfn)
 {
+    /* lab pv.10 weak: struct frame *f = page_of(d, mfn);  if (!f) return page_error(mfn); if
+     * (f->flags & FRAME_PINNED) return -EBUSY; memset(mfn_to_va(mfn_of(mfn)), 0, PAGE_SIZE); return
+     * 0; */
     struct frame *f;
     int error = page_get_and_type(d, mfn, FT_WRITABLE, &f);
 
@@ -59,10 +62,14 @@ static int clear_page(struct domain *d, u64 mfn)
     memset(mfn_to_va(mfn_of(mfn)), 0, PAGE_SIZE);
     page_put_and_type(d, f);
     return 0;
+    /* lab end pv.10 */
 }
 
 static int copy_page(struct domain *d, u64 to, u64 from)
 {
+    /* lab pv.10 weak: struct frame *f = page_of(d, to);  if (!page_of(d, from)) return
+     * page_error(from); if (!f) return page_error(to); if (f->flags & FRAME_PINNED) return -EBUSY;
+     * memmove(mfn_to_va(mfn_of(to)), mfn_to_va(mfn_of(from)), PAGE_SIZE); return 0; */
     struct frame *f;
     int error;
 
@@ -75,6 +82,7 @@ static int copy_page(struct domain *d, u64 to, u64 from)
         memcpy(mfn_to_va(mfn_of(to)), mfn_to_va(mfn_of(from)), PAGE_SIZE);
     page_put_and_type(d, f);
     return 0;
+    /* lab end pv.10 */
 }
 
 static int operate(struct vcpu *v, const struct mmuext_op *op)

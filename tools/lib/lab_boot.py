@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from lib import bochs, columns, console, image, lab_catalog, lab_host, lab_seal, lab_verdict
+from lib import bochs, columns, console, image, lab_attack, lab_catalog, lab_host, lab_seal, lab_verdict
 from lib.boot import Boot
 from lib.guests import Guest
 
@@ -18,9 +18,9 @@ class TreeColumn(columns.Column):
     """A column whose hypervisor lies in another tree."""
 
     def kernel(self, build):
-        return os.path.join(self.top, super().kernel(build))
+        return os.path.join(self.top, self.image or super().kernel(build))
 
-    top = ""
+    top, image = "", ""
 
 
 class TreeGuest(Guest):
@@ -40,6 +40,9 @@ class TreeBoot(Boot):
     def folder(self):
         return os.path.join(self.guest.top, super().folder)
 
+    def modules(self):
+        return [(os.path.join(self.guest.top, file), line) for file, line in super().modules()]
+
 
 def boot_of(lab, number, top):
     """The Boot of the lab's boot part of that number in a tree."""
@@ -48,6 +51,8 @@ def boot_of(lab, number, top):
     mode = item["mode"]
     column = TreeColumn(mode, columns.ALL[mode].under, columns.ALL[mode].vtx)
     object.__setattr__(column, "top", top)
+    if item.get("attack") in lab_attack.BUILDS:
+        object.__setattr__(column, "image", lab_attack.kernel(item["attack"]))
     moved = TreeGuest(**guest.__dict__)
     object.__setattr__(moved, "top", top)
     object.__setattr__(moved, "path", guest.elf)
@@ -61,19 +66,19 @@ def forget_secret(top):
         os.remove(os.path.join(top, SECRET))
 
 
-def write_secret(top, key):
-    """The key of this run, for the guests' builds."""
+def write_secret(top, key, nonce):
+    """The key of this run, and what is not to be found out, for the guests' builds."""
     path = os.path.join(top, SECRET)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="ascii") as file:
-        file.write(f"#define GRADE_SECRET_0 0x{key[0]:016x}ULL\n#define GRADE_SECRET_1 0x{key[1]:016x}ULL\n")
+        file.write(f"#define GRADE_SECRET_0 0x{key[0]:016x}ULL\n#define GRADE_SECRET_1 0x{key[1]:016x}ULL\n"
+                   f"#define GRADE_NONCE 0x{nonce:016x}ULL\n")
 
 
 def targets(boot):
     """What make must build for it."""
     kernel = boot.column.kernel(boot.build) if boot.column.under else ""
-    elfs = [os.path.join(boot.guest.top, elf) if not os.path.isabs(elf) else elf for elf, _ in boot.modules()]
-    return [os.path.relpath(path, boot.guest.top) for path in [kernel, *elfs] if path]
+    return [os.path.relpath(path, boot.guest.top) for path in [kernel, *(elf for elf, _ in boot.modules())] if path]
 
 
 def build(top, wanted):
@@ -112,7 +117,7 @@ def why_not(boot, outcome):
         f"; {line}" for line in outcome.complaints[-1:])
 
 
-def grade_one(lab, number, top, key):
+def grade_one(lab, number, top, key, nonce):
     """The verdicts of one boot."""
     item, boot = lab.data["boot"][number], boot_of(lab, number, top)
     part = f"boot {item['mode']}" + ("" if len(lab.data["boot"]) < 2 else f" {number + 1}")
@@ -124,6 +129,8 @@ def grade_one(lab, number, top, key):
         return [lab_verdict.of(test, part, "error", f"the emulator did not start: {error}") for test in tests]
     said, verdicts = lab_seal.read(outcome.log, key), []
     log = os.path.join(boot.folder, "com1.txt")
+    if "attack" in item:
+        return [lab_attack.judge(test, part, item["attack"], boot, outcome, nonce, why_not) for test in tests]
     for test in tests:
         if test.name in said:
             verdicts.append(lab_verdict.from_line(test, part, said[test.name]))
@@ -133,23 +140,38 @@ def grade_one(lab, number, top, key):
     return verdicts
 
 
-def grade(lab, top, jobs, chosen=None):
-    """The verdicts of the boot parts, or of those chosen by number."""
+def grade(lab, top, jobs, chosen=None, trees=None):
+    """The verdicts of the boot parts, or of those chosen by number; trees: lab_attack.Trees, if there are attacks."""
     numbers = [number for number in range(len(lab.data.get("boot", []))) if chosen is None or number in chosen]
     tests = [test for test in lab.tests if test.part == "boot" and test.run in numbers]
-    key = lab_seal.new_key()
+    absent = [number for number in numbers if not os.path.exists(os.path.join(top, lab.data["boot"][number]["guest"]))]
+    numbers = [number for number in numbers if number not in absent]
+    skipped = [lab_verdict.of(test, f"boot {test.run + 1}", "skip", "your teacher's grader tries this") for test in tests
+               if test.run in absent]
+    tests = [test for test in tests if test.run not in absent]
+    key, nonce = lab_seal.new_key(), lab_seal.new_key()[0]
     wanted = sorted({target for number in numbers for target in targets(boot_of(lab, number, top))})
     kernels = [target for target in wanted if target.endswith("/trivisor.elf")]
+    wanted = [target for target in wanted if not target.startswith(lab_attack.FOLDER)]
     try:
         forget_secret(top)
-        if kernels:
-            build(top, kernels)
-        write_secret(top, key)
-        build(top, [target for target in wanted if target not in kernels])
+        if trees:
+            trees.check()
+            for one in lab_attack.BUILDS:
+                trees.lay(one)
+                build(top, [f"build/{lab.data['modes'][0]}/debug/trivisor.elf"])
+                trees.keep(one, f"build/{lab.data['modes'][0]}/debug/trivisor.elf")
+            trees.lay("")
+        first = kernels + [target for target in wanted if "/guest_attack" in target]
+        if first:
+            build(top, first)
+        write_secret(top, key, nonce)
+        build(top, [target for target in wanted if target not in first])
     except lab_host.Refused as error:
-        return [lab_verdict.of(test, "boot", "failure", f"your files do not build: {error}") for test in tests]
+        return skipped + [lab_verdict.of(test, "boot", "failure", f"your files do not build: {error}") for test in tests]
     except lab_host.Broken as error:
-        return [lab_verdict.of(test, "boot", "error", f"the build: {error}") for test in tests]
+        return skipped + [lab_verdict.of(test, "boot", "error", f"the build: {error}") for test in tests]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        done = pool.map(lambda number: grade_one(lab, number, top, key), numbers)
-        return [verdict for verdicts in done for verdict in verdicts]
+        done = pool.map(lambda number: grade_one(lab, number, top, key, nonce), numbers)
+        verdicts = skipped + [verdict for verdicts in done for verdict in verdicts]
+    return lab_attack.only_with(lab, verdicts)

@@ -8,7 +8,7 @@ from lib.usage import Mistake
 
 ORDER = "labs/order"
 PARTS = ("host", "boot", "answers")
-KEYS = {"title", "hours", "modes", "files", "floor", "exercises", "leave_out", "keep", "assembly", *PARTS}
+KEYS = {"title", "hours", "modes", "files", "floor", "exercises", "leave_out", "keep", "assembly", "weak", *PARTS}
 
 
 @dataclass
@@ -57,6 +57,10 @@ class Lab:
         """What the student hands in: sources, and the answers."""
         answers = self.data.get("answers")
         return self.data.get("files", []) + ([f"{self.folder}/{answers['file']}"] if answers else [])
+
+    def sound(self, path):
+        """Where a handout has the assembly of a file that is weak in it (lab_attack)."""
+        return f"{self.folder}/reference/{os.path.basename(path)[:-2]}.S"
 
     @property
     def points(self):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from lib import lab_boot, lab_catalog, lab_handout, lab_host, lab_ready, lab_regions, lab_tree, lab_verdict
+from lib import lab_attack, lab_boot, lab_catalog, lab_handout, lab_host, lab_ready, lab_regions, lab_tree, lab_verdict
 from lib.usage import Mistake
 
 ANSWER_SECONDS = 300  # the last net only: a checker's boots have budgets in ticks
@@ -57,7 +57,8 @@ class Grader:
         if self.lab.data.get("host") and host:
             verdicts += lab_host.grade(self.lab, self.builder, self.originals, self.seed, self.vectors)
         if self.lab.data.get("boot") and boots != []:
-            verdicts += lab_boot.grade(self.lab, self.tree, os.cpu_count(), boots)
+            trees = lab_attack.Trees(self.lab, self.tree, self.clean, files) if lab_attack.wanted(self.lab, boots) else None
+            verdicts += lab_boot.grade(self.lab, self.tree, os.cpu_count(), boots, trees)
         if answers is not None:
             verdicts += self._answers(answers)
         return sorted(verdicts, key=self._place)

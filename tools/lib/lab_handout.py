@@ -6,15 +6,17 @@ import shlex
 import shutil
 import subprocess
 
-from lib import lab_catalog, lab_regions
+from lib import elf_text, lab_catalog, lab_regions
 from lib.usage import Mistake
 
 # What tells how it is done, or is of no use to a student.
 LEFT_OUT = ("labs/INSTRUCTOR.md", "labs/*/wrong", "tests/*", "docs/tour.md", "tools/tour.py", "tools/fresh-check", ".ci",
             "labs/submissions")
 KEPT = ("tests/tests.mk", "tests/bench")  # although in a folder that is left out
+MODE_OF_ASM = "pv"  # in which the assembly files with regions are linked
 FOLDERS = ("src", "guests", "labs", "tests", "tools", "docs", "packages")
-KIT = {"labs/kit/lab.h": "src/include/lab.h", "labs/kit/lab_missing.c": "src/core/lab_missing.c"}
+KIT = {"labs/kit/lab.h": "src/include/lab.h", "labs/kit/lab.inc": "src/include/lab.inc",
+       "labs/kit/lab_missing.c": "src/core/lab_missing.c"}
 COMMIT = {"GIT_AUTHOR_NAME": "Trivisor", "GIT_AUTHOR_EMAIL": "course@trivisor.invalid",
           "GIT_COMMITTER_NAME": "Trivisor", "GIT_COMMITTER_EMAIL": "course@trivisor.invalid",
           "GIT_AUTHOR_DATE": "2000-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2000-01-01T00:00:00Z"}
@@ -104,7 +106,12 @@ def assembly(top, path):
     """The file as the compiler's assembly for both builds, in one file for the preprocessor."""
     text = ["/* It would tell how an exercise goes: compiled from C, for now. */\n#ifdef DEBUG_BUILD\n"]
     for build in ("debug", "release"):
-        out = run(["gcc", *flags(top, build), "-g0", "-S", "-o", "-", path], top)
+        if path.endswith(".asm"):
+            made = f"build/{MODE_OF_ASM}/{build}/{path}.o"
+            run(["make", "-s", made], top)
+            out = elf_text.listing(os.path.join(top, made))
+        else:
+            out = run(["gcc", *flags(top, build), "-g0", "-S", "-o", "-", path], top)
         lines = [line for line in out.splitlines() if not re.match(r"\s*(\.file|\.ident)\b|#", line)]
         text += ["\n".join(lines), "\n#else\n" if build == "debug" else "\n#endif\n"]
     return "".join(text)
@@ -112,11 +119,11 @@ def assembly(top, path):
 
 def later_as_assembly(source, target, later):
     """Replaces the C files of later labs by assembly; their headers are cut."""
-    paths = {path for path in later if path.endswith(".c")}
+    paths = {path for path in later if path.endswith((".c", ".asm"))}
     paths |= set(dependents(source, [path for path in later if path.endswith(".h")]))
     for path in sorted(paths):
         if os.path.exists(os.path.join(target, path)):
-            lab_regions.write(target, path[:-2] + ".S", assembly(source, path))
+            lab_regions.write(target, os.path.splitext(path)[0] + ".S", assembly(source, path))
             os.remove(os.path.join(target, path))
 
 
@@ -149,6 +156,10 @@ def transform(lab, source, target, earlier):
         if lab_regions.without_tour(text) != text:
             lab_regions.write(target, path, lab_regions.without_tour(text))
     later_as_assembly(source, target, later + lab.data.get("assembly", []))
+    for path in lab.data.get("weak", []):  # the sound one, for the grader
+        place = lab.sound(path)
+        os.makedirs(os.path.dirname(os.path.join(target, place)), exist_ok=True)
+        lab_regions.write(target, place, assembly(source, path))
     return holes
 
 

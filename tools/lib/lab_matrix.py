@@ -10,7 +10,7 @@ alone, what the handout states before each exercise, and a library of wrong solu
 
 The right answers to a lab's questions are labs/NAME/wrong/answers.txt, or what labs/NAME/wrong/solve.py prints.
 
-`boot: yes` if only a boot can catch it; then the boot parts are run, too, and count in what it loses. `patch: yes` if the mistake
+`boot: yes` if only a boot can catch it; then the boot parts are run, too, and count in what it loses; `boot: 1`: only the first. `patch: yes` if the mistake
 lies outside of every hole; then a unified diff of the reference follows."""
 import concurrent.futures
 import os
@@ -36,10 +36,10 @@ class Wrong:
     head: dict
     body: str
 
-    @property
-    def boots(self):
-        """Whether only a boot can catch it."""
-        return self.head.get("boot") == "yes"
+    def boots(self, every):
+        """The boots that are made of it, of these, if only a boot can catch it."""
+        word = self.head.get("boot", "no")
+        return every if word == "yes" else [every[int(word) - 1]] if word.isdecimal() else []
 
 
 @dataclass
@@ -142,7 +142,7 @@ class Matrix:
                 yield Variant(f"{exercise.id} alone", self.filled({exercise.id}), at_least(self.lab.floor), some)
         yield from self.in_order(every) if whole else ()
         for wrong in read_wrong(self.lab):
-            boots = every if wrong.boots else []
+            boots = wrong.boots(every)
             score = self.points(boots=boots) - int(wrong.head["loses"])
             yield Variant(f"wrong: {wrong.name}", self.spoiled(wrong), exactly(score, wrong.head["says"]), boots)
 

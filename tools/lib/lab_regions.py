@@ -5,6 +5,12 @@
     /* lab end walk.3 */
 
 Several regions may share an id: they are one exercise in parts. A region lies within one function.
+
+    /* lab pv.10 weak: memset(p, 0, n); return 0; */    weak code, which stands there in a handout without a word
+    ...the sound code...
+    /* lab end pv.10 */
+
+In assembly files the same after a semicolon, the end of the line being the end of the stub.
 """
 import os
 import re
@@ -12,12 +18,15 @@ from dataclasses import dataclass
 
 from lib.usage import Mistake
 
-BEGIN = re.compile(r"([ \t]*)/\*\s*lab ([a-z]+\.[0-9]+)(?::\s*((?:(?!\*/).)*?))?\s*\*/[ \t]*\n", re.S)
+BEGIN = re.compile(r"([ \t]*)/\*\s*lab ([a-z]+\.[0-9]+)( weak)?(?::\s*((?:(?!\*/).)*?))?\s*\*/[ \t]*\n", re.S)
 END = re.compile(r"[ \t]*/\*\s*lab end ([a-z]+\.[0-9]+)\s*\*/[ \t]*\n")
-ANY = re.compile(r"/\*\s*lab (?:end )?[a-z]+\.[0-9]+")
-HOLE = "/* Exercise {id}{part}: your code here (labs/{lab}/README.md). */"
-FOUND = re.compile(r"[ \t]*/\* Exercise ([a-z]+\.[0-9]+)(?:, part (\d+) of \d+)?: your code here")
+ASM_BEGIN = re.compile(r"([ \t]*);\s*lab ([a-z]+\.[0-9]+)( weak)?(?::[ \t]*([^\n]*?))?[ \t]*\n")
+ASM_END = re.compile(r"[ \t]*;\s*lab end ([a-z]+\.[0-9]+)[ \t]*\n")
+ANY = re.compile(r"(?:/\*|;)\s*lab (?:end )?[a-z]+\.[0-9]+")
+HOLE = "Exercise {id}{part}: your code here (labs/{lab}/README.md)."
+FOUND = re.compile(r"[ \t]*(?:/\*|;) Exercise ([a-z]+\.[0-9]+)(?:, part (\d+) of \d+)?: your code here")
 INCLUDE = '#include "lab.h"\n'
+ASM_INCLUDE = '%include "lab.inc"\n'
 # The tour's comments. At a file's head the tag is a line before the head's own text, which stays.
 TOUR_HEAD = re.compile(r"\A(/\*\n)? ?[*;] Tour \d+[^\n]*\n ?[*;]\n")
 TOUR = re.compile(r"^(?:/\*\n \* Tour \d+(?: \[[^\]]*\])?: .*?\*/\n\n?|"
@@ -38,6 +47,12 @@ class Region:
     indent: str
     stub: str  # statements that stand in its place
     body: str  # the code
+    weak: bool = False  # the statements are weak code, which nothing announces
+
+    @property
+    def asm(self):
+        """Whether it is NASM's assembly."""
+        return self.path.endswith(".asm")
 
     @property
     def lab(self):
@@ -62,6 +77,8 @@ def _without_text(code):
 def _check_body(region):
     """A region must be a piece of one function's body: its braces match, and it is indented."""
     depth = 0
+    if region.asm and region.body.strip():
+        return
     for char in _without_text(region.body):
         depth += {"{": 1, "}": -1}.get(char, 0)
         if depth < 0:
@@ -75,9 +92,10 @@ def _check_body(region):
 def parse(path, text):
     """The regions of one file, in order; raises Mistake where the markers do not match."""
     regions, at, begun = [], 0, None
+    begins, ends = (ASM_BEGIN, ASM_END) if path.endswith(".asm") else (BEGIN, END)
     while at < len(text):
         end_of_line = text.find("\n", at) + 1 or len(text)
-        begin, end = BEGIN.match(text, at), END.match(text, at)
+        begin, end = begins.match(text, at), ends.match(text, at)
         here = f"{path}:{_line_of(text, at)}"
         if end:
             if not begun:
@@ -91,10 +109,12 @@ def parse(path, text):
         elif begin:
             if begun:
                 raise Mistake(f"{here}: the region {begin.group(2)} begins within {begun.id} (line {begun.line}).")
-            stub = _joined(begin.group(3)) or f'lab_missing("{begin.group(2)}");'
-            if not re.search(r"[;}]$", stub):
+            missing = f'LAB_MISSING "{begin.group(2)}"' if begins is ASM_BEGIN else f'lab_missing("{begin.group(2)}");'
+            stub = _joined(begin.group(4)) or missing
+            if begins is BEGIN and not re.search(r"[;}]$", stub):
                 raise Mistake(f"{here}: the stub of {begin.group(2)} is no statement: `{stub}`.")
-            begun = Region(path, _line_of(text, at), begin.group(2), 0, at, begin.end(), 0, 0, begin.group(1), stub, "")
+            begun = Region(path, _line_of(text, at), begin.group(2), 0, at, begin.end(), 0, 0, begin.group(1), stub, "",
+                           bool(begin.group(3)))
             at = begin.end()
         elif ANY.search(text[at:end_of_line]):
             raise Mistake(f"{here}: a marker of a lab must stand on a line of its own: "
@@ -108,10 +128,11 @@ def parse(path, text):
 
 def sources(top):
     """The files that may have regions."""
-    for folder, _, names in sorted(os.walk(os.path.join(top, "src"))):
-        for name in sorted(names):
-            if name.endswith((".c", ".h")):
-                yield os.path.relpath(os.path.join(folder, name), top)
+    for place, part in (("src", ""), ("labs", "/guest")):
+        for folder, _, names in sorted(os.walk(os.path.join(top, place))):
+            for name in sorted(names):
+                if name.endswith((".c", ".h", ".asm")) and part in folder:
+                    yield os.path.relpath(os.path.join(folder, name), top)
 
 
 def read(top, path):
@@ -152,8 +173,11 @@ def counts(found):
 
 def _with_include(text):
     """The file with lab.h included after its first include, or before its first line of code."""
-    if INCLUDE in text:
+    if INCLUDE in text or ASM_INCLUDE in text:
         return text
+    match = re.search(r'^%include "[^\n]*\n', text, re.M)
+    if match:
+        return text[:match.start()] + ASM_INCLUDE + text[match.start():]
     match = re.search(r'^#include "[^\n]*\n', text, re.M) or re.search(r"^#include <[^\n]*\n", text, re.M)
     if match:
         return text[:match.start()] + INCLUDE + text[match.start():]
@@ -162,9 +186,14 @@ def _with_include(text):
 
 
 def hole(region, parts):
-    """The text of an open hole."""
+    """The text of an open hole, or the weak code."""
+    if region.weak:
+        text = re.sub(r"; ( ?)(?=\S)", lambda match: ";\n" + match.group(1).replace(" ", "\n"), region.stub)
+        text = re.sub(r"^(if \(.*\)) (?=return)", r"\1\n    ", text, flags=re.M)
+        return "".join(f"{region.indent}{line}\n" if line else "\n" for line in text.split("\n"))
     part = f", part {region.part} of {parts}" if parts > 1 else ""
     comment = HOLE.format(id=region.id, part=part, lab=region.lab)
+    comment = f"; {comment}" if region.asm else f"/* {comment} */"
     return f"{region.indent}{comment}\n{region.indent}{region.stub}\n"
 
 
@@ -178,7 +207,7 @@ def rewrite(text, regions, action, parts):
         at = region.end
         if what == "cut":
             out.append(hole(region, parts[region.id]))
-            cut = True
+            cut |= not region.weak
         elif what == "solve":
             out.append(region.body)
         elif what == "keep":
