@@ -59,11 +59,29 @@ static inline void x2apic_put(unsigned reg, u64 value)
     wrmsr(MSR_X2APIC + reg / 16, value);
 }
 
+enum cmos { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
+static inline u8 cmos_get(u8 reg)
+{
+    out8(CMOS_INDEX, reg);
+    return in8(CMOS_DATA);
+}
+static inline void cmos_put(u8 reg, u8 value)
+{
+    out8(CMOS_INDEX, reg);
+    out8(CMOS_DATA, value);
+}
+
 /* timers.c; the second needs x2APIC mode, and so does the third, which moves the TSC. */
 void check_timers(void);
 void check_deadline(void);
 void check_tsc(void);
 void check_pit(void);
+/* pit_modes.c, pic.c */
+void check_pit_modes(void);
+void check_pic(void);
+/* board.c; the second only under Trivisor: each of the first lives ends in it. */
+void check_board(void);
+void check_resets(void);
 /* emulated.c */
 void check_emulated(void);
 /* dirty_log.c; only under Trivisor. */

@@ -10,7 +10,12 @@ void guest_main(void)
 {
     if (!check("it is not for paravirtualization", !platform->pv))
         return;
+    if (platform->trivisor)
+        check_resets();
     check_pit();
+    check_pit_modes();
+    check_pic();
+    check_board();
     check_timers();
     check_emulated();
     if (platform->trivisor)
