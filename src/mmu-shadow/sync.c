@@ -128,11 +128,14 @@ entries_written(struct domain *d, const struct frame *f, u64 first, u64 last)
 }
 
 /* Writes of any length, at any address: an entry that is written to in part has changed, and those
- * in the next page, which may be a table too, as well. */
+ * in the next page, which may be a table too, as well. While the dirty log is on each frame written
+ * to becomes FRAME_DIRTY. */
 void paging_guest_written(struct domain *d, u64 gpa, unsigned len)
 {
     struct physmap *p = d->physmap;
 
+    if (!p->pool.in_use && !p->dirty_log) /* the domain is being built */
+        return;
     /* lab shadow.7 */
     struct frame *f = &frame_table[physmap_mfn(p, gpa >> PAGE_SHIFT)];
     u64 offset = gpa & PAGE_OFFSET_MASK, part = MIN(len, PAGE_SIZE - offset);
