@@ -3,7 +3,7 @@
  * or OUTS: the executor's hooks for a fully virtualized vcpu.
  *
  * RAM is reached through guest_access.h's translation, everything else through mmio.h. An access
- * that lies in a device's page and another page is not emulated: no device needs it.
+ * that lies in two pages is made in two parts, after both have been translated.
  */
 #include "cpu.h"
 #include "domain.h"
@@ -53,7 +53,7 @@ static unsigned first_part(u64 la, unsigned len)
     return (unsigned)MIN(len, PAGE_SIZE - (la & PAGE_OFFSET_MASK));
 }
 
-/* Both pages of an access, the second only if it reaches it; devices only if it does not. */
+/* Both pages of an access, the second only if it reaches it. */
 static enum emulate_result find_both(struct emulate_ctx *ctx, u64 la, unsigned len, unsigned access,
                                      struct place out[2])
 {
@@ -62,10 +62,42 @@ static enum emulate_result find_both(struct emulate_ctx *ctx, u64 la, unsigned l
 
     if (result || part == len)
         return result;
-    result = find(ctx, la + part, access, &out[1]);
-    if (!result && !(out[0].p && out[1].p))
-        return EMULATE_UNHANDLEABLE;
-    return result;
+    return find(ctx, la + part, access, &out[1]);
+}
+
+/* The largest size that a device's access may have, of len bytes. */
+static unsigned mmio_piece(unsigned len)
+{
+    return len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+}
+
+/* Reads len bytes that lie in one page, to `to`. */
+static void read_part(struct vcpu *v, const struct place *at, char *to, unsigned len)
+{
+    if (at->p) {
+        memcpy(to, at->p, len);
+        return;
+    }
+    for (unsigned done = 0, piece; done < len; done += piece) {
+        piece = mmio_piece(len - done);
+        u64 value = mmio_read(v, at->gpa + done, piece);
+        memcpy(to + done, &value, piece);
+    }
+}
+
+static void write_part(struct vcpu *v, const struct place *at, const char *from, unsigned len)
+{
+    if (at->p) {
+        memcpy(at->p, from, len);
+        paging_guest_written(v->domain, at->gpa, len);
+        return;
+    }
+    for (unsigned done = 0, piece; done < len; done += piece) {
+        u64 value = 0;
+        piece = mmio_piece(len - done);
+        memcpy(&value, from + done, piece);
+        mmio_write(v, at->gpa + done, piece, value);
+    }
 }
 
 static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
@@ -93,13 +125,9 @@ static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value
     if (result)
         return result;
     *value = 0;
-    if (!at[0].p) {
-        *value = mmio_read(i->vcpu, at[0].gpa, len);
-        return EMULATE_OK;
-    }
-    memcpy(value, at[0].p, part);
+    read_part(i->vcpu, &at[0], (char *)value, part);
     if (part < len)
-        memcpy((char *)value + part, at[1].p, len - part);
+        read_part(i->vcpu, &at[1], (char *)value + part, len - part);
     return EMULATE_OK;
 }
 
@@ -112,20 +140,27 @@ static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value
 
     if (result)
         return result;
-    if (!at[0].p) {
-        mmio_write(i->vcpu, at[0].gpa, len, value);
-        return EMULATE_OK;
-    }
-    memcpy(at[0].p, &value, part);
-    paging_guest_written(i->vcpu->domain, at[0].gpa, part);
-    if (part < len) {
-        memcpy(at[1].p, (char *)&value + part, len - part);
-        paging_guest_written(i->vcpu->domain, at[1].gpa, len - part);
-    }
+    write_part(i->vcpu, &at[0], (const char *)&value, part);
+    if (part < len)
+        write_part(i->vcpu, &at[1], (const char *)&value + part, len - part);
     return EMULATE_OK;
 }
 
-/* Only within one page: an access across two is no longer atomic on newer processors either. */
+/* Across two pages it is not one access: a domain has one vcpu, so nobody can tell. */
+static enum emulate_result cmpxchg_in_two(struct emulate_ctx *ctx, u64 la, u64 *old, u64 new_value,
+                                          unsigned len)
+{
+    u64 found;
+    enum emulate_result result = hook_read(ctx, la, &found, len, EMULATE_RMW);
+
+    if (result)
+        return result;
+    if (found == *old)
+        return hook_write(ctx, la, new_value, len);
+    *old = found;
+    return EMULATE_OK;
+}
+
 static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
                                         const u64 *new_value, unsigned len)
 {
@@ -133,8 +168,10 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     struct place at;
     u64 expected = old[0];
 
-    if (len > sizeof(u64) || first_part(la, len) < len)
+    if (len > sizeof(u64))
         return EMULATE_UNHANDLEABLE;
+    if (first_part(la, len) < len)
+        return cmpxchg_in_two(ctx, la, old, *new_value, len);
     enum emulate_result result = find(ctx, la, WALK_WRITE, &at);
     if (result)
         return result;

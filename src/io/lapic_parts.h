@@ -30,6 +30,7 @@ enum lapic_register {
     REG_DIVIDE = 0x3e0,
     REG_SELF = 0x3f0, /* x2APIC only */
     REG_STEP = 0x10,
+    REG_BYTES = 4,
     REG_BITMAP_END = 0x280,
 };
 

@@ -129,14 +129,18 @@ void lapic_write(struct lapic *l, u64 offset, u32 value)
     }
 }
 
-/* Registers are 32 bits wide, at multiples of 16; other accesses are undefined: they read 0. In
- * the other modes nobody answers here. */
+/* Registers are 32 bits wide, at multiples of 16. Other accesses are undefined: what lies within a
+ * register reads that part of it, as processors do, anything else 0. In the other modes nobody
+ * answers here. */
 static u64 page_read(void *device, struct vcpu *v, u64 offset, unsigned size)
 {
     (void)device;
     if (v->lapic->mode != LAPIC_XAPIC)
         return ~0ULL;
-    return size == 4 && offset % REG_STEP == 0 ? lapic_read(v->lapic, offset) : 0;
+    unsigned from = offset % REG_STEP;
+    if (from + size > REG_BYTES)
+        return 0;
+    return (u32)lapic_read(v->lapic, offset - from) >> 8 * from & (~0ULL >> (64 - 8 * size));
 }
 
 static void page_write(void *device, struct vcpu *v, u64 offset, unsigned size, u64 value)

@@ -11,6 +11,7 @@ GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EP
           "torture": [("native", ""), ("shadow", ""), ("ept", "")],
           "devices": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "msrs": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
+          "mmio": [("native", ""), ("shadow", ""), ("ept", "")],
           "stage2": [("shadow", ""), ("ept", ""), ("ept", NO_LOG)],
           "disk": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "xenabi": [("pv", "")]}
