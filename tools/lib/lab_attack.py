@@ -8,6 +8,7 @@ whether the guest says what its neighbour keeps to itself, a number that is anot
 
 The grader's builds have what its clean tree has; a handout, whose exercises are open there, takes the student's code for them,
 and for the sound code its assembly. A boot's "only_with" is a test without which its own do not count."""
+import hashlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from lib import lab_host, lab_regions, lab_tree, lab_verdict
 
 BUILDS = ("weak", "reference")
 FOLDER = "build/attack/"
+TAKEN = re.compile(r"%include [^\n;]*")
 LOOT = re.compile(r"^\[([\w-]+)\] @loot ([0-9a-f]{16})\s*$", re.M)
 
 
@@ -36,8 +38,14 @@ class Trees:
         self.lab, self.top, self.clean, self.files = lab, top, clean, files
 
     def check(self):
-        """The student's guest may take in nothing but headers by their names; raises Refused."""
+        """The student's guest may take in nothing but headers by their names, assembly what it took in before; raises Refused."""
         for path in self.lab.files:
+            if path.endswith(".asm") and path in self.files:
+                text, before = (tree[path][0].decode(errors="replace").lower() for tree in (self.files, self.clean))
+                words = set(re.findall(r"(?:%[-+!]?\s*include\b|incbin|%\s*pathsearch|%\s*depend)[^\n;]*", text))
+                wrong = {word.strip() for word in words} - {word.strip() for word in TAKEN.findall(before)} - {'%include "lab.inc"'}
+                if wrong:
+                    raise lab_host.Refused(f"{path} takes in a file that it did not before: {sorted(wrong)[0]}")
             if "/guest_attack/" in path and path in self.files:
                 text = self.files[path][0].decode(errors="replace")
                 plain = re.sub(r'^[ \t]*#[ \t]*include[ \t]*["<](?!\.|/)(?:(?!\.\.)[\w./-])+[">]', "", text, flags=re.M)
@@ -45,8 +53,29 @@ class Trees:
                 if found:
                     raise lab_host.Refused(f"{path} takes in a file that is no header of the tree: {found.group()}")
 
+    def made(self, build):
+        """Whether that build's hypervisor is there already, from the same files."""
+        try:
+            with open(self._mark(build), encoding="ascii") as file:
+                return file.read() == self._digest(build)
+        except FileNotFoundError:
+            return False
+
+    def _mark(self, build):
+        return os.path.join(self.top, kernel(build)) + ".from"
+
+    def _digest(self, build):
+        digest = hashlib.sha256()
+        for path, (content, _) in sorted(self._files(build).items()):
+            if path.startswith("src/") or path == "Makefile":
+                digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+        return digest.hexdigest()
+
     def lay(self, build):
         """`build`, or "" for the student's."""
+        lab_tree.sync(self.top, self._files(build))
+
+    def _files(self, build):
         files = dict(self.files)
         if build:
             if lab_tree.HANDOUT not in self.clean:
@@ -62,13 +91,15 @@ class Trees:
                     files[path[:-2] + ".S"] = self.clean[self.lab.sound(path)]
                 else:
                     files[path] = self.clean[path]
-        lab_tree.sync(self.top, files)
+        return files
 
     def keep(self, build, made):
         """What was made is that build's hypervisor."""
         there = os.path.join(self.top, kernel(build))
         os.makedirs(os.path.dirname(there), exist_ok=True)
         shutil.copyfile(os.path.join(self.top, made), there)
+        with open(self._mark(build), "w", encoding="ascii") as file:
+            file.write(self._digest(build))
 
 
 def judge(test, part, build, boot, outcome, nonce, why_not):
