@@ -107,6 +107,21 @@ class Regions(unittest.TestCase):
         text = "    /* lab a.1: first(with, many, arguments);\n     * return 0; */\n    x();\n    /* lab end a.1 */\n"
         self.assertEqual(lab_regions.parse("x.c", text)[0].stub, "first(with, many, arguments); return 0;")
 
+    def test_weak(self):
+        """Weak code stands in a handout without a word, and nothing is included for it."""
+        text = "int f(int a)\n{\n    /* lab a.1 weak: int b = a;  if (!b) return 1; return 0; */\n    return a > 1;\n    /* lab end a.1 */\n}\n"
+        regions = lab_regions.parse("x.c", text)
+        cut = lab_regions.rewrite(text, regions, lambda region: "cut", {"a.1": 1})
+        self.assertEqual(cut, "int f(int a)\n{\n    int b = a;\n\n    if (!b)\n        return 1;\n    return 0;\n}\n")
+
+    def test_assembly(self):
+        """Regions of an assembly file."""
+        text = '%include "x.inc"\nf:\n    ; lab a.1\n    mov eax, 1\n    ret\n    ; lab end a.1\n'
+        regions = lab_regions.parse("x.asm", text)
+        cut = lab_regions.rewrite(text, regions, lambda region: "cut", {"a.1": 1})
+        self.assertEqual(cut, '%include "lab.inc"\n%include "x.inc"\nf:\n    ; Exercise a.1: your code here (labs/a/README.md).\n'
+                              '    LAB_MISSING "a.1"\n')
+
     def test_refused(self):
         """Each mistake in the markers has its sentence."""
         for what, text, words in BAD_REGIONS:
@@ -176,6 +191,7 @@ class Handouts(unittest.TestCase):
         for path, regions in found.items():
             text = lab_regions.read(folder, path) if path in here else ""
             self.assertNotIn("/* lab ", text)
+            self.assertNotIn("; lab ", text)
             for region in regions:
                 if order.index(region.lab) >= order.index(name) and len(region.body) > 40:
                     self.assertNotIn(region.body, text, region.id)
