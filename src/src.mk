@@ -27,7 +27,7 @@ HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/
     $(addprefix src/cpu/vmx/,capability.c capability_rules.c check_entry.c control_regs.c desk.c enterable.c field_names.c msr_bitmap.c names.c replay.c report.c setup.c slice_nmi.c write_log.c) \
     $(addprefix src/io/,acpi.c acpi_pm.c ata.c devices.c end_port.c irq.c kbc.c lapic_regs.c lapic_send.c lapic_timer.c pci.c pic.c pit.c pit_tick.c rtc.c rtc_time.c) $(addprefix src/cpu/emulate/,alu_wide.c decode_special.c levels.c) \
     src/mmu-shadow/check.c src/mmu-shadow/evict.c src/mmu-shadow/flood.c src/mmu-shadow/pae_root.c src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/report_shadow.c src/mmu-shadow/stop_shadowing.c $(addprefix src/mmu-ept/,accessed.c execute_only.c giga.c merge.c physmap_check.c report_ept.c write_log.c) \
-    src/pv/builder.c src/pv/build_layout.c src/pv/console_input.c src/pv/cpuid_pv.c src/pv/msr_pv.c src/pv/xenstore_%.c src/pv/build_start.c src/pv/page_check.c src/pv/report_pv.c
+    src/pv/builder.c src/pv/build_layout.c src/pv/console_input.c src/pv/cpuid_pv.c src/pv/msr_pv.c src/pv/pit_pv.c src/pv/xenstore_%.c src/pv/build_start.c src/pv/page_check.c src/pv/report_pv.c
 HV_CFLAGS_release := -fomit-frame-pointer -ffunction-sections -fdata-sections \
     -malign-data=abi -fno-align-functions -fno-align-jumps -fno-align-loops -fno-align-labels
 HV_LDFLAGS := -nostdlib -static -T src/hypervisor.ld -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \

@@ -6,10 +6,12 @@
  */
 #include "xenabi.h"
 
+#include "kit/insn.h"
 #include "kit/pv_paging.h"
 #include "kit/user.h"
 
 #include <xen/callback.h>
+#include <xen/physdev.h>
 #include <xen/vcpu.h>
 
 enum compat_numbers {
@@ -167,6 +169,30 @@ static void check_ldt(void)
     ldt[1] = 0;
 }
 
+/* Channel 2 of the timer counts a millisecond for a kernel that has the right to ports. */
+static void check_timer_port(void)
+{
+    enum { COMMAND_2_TERMINAL = 0xb0, CLOCKS = 1193, GATE = 1, OUT = 0x20, POLLS_MAX = 100000 };
+    struct physdev_set_iopl level = {.iopl = 1};
+    unsigned polls = 0;
+    u64 begin, us;
+
+    hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (u64)&level);
+    out8(0x61, 0);
+    out8(0x43, COMMAND_2_TERMINAL);
+    out8(0x42, CLOCKS & 0xff);
+    out8(0x42, CLOCKS >> 8);
+    check_equal("channel 2 has not counted", 0, in8(0x61) & OUT);
+    begin = rdtsc();
+    out8(0x61, GATE);
+    while (!(in8(0x61) & OUT) && polls < POLLS_MAX)
+        polls++;
+    us = (rdtsc() - begin) * 1000 / platform->tsc_khz();
+    check("it counted a millisecond", us >= 900 && us < 20000);
+    level.iopl = 0;
+    hypercall2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, (u64)&level);
+}
+
 /* What the hypervisor adds to an entry: U and its mark to the kernel's, G to the others. */
 static u64 flags_of(u64 bits)
 {
@@ -200,6 +226,7 @@ void abi_compat(void)
     check_nmi();
     check_ldt();
     check_flags();
+    check_timer_port();
     for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
         trap_handle(vectors[i], NULL);
     platform->space_load(&kernel_space);

@@ -220,7 +220,7 @@ int domain_build(struct domain *d, char *why, size_t whysize)
     refused = build_read_notes(&b, &image.notes);
     if (refused)
         return fail(why, whysize, -ENOEXEC, refused);
-    if (io_space_init(d))
+    if (io_space_init(d) || pv_pit_attach(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its table of ports");
     error = build(&b, &image, why, whysize);
     if (b.mfn)

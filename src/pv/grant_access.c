@@ -6,8 +6,8 @@
  *  - An entry is the guest's to write: it is read once, whole, and changed by compare-exchange.
  *  - GTF_reading is set while the grant has mappings, GTF_writing while it has writable ones; they
  * are this file's alone to clear.
- *  - A grant that is in use keeps its frame, whatever the guest writes into the entry; but the
- * frame must still be the domain's each time it is used anew.
+ *  - A grant that is in use keeps its frame, whatever the guest writes into the entry: it holds a
+ *    general reference of it, so that the frame stays the domain's.
  */
 #include "grant_table.h"
 
@@ -79,6 +79,19 @@ static void unmark(grant_entry_v1_t *entry, const struct grant_active *a)
     __atomic_fetch_and(&entry->flags, (u16)~gone, __ATOMIC_SEQ_CST);
 }
 
+/* The first use. */
+static bool take_frame(const struct domain *d, struct grant_active *a,
+                       const grant_entry_v1_t *entry)
+{
+    u64 mfn = __atomic_load_n(&entry->frame, __ATOMIC_SEQ_CST);
+    struct frame *f = page_of(d, mfn);
+
+    if (!f || !page_get(f))
+        return false;
+    a->mfn = (u32)mfn;
+    return true;
+}
+
 s16 grant_pin(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn)
 {
     grant_entry_v1_t *entry = entry_of(d, ref);
@@ -93,9 +106,7 @@ s16 grant_pin(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn)
     status = mark(entry, id, write);
     if (status != GNTST_okay)
         return status;
-    if (!a->readers && !a->writers)
-        a->mfn = __atomic_load_n(&entry->frame, __ATOMIC_SEQ_CST);
-    if (!page_of(d, a->mfn)) {
+    if (!a->readers && !a->writers && !take_frame(d, a, entry)) {
         unmark(entry, a);
         return GNTST_bad_page;
     }
@@ -104,10 +115,25 @@ s16 grant_pin(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn)
     return GNTST_okay;
 }
 
-void grant_unpin(const struct domain *d, u32 ref, bool write)
+void grant_unpin(struct domain *d, u32 ref, bool write)
 {
     struct grant_active *a = grant_active(d->pv->grants, ref);
 
     *(write ? &a->writers : &a->readers) -= 1;
     unmark(grant_entry(d->pv->grants, ref), a);
+    if (!a->readers && !a->writers)
+        page_put(d, &frame_table[a->mfn]);
+}
+
+void grants_unpin_all(struct domain *d)
+{
+    struct pv_grants *g = d->pv->grants;
+
+    for (u32 ref = 0; ref < g->frames * GRANTS_PER_FRAME; ref++) {
+        struct grant_active *a = grant_active(g, ref);
+
+        if (a->readers || a->writers)
+            page_put(d, &frame_table[a->mfn]);
+        a->readers = a->writers = 0;
+    }
 }

@@ -192,6 +192,7 @@ void pv_grants_destroy(struct domain *d)
         if (grant_track(g, i)->flags)
             end_use(grant_track(g, i));
     forget_granter(d);
+    grants_unpin_all(d);
     for (u32 i = 0; i < GRANT_TRACK_PAGES && g->track[i]; i++)
         hv_free_pages(d, g->track[i], 0);
     for (u32 i = 0; i < g->frames; i++) {

@@ -21,7 +21,7 @@ enum grant_limits {
 
 /* A grant that is mapped. */
 struct grant_active {
-    u32 mfn;              /* the frame that it was when it was mapped first */
+    u32 mfn;              /* the frame that it was when it was mapped first; held */
     u16 readers, writers; /* mappings of it; both 0: not in use */
 };
 _Static_assert(sizeof(struct grant_active) == sizeof(grant_entry_v1_t), "as many to a page");
@@ -66,7 +66,9 @@ static inline struct grant_track *grant_track(const struct pv_grants *g, u32 han
 s16 grant_look_up(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn);
 /* Marks the entry as in use, and no longer. */
 s16 grant_pin(const struct domain *d, u16 id, u32 ref, bool write, u64 *mfn);
-void grant_unpin(const struct domain *d, u32 ref, bool write);
+void grant_unpin(struct domain *d, u32 ref, bool write);
+/* The domain ends: nobody's use of its grants counts any more. */
+void grants_unpin_all(struct domain *d);
 
 /* grant_map.c, grant_copy.c: one item each; the result is in its status. */
 void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op);

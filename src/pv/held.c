@@ -42,6 +42,9 @@ static void visit_grants(const struct domain *d,
         return;
     for (u32 i = 0; i < g->frames; i++)
         visit(context, g->frame[i], true);
+    for (u32 ref = 0; ref < g->frames * GRANTS_PER_FRAME; ref++)
+        if (grant_active(g, ref)->readers || grant_active(g, ref)->writers)
+            visit(context, &frame_table[grant_active(g, ref)->mfn], false);
     for (u64 i = 0; i < frame_limit(); i++)
         if (frame_table[i].owner < DOMAIN_MAX && frame_table[i].owner != d->id &&
             frame_table[i].flags & FRAME_VALIDATED && frame_table[i].type == FT_L1)

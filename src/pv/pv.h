@@ -274,6 +274,8 @@ void pv_save_segments(struct vcpu *v);
 
 /* physdev_op.c: whether what runs may use these ports. */
 bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len);
+/* pit_pv.c: 0 or -E */
+int pv_pit_attach(struct domain *d);
 /* nmi_op.c: 0 or -EINVAL; address 0: none. */
 s64 pv_set_nmi_handler(struct virt_vcpu *x, u64 address);
 void pv_send_nmi(struct vcpu *v);

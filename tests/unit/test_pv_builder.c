@@ -77,6 +77,12 @@ int elf_image_parse(const void *file, u64 size, struct elf_image *out, char *w, 
     return 0;
 }
 
+int pv_pit_attach(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
 int io_space_init(struct domain *d)
 {
     (void)d;

@@ -207,6 +207,31 @@ static void a_mapping_overwritten(void **state)
     end(1);
 }
 
+/* A handle alone keeps the frame its granter's, who has given it away. */
+static void released_while_in_use(void **state)
+{
+    (void)state;
+    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+    xen_pfn_t gone = FRAME(0, 1);
+    u16 owner = frame_table[gone].owner;
+    u32 handle;
+
+    grant(0, 1, 0);
+    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
+    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(2), 0, UVMF_TLB_FLUSH, 0), 0);
+    world_run(0);
+    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(1), 0, UVMF_TLB_FLUSH, 0), 0);
+    assert_true(world_store(PAGE(WORLD_SCRATCH + 1), &gone, sizeof(gone)));
+    set_xen_guest_handle(r.extent_start, (xen_pfn_t *)(uintptr_t)PAGE(WORLD_SCRATCH + 1));
+    assert_int_equal(
+        world_call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, put(&r, sizeof(r)), 0, 0),
+        1);
+    assert_int_equal(frame_table[gone].owner, owner);
+    assert_int_equal(frame_table[gone].refs, 1);
+    end(1);
+    assert_int_not_equal(frame_table[gone].owner, owner);
+}
+
 /* A page table is not written by way of a grant, nor a writable grant made a table. */
 static void granted_and_a_table(void **state)
 {
@@ -273,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_granter_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(the_mapper_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mapping_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(released_while_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(granted_and_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
     };
