@@ -210,6 +210,25 @@ static void check_flags(void)
     check_equal("one of the kernel's is not", ENTRY_USER | GUEST_KERNEL, flags_of(ENTRY_RW));
 }
 
+/* Programs do not see the M2P, their kernel does. */
+static void check_strict(void)
+{
+    enum { M2P_SLOT = 256 };
+    static struct space strict;
+
+    abi_equal("vm_assist: a strict M2P", 0,
+              hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_m2p_strict));
+    space_create(&strict);
+    space_publish(&strict);
+    platform->space_load(&strict);
+    check_equal("the M2P in the user's table", 0, strict.user_root[M2P_SLOT]);
+    check("and in the kernel's", strict.root[M2P_SLOT] & ENTRY_PRESENT);
+    platform->space_load(&kernel_space);
+    space_destroy(&strict);
+    abi_equal("vm_assist: not strict", 0,
+              hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_m2p_strict));
+}
+
 void abi_compat(void)
 {
     static const unsigned vectors[] = {TRAP_UNDEFINED, TRAP_GENERAL_PROTECTION, TRAP_PAGE_FAULT};
@@ -230,4 +249,5 @@ void abi_compat(void)
     for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
         trap_handle(vectors[i], NULL);
     platform->space_load(&kernel_space);
+    check_strict();
 }

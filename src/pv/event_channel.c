@@ -90,7 +90,8 @@ static void __attribute__((noinline)) notify_other(const struct pv_port *p)
         pv_port_notify(other, p->remote);
 }
 
-static s64 send(struct domain *d, u32 port)
+/* `argument` is the call's, for the case that it has to be made again. */
+static s64 send(struct domain *d, u32 port, u64 argument)
 {
     const struct pv_port *p = port_of(d, port);
 
@@ -110,8 +111,9 @@ static s64 send(struct domain *d, u32 port)
         pv_console_drain(d);
         return 0;
     case PORT_STORE:
-        pv_store_notify(d);
-        return 0;
+        if (pv_store_notify(d))
+            return 0;
+        return pv_again(pv_current(), __HYPERVISOR_event_channel_op, EVTCHNOP_send, argument);
     case PORT_UNBOUND: /* dropped, as under Xen */
         return 0;
     default:
@@ -153,7 +155,7 @@ static s64 do_event_channel_op(u32 command, u64 argument)
 
     switch (command) {
     case EVTCHNOP_send:
-        OPERATE(evtchn_send, false, send(d, a.port))
+        OPERATE(evtchn_send, false, send(d, a.port, argument))
     case EVTCHNOP_unmask:
         OPERATE(evtchn_unmask, false, unmask(d, a.port))
     case EVTCHNOP_close:

@@ -20,6 +20,7 @@ static int change_root(struct vcpu *v, u64 *root, u64 mfn)
     if (error)
         return error;
     *root = mfn << PAGE_SHIFT;
+    pv_show_m2p(v->domain, *root, root == &v->virt->kernel_root);
     if (root == &v->virt->kernel_root)
         pv_load_root(v);
     if (old)
@@ -30,6 +31,7 @@ static int change_root(struct vcpu *v, u64 *root, u64 mfn)
 int pv_new_kernel_root(struct vcpu *v, u64 mfn)
 {
     if (mfn == v->virt->kernel_root >> PAGE_SHIFT) {
+        pv_show_m2p(v->domain, v->virt->kernel_root, true);
         tlb_flush_all();
         return 0;
     }

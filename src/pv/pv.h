@@ -231,6 +231,9 @@ s64 pv_iret_no_table(struct vcpu *v);
 /* Loads the table of the present mode: a full flush. */
 void pv_load_root(struct vcpu *v);
 u64 pv_active_root(void);
+/* An L4 becomes the kernel's root, or the user's: with VMASST_TYPE_m2p_strict it shows the M2P or
+ * not. */
+void pv_show_m2p(const struct domain *d, u64 l4, bool show);
 
 /* report_pv.c: v's domain is about to end by its own fault: all that is known, on one screen. */
 void pv_report_fall(struct vcpu *v);
@@ -301,8 +304,8 @@ u32 pv_store_port(struct domain *d);
 void pv_ports_destroy(struct domain *d);
 /* console_ring.c */
 void pv_console_drain(struct domain *d);
-/* xenstore_ring.c: the guest has sent, or made room. */
-void pv_store_notify(struct domain *d);
+/* xenstore_ring.c: the guest has sent, or made room. false: time is up, to be called again. */
+bool pv_store_notify(struct domain *d);
 void pv_store_destroy(struct domain *d);
 /* console_input.c: while the domain lives. */
 void pv_console_input_begin(struct domain *d);

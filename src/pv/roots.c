@@ -16,11 +16,23 @@
 #include "table.h"
 #include "tlb.h"
 
+/* The first of the slots is the M2P's. With VMASST_TYPE_m2p_strict it is in an L4 only since that
+ * became the kernel's root, until it becomes the user's. */
+void pv_show_m2p(const struct domain *d, u64 l4, bool show)
+{
+    u64 *entry = (u64 *)mpa_to_va(mpa_of(l4)) + HYPERVISOR_FIRST_SLOT;
+
+    if (pv_assisted(d, VMASST_TYPE_m2p_strict))
+        *(volatile u64 *)entry = show ? hypervisor_l4[HYPERVISOR_FIRST_SLOT] : 0;
+}
+
 void l4_fill(const struct domain *d, u64 *l4)
 {
     for (unsigned i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
         l4[i] = hypervisor_l4[i];
     l4[PERDOMAIN_SLOT] = d->pv->window_l4e;
+    if (pv_assisted(d, VMASST_TYPE_m2p_strict))
+        l4[HYPERVISOR_FIRST_SLOT] = 0;
 }
 
 void l4_clear(u64 *l4)

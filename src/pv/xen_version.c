@@ -78,8 +78,7 @@ static s64 do_xen_version(u32 command, u64 argument)
 }
 HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
 
-/* Segments of 4 GiB and the extended CR3 are a 32-bit guest's affair and change nothing here; that
- * user programs do not see the M2P would be a promise that is not kept. */
+/* Segments of 4 GiB and the extended CR3 are a 32-bit guest's affair and change nothing here. */
 static s64 assist(struct pv_domain *p, u32 type, bool enable)
 {
     switch (type) {
@@ -89,10 +88,9 @@ static s64 assist(struct pv_domain *p, u32 type, bool enable)
     case VMASST_TYPE_writable_pagetables:
     case VMASST_TYPE_architectural_iopl:
     case VMASST_TYPE_runstate_update_flag:
+    case VMASST_TYPE_m2p_strict: /* roots.c */
         p->assists = enable ? p->assists | 1ULL << type : p->assists & ~(1ULL << type);
         return 0;
-    case VMASST_TYPE_m2p_strict:
-        return -EINVAL;
     default:
         return -EINVAL;
     }

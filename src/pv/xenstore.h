@@ -38,11 +38,12 @@ const u8 *store_read(const struct store_tree *t, const char *path, u32 *len);
 int store_write(struct store_tree *t, const char *path, const void *value, u32 len);
 /* With all below it; false: there was none. */
 bool store_remove(struct store_tree *t, const char *path);
-/* The names of its children, each with its end, as far as they fit; bytes that all of them take. */
-u32 store_children(const struct store_tree *t, const char *path, char *out, u32 size);
-/* Calls back for each path whose value is not the same in both trees. */
-void store_differences(const struct store_tree *a, const struct store_tree *b,
-                       void (*changed)(void *context, const char *path), void *context);
+/* The names of its children, each with its end, from byte `from` of their list on and as far as
+ * they fit into *size, which becomes the bytes written; bytes of the whole list. */
+u32 store_children(const struct store_tree *t, const char *path, u32 from, char *out, u32 *size);
+/* Looks at one record of the two trees, the one at *at (0 to begin with, a->used + b->used: none is
+ * left), and moves *at on. Its path if its value is not the same in both, or NULL. */
+const char *store_difference(const struct store_tree *a, const struct store_tree *b, u32 *at);
 /* Is the node `path`, or below it? */
 bool store_is_below(const char *node, const char *path);
 
@@ -66,12 +67,14 @@ struct xenstore {
     u32 generation;                                  /* changes so far */
     u32 last_transaction;                            /* the newest id */
     struct store_transaction tx[STORE_TRANSACTIONS]; /* those that are open */
-    struct store_watch *watch;                       /* STORE_WATCHES */
-    bool broken;                                     /* the guest broke the protocol */
-    u32 in_length, out_length, out_done;             /* bytes of the two that follow */
-    u8 *in;                                          /* the request that arrives */
-    u8 *out;                                         /* what has no room in the ring yet */
-    char home[32];                                   /* /local/domain/ID */
+    struct store_tree *before;           /* what it was before a transaction, or NULL: */
+    u32 compared;                        /* as far as watches have heard of that */
+    struct store_watch *watch;           /* STORE_WATCHES */
+    bool broken;                         /* the guest broke the protocol */
+    u32 in_length, out_length, out_done; /* bytes of the two that follow */
+    u8 *in;                              /* the request that arrives */
+    u8 *out;                             /* what has no room in the ring yet */
+    char home[32];                       /* /local/domain/ID */
 };
 
 /* xenstore_ring.c: a domain's store, furnished; NULL: no memory. */
@@ -81,6 +84,8 @@ struct xenstore *store_make(struct domain *d);
 void store_request(struct xenstore *s, const struct xsd_sockmsg *head, u8 *body);
 /* Tells what is owed, as far as there is room. */
 void store_tell_owed(struct xenstore *s);
+/* Tells the watches what the last transaction has changed; false: time is up before all of it. */
+bool store_tell_transaction(struct xenstore *s);
 /* xenstore_message.c: appends a message to s->out; false: there is no room. */
 bool store_answer(struct xenstore *s, const struct xsd_sockmsg *to, u32 type, const void *body,
                   u32 len);

@@ -5,12 +5,15 @@
  *  - A request is answered once; what it changed is told to the watches behind its answer.
  *  - A transaction works on a copy. It becomes the store only if the store has not changed since.
  *  - Watch events that have no room are owed, not lost.
+ *  - To find what a transaction has changed takes long; it is done in pieces, and no request is
+ * taken up before the end of it.
  */
 #include "errno.h"
 
 #include "frame.h"
 #include "log.h"
 #include "pv.h"
+#include "sched.h"
 #include "xenstore.h"
 
 #include <string.h>
@@ -118,10 +121,44 @@ static int op_directory(struct request *r)
 
     if (error)
         return error;
-    all = store_children(r->tree, r->path, names, sizeof(names));
+    len = sizeof(names);
+    all = store_children(r->tree, r->path, 0, names, &len);
     if (all > sizeof(names))
-        return -E2BIG;
+        return -E2BIG; /* XS_DIRECTORY_PART is for such */
     store_answer(r->s, r->head, r->head->type, names, all);
+    return 0;
+}
+
+/* A number in decimal with its end; false: it is none. */
+static bool take_number(const char *text, u32 len, u32 *out)
+{
+    enum { DIGITS_MAX = 8 };
+    u32 n = 0, i = 0;
+
+    for (; i < len && i <= DIGITS_MAX && text[i] >= '0' && text[i] <= '9'; i++)
+        n = n * 10 + (u32)(text[i] - '0');
+    *out = n;
+    return i && i <= DIGITS_MAX && i < len && !text[i];
+}
+
+/* From a byte of the list on: the store's generation, then names; the end is an empty one. */
+static int op_directory_part(struct request *r)
+{
+    char answer[XENSTORE_PAYLOAD_MAX / 4];
+    const u8 *value;
+    u32 from, len, all, head;
+    int error = look_up(r, &value, &len);
+
+    if (error)
+        return error;
+    if (!take_number(r->rest, r->rest_len, &from))
+        return -EINVAL;
+    head = (u32)format_text(answer, sizeof(answer), "%u", r->s->generation) + 1;
+    len = (u32)sizeof(answer) - head - 1;
+    all = store_children(r->tree, r->path, from, answer + head, &len);
+    if (from + len >= all)
+        answer[head + len++] = 0;
+    store_answer(r->s, r->head, r->head->type, answer, head + len);
     return 0;
 }
 
@@ -239,8 +276,25 @@ static int op_unwatch(struct request *r)
 
 static void end_transaction(struct xenstore *s, struct store_transaction *t)
 {
-    hv_free_pages(s->domain, t->tree, STORE_ORDER);
+    if (t->tree)
+        hv_free_pages(s->domain, t->tree, STORE_ORDER);
+    t->tree = NULL;
     t->id = 0;
+}
+
+bool store_tell_transaction(struct xenstore *s)
+{
+    while (s->compared < s->before->used + s->tree->used) {
+        const char *path = store_difference(s->before, s->tree, &s->compared);
+
+        if (path)
+            changed(s, path);
+        if (sched_time_is_up())
+            return false;
+    }
+    hv_free_pages(s->domain, s->before, STORE_ORDER);
+    s->before = NULL;
+    return true;
 }
 
 static int op_begin(struct request *r)
@@ -282,18 +336,18 @@ static int op_end(struct request *r)
 {
     struct xenstore *s = r->s;
     struct store_transaction *t = transaction_of(s, r->head->tx_id);
-    struct store_tree *before = s->tree;
     bool keep = strcmp(r->body, "T") == 0, same;
 
     if (!t || (!keep && strcmp(r->body, "F") != 0))
         return t ? -EINVAL : -ENOENT;
     same = t->generation == s->generation;
     if (keep && same) {
+        s->before = s->tree;
+        s->compared = 0;
         s->tree = t->tree;
-        t->tree = before;
+        t->tree = NULL;
         ok(r);
-        store_differences(before, s->tree, changed, s);
-        if (memcmp(before, s->tree, sizeof(*before)) != 0)
+        if (memcmp(s->before, s->tree, sizeof(*s->before)) != 0)
             s->generation++;
     } else if (!keep) {
         ok(r);
@@ -358,9 +412,11 @@ static int without_path(struct request *r)
 static int carry_out(struct request *r)
 {
     static int (*const with_path[])(struct request *) = {
-        [XS_DIRECTORY] = op_directory, [XS_READ] = op_read,   [XS_GET_PERMS] = op_get_perms,
-        [XS_SET_PERMS] = op_set_perms, [XS_WRITE] = op_write, [XS_MKDIR] = op_write,
-        [XS_RM] = op_remove,           [XS_WATCH] = op_watch, [XS_UNWATCH] = op_unwatch,
+        [XS_DIRECTORY] = op_directory, [XS_READ] = op_read,
+        [XS_GET_PERMS] = op_get_perms, [XS_SET_PERMS] = op_set_perms,
+        [XS_WRITE] = op_write,         [XS_MKDIR] = op_write,
+        [XS_RM] = op_remove,           [XS_WATCH] = op_watch,
+        [XS_UNWATCH] = op_unwatch,     [XS_DIRECTORY_PART] = op_directory_part,
     };
     u32 type = r->head->type;
     int error;

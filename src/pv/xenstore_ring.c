@@ -7,6 +7,7 @@
  * bounded by the ring's size; indices or a length that cannot be end the connection, and the guest
  * is told.
  *  - A request is taken up only when the answers before it have left, so that its own has room.
+ *  - Between two requests the time is looked at; the guest's call is made again for the rest.
  *  - A guest that never sends costs a page for the ring and nothing else.
  */
 #include "errno.h"
@@ -14,6 +15,7 @@
 #include "event_channel.h"
 #include "frame.h"
 #include "log.h"
+#include "sched.h"
 #include "xenstore.h"
 
 #include <string.h>
@@ -22,7 +24,6 @@ enum {
     WATCH_ORDER = 1,
     IN_ORDER = 1, /* a message and the 0 behind it */
     OUT_ORDER = 1,
-    REQUESTS_AT_ONCE = 32,
 };
 _Static_assert(STORE_OUT_BYTES == PAGE_SIZE << OUT_ORDER, "");
 _Static_assert(STORE_WATCHES * sizeof(struct store_watch) <= PAGE_SIZE << WATCH_ORDER, "");
@@ -95,27 +96,29 @@ static bool serve(struct xenstore *s, ring_t *ring)
     return true;
 }
 
-void pv_store_notify(struct domain *d)
+bool pv_store_notify(struct domain *d)
 {
     struct xenstore *s = d->pv->store ? d->pv->store : store_make(d);
     ring_t *ring = d->pv->store_ring;
+    bool done = true;
     u32 moved = 0;
 
     if (!s || s->broken)
-        return;
-    for (unsigned i = 0; i < REQUESTS_AT_ONCE && !s->broken; i++) {
+        return true;
+    for (;; done = !sched_time_is_up()) {
+        if (s->before && done)
+            done = store_tell_transaction(s);
         moved += give(s, ring);
-        if (s->out_length)
+        if (!done || s->out_length || s->broken)
             break; /* the guest tells when it has made room */
         store_tell_owed(s);
-        if (s->out_length)
-            continue;
-        if (!serve(s, ring))
+        if (!s->out_length && !serve(s, ring))
             break;
     }
     moved += give(s, ring);
     if (moved)
         pv_port_notify(d, PV_STORE_PORT);
+    return done;
 }
 
 static void put_number(struct xenstore *s, const char *name, u64 value)
@@ -192,6 +195,7 @@ void pv_store_destroy(struct domain *d)
     for (unsigned i = 0; i < STORE_TRANSACTIONS; i++)
         if (s->tx[i].id)
             give_pages(d, s->tx[i].tree, STORE_ORDER);
+    give_pages(d, s->before, STORE_ORDER);
     give_pages(d, s->tree, STORE_ORDER);
     give_pages(d, s->watch, WATCH_ORDER);
     give_pages(d, s->in, IN_ORDER);

@@ -143,34 +143,37 @@ static const char *child_name(const char *path, const char *dir)
     return *name ? name : NULL;
 }
 
-u32 store_children(const struct store_tree *t, const char *path, char *out, u32 size)
+u32 store_children(const struct store_tree *t, const char *path, u32 from, char *out, u32 *size)
 {
-    u32 all = 0;
+    u32 all = 0, wrote = 0;
+    bool full = false;
 
     for (u32 at = 0; at < t->used; at += size_of(record_at(t, at))) {
         const char *name = child_name(path_at(t, at), path);
         u32 bytes = name ? (u32)strlen(name) + 1 : 0;
 
-        if (all + bytes <= size && bytes)
-            memcpy(out + all, name, bytes);
+        if (bytes && all >= from && !full) {
+            full = bytes > *size - wrote;
+            if (!full)
+                memcpy(out + wrote, name, bytes);
+            wrote += full ? 0 : bytes;
+        }
         all += bytes;
     }
+    *size = wrote;
     return all;
 }
 
-void store_differences(const struct store_tree *a, const struct store_tree *b,
-                       void (*changed)(void *context, const char *path), void *context)
+const char *store_difference(const struct store_tree *a, const struct store_tree *b, u32 *at)
 {
-    u32 one, other;
+    bool in_a = *at < a->used;
+    u32 here = in_a ? *at : *at - a->used, one, other;
+    const struct store_tree *own = in_a ? a : b;
+    const char *path = path_at(own, here);
+    const u8 *was = store_read(a, path, &one), *is = store_read(b, path, &other);
 
-    for (u32 at = 0; at < a->used; at += size_of(record_at(a, at))) {
-        const u8 *was = store_read(a, path_at(a, at), &one);
-        const u8 *is = store_read(b, path_at(a, at), &other);
-
-        if (!is || one != other || memcmp(was, is, one) != 0)
-            changed(context, path_at(a, at));
-    }
-    for (u32 at = 0; at < b->used; at += size_of(record_at(b, at)))
-        if (!store_read(a, path_at(b, at), &other))
-            changed(context, path_at(b, at));
+    *at += size_of(record_at(own, here));
+    if (!in_a)
+        return was ? NULL : path;
+    return is && one == other && memcmp(was, is, one) == 0 ? NULL : path;
 }

@@ -87,9 +87,10 @@ bool sched_time_is_up(void)
     return sched_now() >= host_pcpu.until;
 }
 
-void pv_store_notify(struct domain *d)
+bool pv_store_notify(struct domain *d)
 {
     (void)d;
+    return true;
 }
 
 void pv_console_drain(struct domain *d)

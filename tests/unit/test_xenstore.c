@@ -49,6 +49,11 @@ void hv_free_pages(struct domain *d, void *p, unsigned order)
 {
     hv_free(d, p, PAGE_SIZE << order);
 }
+static unsigned patience; /* looks at the time until it is up; 0: it never is */
+bool sched_time_is_up(void)
+{
+    return patience && --patience == 0;
+}
 void pv_port_notify(struct domain *d, u32 port)
 {
     assert_ptr_equal(d, &domain);
@@ -272,6 +277,73 @@ static void full(void **state)
     expect("guest");
 }
 
+/* What a transaction changed is found in pieces; nothing is lost, nothing comes too early. */
+static void in_pieces(void **state)
+{
+    unsigned broken_off = 0;
+    char name[16];
+
+    (void)state;
+    ASK(XS_WATCH, 0, "data\0token");
+    next_message(); /* the first event */
+    ASK(XS_TRANSACTION_START, 0, "");
+    u32 tx = (u32)atoi(body);
+    for (unsigned i = 0; i < 20; i++) {
+        int n = snprintf(name, sizeof(name), "data/%u", i);
+        ask(XS_WRITE, tx, name, (size_t)n + 1);
+    }
+    struct xsd_sockmsg m = {.type = XS_TRANSACTION_END, .tx_id = tx, .len = 2};
+    put_bytes(&m, sizeof(m));
+    put_bytes("T", 2);
+    for (patience = 1; !pv_store_notify(&domain); patience = 1)
+        broken_off++;
+    patience = 0;
+    assert_in_range(broken_off, 20, 100);
+    next_message();
+    expect("OK");
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "data/%u", i);
+        next_message();
+        assert_int_equal(head.type, XS_WATCH_EVENT);
+        assert_string_equal(body, name);
+    }
+    nothing_more();
+}
+
+/* More children than one answer holds. */
+static void a_long_directory(void **state)
+{
+    char name[32], all[100][8];
+    unsigned found = 0;
+    u32 from = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        int n = snprintf(name, sizeof(name), "data/child-%02u-of-many", i);
+        ask(XS_MKDIR, 0, name, (size_t)n + 1);
+    }
+    ASK(XS_DIRECTORY, 0, "data");
+    expect_error("E2BIG");
+    for (bool more = true; more; from += head.len - (u32)strlen(body) - 1) {
+        char request[32] = "data";
+        int n = snprintf(request + 5, sizeof(request) - 5, "%u", from);
+
+        ask(XS_DIRECTORY_PART, 0, request, 5 + (size_t)n + 1);
+        assert_int_not_equal(head.type, XS_ERROR);
+        for (const char *c = body + strlen(body) + 1; c < body + head.len; c += strlen(c) + 1) {
+            more = *c;
+            if (more)
+                snprintf(all[found++], sizeof(all[0]), "%.2s", c + 6);
+        }
+    }
+    assert_int_equal(found, 100);
+    assert_string_equal(all[99], "99");
+    ask(XS_DIRECTORY_PART, 0, "data\0x", 7);
+    expect_error("EINVAL");
+    ask(XS_DIRECTORY_PART, 0, "data\0", 5);
+    expect_error("EINVAL");
+}
+
 /* Whatever is in the ring: no byte outside it is touched, and the guest is told. */
 static void hostile_ring(void **state)
 {
@@ -328,6 +400,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(values, fresh, gone),
         cmocka_unit_test_setup_teardown(refusals, fresh, gone),
         cmocka_unit_test_setup_teardown(watches, fresh, gone),
+        cmocka_unit_test_setup_teardown(in_pieces, fresh, gone),
+        cmocka_unit_test_setup_teardown(a_long_directory, fresh, gone),
         cmocka_unit_test_setup_teardown(transactions, fresh, gone),
         cmocka_unit_test_setup_teardown(full, fresh, gone),
         cmocka_unit_test_setup_teardown(hostile_ring, fresh, gone),
