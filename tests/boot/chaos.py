@@ -63,7 +63,7 @@ def boot(column, model, seed, lives):
     return Result(len(HONEST) + 1)
 
 
-def run(jobs, seed=1, lives=16):
+def run(jobs, seed=1, lives=10):
     """In both modes of full virtualization, and on the machine without EPT."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(lambda where: boot(*where, seed, lives), WHERE)
