@@ -25,7 +25,7 @@ static void make_tables(void)
     world_words(l4)[0] = world_entry(l3, PTE_P | PTE_W);
     world_words(l3)[511] = world_entry(l2, PTE_P | PTE_W);
     world_words(l2)[8] = world_entry(l1, PTE_P | PTE_W);
-    world_words(l1)[3] = world_entry(data, PTE_P | PTE_W | PTE_G);
+    world_words(l1)[3] = world_entry(data, PTE_P | PTE_W);
     world_words(l1)[4] = 0x7700; /* not present: the guest's own affair */
 }
 
@@ -43,8 +43,8 @@ void tables_validated(void **state)
     GRADE_EQUAL("the page's type", data->type, FT_WRITABLE, WHERE_TABLE);
     GRADE_EQUAL("the L2's entry, in which U is set", world_words(l2)[8], world_entry(l1, LINK),
                 WHERE_TABLE);
-    GRADE_EQUAL("the L1's entry, in which U is set and G is not", world_words(l1)[3],
-                world_entry(data, MAP_RW), WHERE_TABLE);
+    GRADE_EQUAL("the L1's entry, in which U is set, and that it was not (PTE_GUEST_KERNEL)",
+                world_words(l1)[3], world_entry(data, MAP_RW | PTE_GUEST_KERNEL), WHERE_TABLE);
     GRADE_EQUAL("an entry that is not present", world_words(l1)[4], 0x7700, WHERE_TABLE);
     GRADE_CASE("page_unpin of the L4");
     EXPECT_RESULT("the result", page_unpin(&world_self, world_number(l4)), 0, WHERE_PUT);

@@ -13,6 +13,8 @@
 #define WHERE_MEND    "pv.10: src/pv/mmuext_op.c"
 
 enum { NO_FRAME = 0x123456, DEVICE = WORLD_FRAMES - 1, ABSENT = 6 };
+/* What becomes of a read-only entry of an L1 (l1_adjusted). */
+enum { KEPT = MAP_RO | PTE_G };
 
 static struct frame *l1, *data, *foreign;
 static struct mmu_update list[4];
@@ -51,7 +53,7 @@ void update_stores(void **state)
     begin();
     GRADE_CASE("a request for an entry of an L1 in use");
     EXPECT_RESULT("the result", update(at(l1, 7), world_entry(data, MAP_RW)), 0, WHERE_ENTRY);
-    GRADE_EQUAL("the entry", world_words(l1)[7], world_entry(data, MAP_RW), WHERE_ENTRY);
+    GRADE_EQUAL("the entry", world_words(l1)[7], world_entry(data, KEPT | PTE_W), WHERE_ENTRY);
     world_expect("the frame that it maps", data, 2, 1, WHERE_ENTRY);
     EXPECT_RESULT("the result of clearing it", update(at(l1, 7), 0), 0, WHERE_ENTRY);
     world_expect("the frame that it mapped", data, 1, 0, WHERE_ENTRY);
@@ -100,13 +102,13 @@ void update_commands(void **state)
     EXPECT_RESULT("the result",
                   update(at(l1, 4) | MMU_PT_UPDATE_PRESERVE_AD, world_entry(data, MAP_RO)), 0,
                   WHERE_COMMAND);
-    GRADE_EQUAL("the entry", world_words(l1)[4], world_entry(data, MAP_RO | PTE_A | PTE_D),
+    GRADE_EQUAL("the entry", world_words(l1)[4], world_entry(data, KEPT | PTE_A | PTE_D),
                 WHERE_COMMAND);
     GRADE_CASE("MMU_PT_UPDATE_NO_TRANSLATE of an entry with A and D");
     EXPECT_RESULT("the result",
                   update(at(l1, 4) | MMU_PT_UPDATE_NO_TRANSLATE, world_entry(data, MAP_RO)), 0,
                   WHERE_COMMAND);
-    GRADE_EQUAL("the entry", world_words(l1)[4], world_entry(data, MAP_RO), WHERE_COMMAND);
+    GRADE_EQUAL("the entry", world_words(l1)[4], world_entry(data, KEPT), WHERE_COMMAND);
     GRADE_CASE("MMU_MACHPHYS_UPDATE for a frame of its own: the number is 0x321");
     EXPECT_RESULT("the result", update(world_entry(data, MMU_MACHPHYS_UPDATE), 0x321), 0,
                   WHERE_COMMAND);
@@ -147,8 +149,8 @@ void update_foreign(void **state)
                    SELF, OTHER, cases[i].tables ? cases[i].tables - 1 : 0, cases[i].frames);
         EXPECT_RESULT("the result", update_list(1, cases[i].tables << 16 | cases[i].frames, NULL),
                       cases[i].result, WHERE_FOREIGN);
-        GRADE_EQUAL("the entry", world_words(l1)[i],
-                    cases[i].result ? 0 : world_entry(data, MAP_RO), WHERE_FOREIGN);
+        GRADE_EQUAL("the entry", world_words(l1)[i], cases[i].result ? 0 : world_entry(data, KEPT),
+                    WHERE_FOREIGN);
     }
     world_end(WHERE_FOREIGN);
 }

@@ -113,7 +113,8 @@ def build(lab, builder, originals):
         raise Broken(str(error)) from error
     for path in mine:
         objects[path] = builder.compile(path, checked=True)
-    known = set()
+    libs = head(builder.top, program, "libs")
+    known = set(re.findall(r"--defsym=(\w+)=", " ".join(libs)))
     for path, name in objects.items():
         known |= lab_objects.symbols(name)[0]
     for path in mine:
@@ -124,7 +125,7 @@ def build(lab, builder, originals):
     out = os.path.join(CACHE, digest)
     if not os.path.exists(out):
         done = within(["gcc", *builder.flags, "-o", f"{out}.{id(builder)}", *objects.values(), "-lcmocka",
-                       *head(builder.top, program, "libs")], WALL_SECONDS, cwd=builder.top)
+                       *libs], WALL_SECONDS, cwd=builder.top)
         if done.returncode:
             missing = set(re.findall(r"undefined reference to `([^']*)'", done.stdout))
             mine_too = any(missing & lab_objects.symbols(objects[path])[1] for path in mine)
