@@ -10,6 +10,7 @@ from unittest import mock
 
 from lib import bochs, columns, console, figure, guests, record, runs, table
 from lib.boot import Boot
+from linux_test import Linux
 import packed_test
 from result import Result
 from why_test import Why
@@ -159,7 +160,7 @@ class Figures(unittest.TestCase):
 def run(_jobs):
     """All of them, as a part of `make test`."""
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (Verdict, Table, Guests, NoPort, Figures, Why, *packed_test.CASES))
+                               for case in (Verdict, Table, Guests, NoPort, Figures, Linux, Why, *packed_test.CASES))
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         done = unittest.TextTestRunner(stream=out, verbosity=2).run(suite)
