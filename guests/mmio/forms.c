@@ -88,6 +88,28 @@ const struct form forms[] = {
     {"movdqa m,x", 0x66, 0x0f, 0x7f, -1, 0, W128, KIND_WRITES | KIND_ALIGNED, UNTOUCHED},
     {"movdqu x,m", 0xf3, 0x0f, 0x6f, -1, 0, W128, 0, UNTOUCHED},
     {"movdqu m,x", 0xf3, 0x0f, 0x7f, -1, 0, W128, KIND_WRITES, UNTOUCHED},
+    {"movntps", 0, 0x0f, 0x2b, -1, 0, W128, KIND_WRITES | KIND_ALIGNED, UNTOUCHED},
+    {"movntdq", 0x66, 0x0f, 0xe7, -1, 0, W128, KIND_WRITES | KIND_ALIGNED, UNTOUCHED},
+    {"lddqu", 0xf2, 0x0f, 0xf0, -1, 0, W128, 0, UNTOUCHED},
+    {"movss x,m", 0xf3, 0x0f, 0x10, -1, 0, W32, KIND_VECTOR, UNTOUCHED},
+    {"movss m,x", 0xf3, 0x0f, 0x11, -1, 0, W32, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"movsd x,m", 0xf2, 0x0f, 0x10, -1, 0, W64, KIND_VECTOR, UNTOUCHED},
+    {"movsd m,x", 0xf2, 0x0f, 0x11, -1, 0, W64, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"movlps x,m", 0, 0x0f, 0x12, -1, 0, W64, KIND_VECTOR, UNTOUCHED},
+    {"movlps m,x", 0, 0x0f, 0x13, -1, 0, W64, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"movhps x,m", 0, 0x0f, 0x16, -1, 0, W64, KIND_VECTOR, UNTOUCHED},
+    {"movhps m,x", 0, 0x0f, 0x17, -1, 0, W64, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"movd, movq x,m", 0x66, 0x0f, 0x6e, -1, 0, W32 | W64, KIND_VECTOR, UNTOUCHED},
+    {"movd, movq m,x", 0x66, 0x0f, 0x7e, -1, 0, W32 | W64, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"movq x,m", 0xf3, 0x0f, 0x7e, -1, 0, W64, KIND_VECTOR, UNTOUCHED},
+    {"movq m,x", 0x66, 0x0f, 0xd6, -1, 0, W64, KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"div", 0, 0, 0xf6, 6, 0, INT_WIDTHS, KIND_BYTE | KIND_DIVIDE, 0},
+    {"idiv", 0, 0, 0xf6, 7, 0, INT_WIDTHS, KIND_BYTE | KIND_DIVIDE, 0},
+    {"bsf", 0, 0x0f, 0xbc, -1, 0, WIDE, 0, FLAG_ZF},
+    {"bsr", 0, 0x0f, 0xbd, -1, 0, WIDE, 0, FLAG_ZF},
+    {"popcnt", 0xf3, 0x0f, 0xb8, -1, 0, WIDE, 0, FLAGS_ALL},
+    {"movbe r,m", 0, 0x38, 0xf0, -1, 0, WIDE, 0, UNTOUCHED},
+    {"movbe m,r", 0, 0x38, 0xf1, -1, 0, WIDE, KIND_WRITES, UNTOUCHED},
 };
 const unsigned form_count = sizeof(forms) / sizeof(forms[0]);
 
@@ -99,14 +121,16 @@ unsigned form_encode(const struct form *f, unsigned width, unsigned reg, bool lo
 
     if (lock)
         code[n++] = LOCK;
+    if (width == W16)
+        code[n++] = OPERAND_SIZE;
     if (f->prefix)
         code[n++] = f->prefix;
-    else if (width == W16)
-        code[n++] = OPERAND_SIZE;
     if (width != W128) /* REX always: SPL and its like are not to be AH */
         code[n++] = (u8)(REX | (width == W64 ? REX_W : 0));
     if (f->map)
         code[n++] = 0x0f;
+    if (f->map == 0x38)
+        code[n++] = f->map;
     code[n++] = (u8)(f->opcode + (f->flags_kind & KIND_BYTE && width != W8));
     code[n++] = (u8)(MOD_DISP8 | (f->digit < 0 ? reg : (unsigned)f->digit) << 3 | RDI);
     code[n++] = 0;

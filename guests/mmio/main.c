@@ -145,13 +145,18 @@ static u64 defined_after(const struct form *f, unsigned width, u64 count)
 /* A form with everything that it leaves open chosen at random. Returns its length. */
 static unsigned choose(const struct form *f, unsigned width, struct state *s, u64 *defined)
 {
-    unsigned reg = f->access == W128 ? random_number() % 2 : RAX + random_number() % 3;
+    unsigned reg = f->access == W128 || f->flags_kind & KIND_VECTOR ? random_number() % 2
+                                                                    : RAX + random_number() % 3;
     u64 imm = random_number();
     bool lock = f->flags_kind & KIND_LOCK && random_number() % 2;
 
     random_state_of(s);
     if (random_number() % 2)
         s->gpr[RAX] = ~0ULL; /* so that CMPXCHG finds it */
+    if (f->flags_kind & KIND_DIVIDE) {
+        s->gpr[RAX] &= 0x7f;
+        s->gpr[RDX] = 0;
+    }
     if (f->flags_kind & KIND_BIT)
         s->gpr[reg] %= width * BIT_WIDTHS;
     *defined = defined_after(f, width, f->imm ? imm & 0xff : s->gpr[RCX]);
@@ -190,6 +195,8 @@ static void try_register(const struct form *f, unsigned width)
     u64 at = random_number() % (W32 - width + 1); /* a part of the register */
     u32 value = random_number() % 3 ? (u32)random_number() : (u32)a.gpr[RAX];
 
+    if (f->flags_kind & KIND_DIVIDE)
+        value |= 0x01010101;
     b = a;
     *count = variable = value;
     a.gpr[RDI] = (u64)count + at;

@@ -51,6 +51,8 @@ enum form_kind {
     KIND_BYTE = 1 << 2,    /* the opcode is that of a byte; others are one more */
     KIND_BIT = 1 << 3,     /* the register is a bit's number */
     KIND_ALIGNED = 1 << 4, /* an address that is not aligned is #GP */
+    KIND_VECTOR = 1 << 6,  /* the register is XMM0 or XMM1 */
+    KIND_DIVIDE = 1 << 7,  /* what is divided is to be small */
     KIND_COUNT = 1 << 5,   /* flags depend on CL: mind its being 0, or the operand's width */
 };
 extern const struct form forms[];

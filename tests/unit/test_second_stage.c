@@ -265,26 +265,29 @@ static void all_logs(bool pml)
 {
     static bool dirty[RAM_FRAMES], used[RAM_FRAMES];
 
-    memset(dirty, 0, sizeof(dirty));
     make_domain(RAM_FRAMES, pml, false);
     for (u64 gfn = 0; gfn < RAM_FRAMES; gfn++)
         assert_true(guest(gfn, READ | WRITE));
     assert_int_equal(domain.physmap->mapped_2m, 4);
-    for (unsigned life = 0; life < 3; life++) {
-        bool also_used = life > 0;
-        assert_int_equal(physmap_dirty_start(&domain), 0);
-        if (also_used)
+    for (unsigned life = 0; life < 3; life++) { /* the dirty log, both, the accessed log */
+        bool log_dirty = life<2, log_used = life> 0;
+        if (log_dirty)
+            assert_int_equal(physmap_dirty_start(&domain), 0);
+        if (log_used)
             assert_int_equal(physmap_accessed_start(&domain), 0);
+        memset(dirty, 0, sizeof(dirty));
         memset(used, 0, sizeof(used));
         for (unsigned round = 0; round < 12; round++) {
             accesses(1 << round, dirty, used);
-            assert_int_equal(physmap_check(&domain), 0);
-            compare(physmap_dirty_read, dirty);
-            if (also_used)
+            if (round & 1) /* which collects what the processor has logged */
+                assert_int_equal(physmap_check(&domain), 0);
+            if (log_dirty)
+                compare(physmap_dirty_read, dirty);
+            if (log_used)
                 compare(physmap_accessed_read, used);
         }
         physmap_dirty_stop(&domain);
-        assert_int_equal(domain.physmap->mapped_2m, also_used ? 0 : 4);
+        assert_int_equal(domain.physmap->mapped_2m, log_used ? 0 : 4);
         physmap_accessed_stop(&domain);
         assert_int_equal(domain.physmap->mapped_2m, 4);
         assert_int_equal(domain.physmap->mapped_4k, 100);
