@@ -1,7 +1,8 @@
 /*
- * The hypercalls under libFuzzer (`make fuzz-pv`): two domains make any calls with arguments made
- * of what matters: numbers of frames, their own and the other's, entries for them, places in
- * memory, small and wild numbers. After each call everything is recounted (tests/pvworld/world.c).
+ * The hypercalls and what traps, under libFuzzer (`make fuzz-pv`): two domains make any calls with
+ * arguments made of what matters: numbers of frames, their own and the other's, entries for them,
+ * places in memory, small and wild numbers. After each call everything is recounted
+ * (tests/pvworld/world.c).
  *
  * Input: calls of CALL_BYTES each: who and which, four arguments, and words for the structure that
  * an argument may point to.
@@ -104,9 +105,48 @@ static const struct shape {
     {__HYPERVISOR_callback_op, "cp"},       {__HYPERVISOR_set_gdt, "pw"},
     {__HYPERVISOR_update_descriptor, "ww"}, {__HYPERVISOR_update_va_mapping_otherdomain, "vwcd"},
 };
-/* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table.
- */
-enum { STORE = HYPERCALLS, STORE_GRANT, NUMBERS };
+/* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table;
+ * comes to an instruction that traps; loads a segment of its LDT. */
+enum { STORE = HYPERCALLS, STORE_GRANT, PRIVILEGED, TABLE_STORE, USE_LDT, NUMBERS };
+
+/* Instructions with operands in rax, rcx, rdx, or at rax or rdi. */
+enum { CODE_BYTES = 8 };
+static const u8 privileged[][CODE_BYTES] = {
+    {0x0f, 0x22, 0xd8}, /* mov cr3, rax */
+    {0x0f, 0x22, 0xe0}, /* mov cr4, rax */
+    {0x0f, 0x22, 0xc0}, /* mov cr0, rax */
+    {0x0f, 0x20, 0xd8}, /* mov rax, cr3 */
+    {0x0f, 0x23, 0xf8}, /* mov dr7, rax */
+    {0x0f, 0x23, 0xc8}, /* mov dr1, rax */
+    {0x0f, 0x30},       /* wrmsr */
+    {0x0f, 0x32},       /* rdmsr */
+    {0x0f, 0x01, 0x38}, /* invlpg [rax] */
+    {0x0f, 0x01, 0xd1}, /* xsetbv */
+    {0x0f, 0x06},       /* clts */
+    {0x0f, 0x09},       /* wbinvd */
+    {0xf4},             /* hlt */
+    {0xfa},             /* cli */
+    {0xec},             /* in al, dx */
+    {0xee},             /* out dx, al */
+    {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2},
+};
+static const u8 stores[][CODE_BYTES] = {
+    {0x48, 0x89, 0x08},             /* mov [rax], rcx */
+    {0x89, 0x08},                   /* mov [rax], ecx */
+    {0x66, 0x89, 0x08},             /* mov [rax], cx */
+    {0x88, 0x08},                   /* mov [rax], cl */
+    {0x48, 0x87, 0x08},             /* xchg [rax], rcx */
+    {0xf0, 0x48, 0x0f, 0xb1, 0x08}, /* lock cmpxchg [rax], rcx */
+    {0xf0, 0x48, 0x0f, 0xab, 0x08}, /* lock bts [rax], rcx */
+    {0x48, 0x83, 0x20, 0xfe},       /* and qword [rax], -2 */
+    {0x48, 0x09, 0x08},             /* or [rax], rcx */
+    {0xf3, 0x48, 0xab},             /* rep stosq */
+    {0x48, 0xa5},                   /* movsq */
+    {0xf0, 0x48, 0x0f, 0xc1, 0x08}, /* lock xadd [rax], rcx */
+};
+/* MSRs that a guest may name, and some that it may not. */
+static const u32 msrs[] = {0xc0000080, 0xc0000100, 0xc0000101, 0xc0000102, 0x277,     0x1b,
+                           0x1a0,      0x8b,       0x40000000, 0x10,       0xc0000081};
 
 static u64 argument(unsigned who, char letter, const u8 *at)
 {
@@ -137,13 +177,38 @@ static void store_grant(unsigned who, const u8 *at)
             .flags = at[1] & 0x1f, .domid = at[2] & 1, .frame = (u32)word_of(who, at + 4)};
 }
 
+/* One of the list, or, of `which` beyond it, what the input says. */
+static void instruction(const u64 a[ARGUMENTS], const u8 *at, const u8 (*list)[CODE_BYTES],
+                        unsigned count, u64 table)
+{
+    unsigned which = at[0] % (count + 4);
+    u64 rcx = at[1] & 0x80 ? msrs[at[1] % ARRAY_SIZE(msrs)] : a[1];
+
+    world_store(WORLD_CODE, which < count ? list[which] : at + 2, CODE_BYTES);
+    world_instruction(table ? table : a[0], table ? a[1] : rcx, a[2], table);
+}
+
+static void trap(unsigned number, const u64 a[ARGUMENTS], const u8 *at)
+{
+    if (number == USE_LDT)
+        world_ldt(a[0] % (PV_LDT_FRAMES << PAGE_SHIFT));
+    else if (number == PRIVILEGED)
+        instruction(a, at, privileged, ARRAY_SIZE(privileged), 0);
+    else
+        instruction(a, at, stores, ARRAY_SIZE(stores),
+                    (a[3] & 3 ? (u64)(WORLD_TABLES + 3) << PAGE_SHIFT : a[3] & ~PAGE_OFFSET_MASK) +
+                        (a[0] & 63) * sizeof(u64) + (a[3] & 4));
+}
+
 static void make_call(const u8 *at)
 {
     unsigned who = at[0] & 1, number = at[1] % NUMBERS;
     const char *letters = "";
     u64 a[ARGUMENTS];
 
-    if (at[0] & 0xf0) {
+    if (at[0] & 2)
+        number = STORE + at[1] % (NUMBERS - STORE);
+    else if (at[0] & 0xf0) {
         number = shapes[at[1] % ARRAY_SIZE(shapes)].number;
         letters = shapes[at[1] % ARRAY_SIZE(shapes)].letters;
     }
@@ -155,8 +220,10 @@ static void make_call(const u8 *at)
         world_call(number, a[0], a[1], a[2], a[3]);
     else if (number == STORE)
         world_store(a[0], &a[1], sizeof(a[1]));
-    else
+    else if (number == STORE_GRANT)
         store_grant(who, at + 2);
+    else
+        trap(number, a, at + 2);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

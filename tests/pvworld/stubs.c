@@ -10,8 +10,10 @@
 #include "boot_steps.h"
 #include "console.h"
 #include "descriptors.h"
+#include "errno.h"
 #include "extable.h"
 #include "fpu.h"
+#include "guest_access.h"
 #include "machine.h"
 #include "port.h"
 #include "sched.h"
@@ -167,6 +169,61 @@ void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
     (void)v;
     (void)vector;
     (void)error;
+}
+
+void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
+{
+    (void)v;
+    (void)cr2;
+    (void)error;
+}
+
+/* Rights are the same for both of a guest's halves. */
+size_t guest_read(struct vcpu *v, void *to, u64 gva, size_t len, struct access_fault *f)
+{
+    (void)v;
+    *f = (struct access_fault){.gva = gva};
+    return pv_copy_bytes_from(to, gva, len) ? len : 0;
+}
+
+size_t guest_fetch(struct vcpu *v, void *to, u64 gva, size_t len, struct access_fault *f)
+{
+    return guest_read(v, to, gva, len, f);
+}
+
+void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4])
+{
+    (void)leaf;
+    (void)subleaf;
+    memset(out, 0, 4 * sizeof(*out));
+}
+
+int fpu_set_xcr0(struct vcpu *v, u64 value)
+{
+    (void)v;
+    return value == XCR0_X87 ? 0 : -EINVAL;
+}
+
+u64 safe_rdmsr(u32 msr, u64 *value)
+{
+    *value = 0;
+    return msr & 1;
+}
+
+u32 port_read(struct domain *d, u16 port, unsigned size)
+{
+    (void)d;
+    (void)port;
+    (void)size;
+    return ~0u;
+}
+
+void port_write(struct domain *d, u16 port, unsigned size, u32 value)
+{
+    (void)d;
+    (void)port;
+    (void)size;
+    (void)value;
 }
 
 /* In place of src/core/heap.c, whose lists would outlive the machine. */

@@ -414,3 +414,30 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)
     world_check();
     return result;
 }
+
+void world_instruction(u64 rax, u64 rcx, u64 rdx, u64 table)
+{
+    struct vcpu *v = &vcpu[running];
+
+    v->regs = (struct regs){.rax = rax, .rcx = rcx, .rdx = rdx, .rdi = rax, .rsi = rcx};
+    v->regs.rip = WORLD_CODE;
+    v->regs.cs = SEL_GUEST_CS64;
+    host_pcpu.until = ~0ULL;
+    if (table)
+        pv_write_table(v, table);
+    else
+        pv_emulate(v);
+    v->kicked = 0;
+    v->state = VCPU_RUNNABLE;
+    renew();
+    world_check();
+}
+
+void world_ldt(u64 offset)
+{
+    enum { LDT_WINDOW = 16 };
+    u64 cr2 = PERDOMAIN_BASE + LDT_WINDOW * PAGE_SIZE + offset;
+
+    pv_ldt_fault(&vcpu[running], &cr2);
+    world_check();
+}

@@ -24,6 +24,7 @@ enum world_layout {
     WORLD_SCRATCH = 8,  /* two pages for arguments */
     WORLD_DATA = 10,    /* first page that nothing else uses */
     WORLD_SPARE_FRAMES = 4,
+    WORLD_CODE = (WORLD_SCRATCH << 12) + 2048, /* an address */
 };
 
 extern struct domain *world_domain[WORLD_DOMAINS];
@@ -38,6 +39,12 @@ u64 world_mfn(unsigned which, unsigned page);
 /* The running guest makes a hypercall, again if it is told to; then all invariants are recomputed,
  * and the domain is built again if it has ended. */
 s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d);
+/* The running guest's kernel comes to the instruction at WORLD_CODE, with these in rax, rcx, rdx
+ * (and rdi, rsi as rax, rcx): a privileged one, or, if `table` is not 0, a store to this address,
+ * which maps a table. */
+void world_instruction(u64 rax, u64 rcx, u64 rdx, u64 table);
+/* The processor looks into the running guest's LDT, at this byte. */
+void world_ldt(u64 offset);
 /* Stores into the running guest's memory, as it would itself; false: a fault. */
 bool world_store(u64 gva, const void *from, size_t len);
 /* stubs.c: fills the table of hypercalls. */
