@@ -69,6 +69,12 @@ void pv_load_root(struct vcpu *v)
     (void)v;
     tlb_flush_all();
 }
+void pv_show_m2p(const struct domain *d, u64 l4, bool show)
+{
+    (void)d;
+    (void)l4;
+    (void)show;
+}
 int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries)
 {
     (void)v;
