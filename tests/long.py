@@ -2,6 +2,7 @@
 """`make test-long`: what takes longer than `make test` has time for. Ends as that does."""
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ import linux_boots  # noqa: E402
 TORTURE_COLUMNS = ["native", "shadow", "ept"]
 TORTURE_32_CASES = 0x40000  # of the builds for 32-bit and PAE paging
 MINUTE = 60  # seconds
+GIGA_MEGS = 2112  # so much that the second GiB is free and cleared as a whole
+GIGA_REST, GIGA_TICKS = 64, 3_000_000_000
 TORTURE_TICKS = 40_000  # at most, for a case
 
 
@@ -41,6 +44,18 @@ def torture(args):
     every += [bare.torture_boot(name, column, TORTURE_32_CASES, tag="long") for name in bare.TORTURES for column in TORTURE_COLUMNS]
     results = runs.all_of(every, os.cpu_count(), runs.Progress(len(every)))
     return sum(not result["ok"] for _, result in results)
+
+
+def giga(_args):
+    """A guest whose first GiB is one leaf of the second stage, cut and merged again: only the rest takes 2 MiB leaves."""
+    guest = guests.Guest(**{**guests.load("stage2").__dict__, "mem": f"{1024 + GIGA_REST}M", "budget": GIGA_TICKS})
+    boot = Boot(columns.ALL["ept"], guest, "debug", GIGA_MEGS, config="populate=eager", tag="giga")
+    (_, result), = runs.all_of([boot], 1, runs.Progress(1))
+    with open(result["log"], encoding="ascii", errors="replace") as file:
+        leaves = re.search(r'"populated_2m":\{"n":(\d+)', file.read())
+    whole = leaves and int(leaves.group(1)) == GIGA_REST // 2
+    print(f"{'ok' if whole else 'FAILED'}: leaves of 2 MiB: {leaves.group(1) if leaves else 'none'}, expected {GIGA_REST // 2}")
+    return 0 if result["ok"] and whole else 1
 
 
 def linux(_args):
@@ -78,7 +93,7 @@ def clock(_args):
     return failures_of(linux_boots.judge_clocks(os.cpu_count(), MINUTE))
 
 
-PARTS = {"emulate": emulate, "fuzz": fuzz, "fuzz-image": fuzz_image, "torture": torture, "linux": linux, "bzimage": bzimage,
+PARTS = {"emulate": emulate, "fuzz": fuzz, "fuzz-image": fuzz_image, "torture": torture, "giga": giga, "linux": linux, "bzimage": bzimage,
          "chaos": chaotic, "clock": clock}
 
 
