@@ -5,7 +5,7 @@
 #ifndef TORTURE_FORMAT_H
 #define TORTURE_FORMAT_H
 
-#include "torture.h"
+#include "../torture.h"
 
 struct format {
     const char *name;    /* of the guest */
