@@ -2,8 +2,8 @@
 // sources: src/mmu-shadow/fill.c src/mmu-shadow/flood.c src/mmu-shadow/leaf.c
 // sources: src/mmu-shadow/out_of_sync.c src/mmu-shadow/pae_root.c src/mmu-shadow/paging_shadow.c
 // sources: src/mmu-shadow/physmap_shadow.c src/mmu-shadow/pool.c src/mmu-shadow/prefetch.c
-// sources: src/mmu-shadow/reach.c src/mmu-shadow/stop_shadowing.c src/mmu-shadow/sync.c
-// sources: src/core/walk.c src/core/tlb.c src/core/frame.c
+// sources: src/mmu-shadow/reach.c src/mmu-shadow/smap.c src/mmu-shadow/stop_shadowing.c
+// sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
 // sources: labs/shadow/grade_world.c labs/shadow/grade_links.c labs/shadow/grade_stores.c
 /*
  * The host part of the lab shadow's grader: leaves (shadow.1), write protection (shadow.2), filling

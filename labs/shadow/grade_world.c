@@ -92,6 +92,12 @@ u64 virt_get(struct vcpu *v, enum virt_reg r)
     (void)v;
     return reg[r];
 }
+unsigned virt_cpl(struct vcpu *v)
+{
+    (void)v;
+    return 0;
+}
+
 void virt_paging_changed(struct vcpu *v)
 {
     (void)v;

@@ -109,13 +109,13 @@ bool cpu_write_cr3(struct vcpu *v, u64 value)
 
 bool cpu_write_cr4(struct vcpu *v, u64 value)
 {
-    u64 known = CR4_KNOWN | (cpuid_policy_xsave() ? CR4_OSXSAVE : 0);
+    u64 known = CR4_KNOWN | cpuid_policy_cr4() | (cpuid_policy_xsave() ? CR4_OSXSAVE : 0);
     u64 old = virt_get(v, VREG_CR4), changed = old ^ value;
 
     if (value & ~known || (virt_get(v, VREG_EFER) & EFER_LMA && !(value & CR4_PAE)))
         return false;
     virt_set(v, VREG_CR4, value);
-    if (!(changed & (CR4_PSE | CR4_PAE | CR4_PGE)))
+    if (!(changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP)))
         return true;
     paging_flush(v);
     return load_root(v, VREG_CR4, old);

@@ -7,6 +7,7 @@
 #include "cpuid_allowed.h"
 
 #include "public/trivisor.h"
+#include "x86.h"
 
 enum subleaves { CACHE_SUBLEAVES = 4, XSAVE_SUBLEAVES = 3 };
 #define LEAF_EXT_FEATURE 0x80000001u
@@ -191,4 +192,11 @@ u8 cpuid_policy_maxphyaddr(void)
 bool cpuid_policy_page1gb(void)
 {
     return cpuid_tables.extended[LEAF_EXT_FEATURE - LEAF_EXTENDED][CPUID_EDX] & FXD_PAGE1GB;
+}
+
+u64 cpuid_policy_cr4(void)
+{
+    u32 has = cpuid_tables.basic[LEAF_EXTENDED_FEATURES][CPUID_EBX];
+
+    return (has & F7B_SMEP ? CR4_SMEP : 0) | (has & F7B_SMAP ? CR4_SMAP : 0);
 }

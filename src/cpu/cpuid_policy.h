@@ -55,5 +55,7 @@ bool cpuid_policy_xsave(void);
 u8 cpuid_policy_maxphyaddr(void);
 /* 1 GiB pages. */
 bool cpuid_policy_page1gb(void);
+/* CR4.SMEP and CR4.SMAP, as far as a guest is told of them. */
+u64 cpuid_policy_cr4(void);
 
 #endif

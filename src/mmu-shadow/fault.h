@@ -19,6 +19,12 @@ enum paging_result shadow_walk_and_fill(struct vcpu *v, const struct exit *e,
  * there, or a table of the guest's that is to be written to, or there is no memory. */
 enum paging_result shadow_fill(struct vcpu *v, const struct exit *e, struct shadow *s, u64 entry,
                                u64 gpa, struct paging_fault *out);
+/* smap.c. With CR4.SMAP: sets mode.smap for the access that has faulted. */
+void __attribute__((cold)) shadow_judge_smap(struct vcpu *v, const struct exit *e);
+/* A write of the kernel's, with CR0.WP = 0, that no leaf of s may permit: entry as in shadow_fill.
+ */
+bool __attribute__((cold)) shadow_write_by_emulation(const struct vcpu *v, const struct exit *e,
+                                                     const struct shadow *s, u64 entry);
 /* While the trace is on: the last step of shadow_reflect. */
 enum paging_result __attribute__((cold))
 shadow_trace_reflect(const struct vcpu *v, const struct paging_fault *out);

@@ -167,8 +167,14 @@ static inline enum paging_result fill_leaf(struct vcpu *v, const struct exit *e,
 enum paging_result shadow_fill(struct vcpu *v, const struct exit *e, struct shadow *s, u64 entry,
                                u64 gpa, struct paging_fault *out)
 {
-    enum paging_result result = fill_leaf(v, e, s, entry, gpa, out);
+    enum paging_result result;
 
+    if (unlikely(s->role & ROLE_WP0) && shadow_write_by_emulation(v, e, s, entry)) {
+        out->gpa = gpa;
+        out->table_write = false;
+        return PAGING_EMULATE;
+    }
+    result = fill_leaf(v, e, s, entry, gpa, out);
     if (unlikely(result != PAGING_FIXED))
         return result;
     s->used = true;

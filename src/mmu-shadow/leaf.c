@@ -43,7 +43,7 @@ u64 shadow_leaf_value(const struct physmap *p, u16 role, u64 entry, const struct
         if (role & ROLE_NO_WRITE)
             entry &= ~PTE_W;
         if (kernel_write && (entry & written) != written)
-            entry = (entry | written) & ~PTE_U;
+            entry = ((entry & PTE_U ? entry | PTE_NX : entry) | written) & ~PTE_U; /* smap.c */
     }
     return leaf_for(p, entry, f);
 }

@@ -71,8 +71,10 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out)
         .cr0_force_set = CR0_PG | CR0_WP | CR0_PE,
         .cr0_owned = CR0_PG | CR0_WP | CR0_PE,
         .cr4_force_set = CR4_PAE,
-        .cr4_force_clear = CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PKE,
-        .cr4_owned = CR4_PAE | CR4_PSE | CR4_PGE,
+        /* Without paging of the guest's, every page is a user's. */
+        .cr4_force_clear =
+            CR4_PCIDE | CR4_LA57 | CR4_PKE | (p->mode.levels ? 0 : CR4_SMEP | CR4_SMAP),
+        .cr4_owned = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP,
         .efer_force_set = EFER_NXE,
     };
 }
@@ -80,6 +82,9 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out)
 static u16 root_role(const struct walk_mode *m, u64 cr4, u64 efer)
 {
     unsigned role = m->wp ? 0 : ROLE_WP0;
+
+    if (!m->wp && m->smap)
+        role |= m->levels == 2 ? ROLE_SMAP_32BIT : ROLE_SMAP_WIDE;
 
     switch (m->levels) {
     case 0:
@@ -121,6 +126,7 @@ static bool take_mode(struct vcpu *v)
     p->cr0 = cr0;
     p->cr4 = cr4;
     p->root_role = root_role(&m, cr4, efer);
+    p->smap = m.levels && m.smap;
     virt_paging_changed(v);
     return true;
 }
@@ -226,7 +232,7 @@ u64 paging_toggle(struct vcpu *v, bool wp, bool pge)
     const struct shadow_pool *pool = &v->domain->physmap->pool;
     struct shadow *root = &pool->shadow[p->root];
 
-    if (p->mode_stale || p->mode.levels != WALK_MAX_LEVEL)
+    if (p->mode_stale || p->mode.levels != WALK_MAX_LEVEL || p->smap)
         return 0;
     if (pool->behind_count)
         shadow_sync_all(v->domain);

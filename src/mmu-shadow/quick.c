@@ -79,6 +79,8 @@ enum paging_result paging_fault(struct vcpu *v, const struct exit *e, struct pag
     unsigned index = pt_index(e->gva, 1);
     u64 all = PTE_W | PTE_U | PTE_NX, entry = DIRECT_ENTRY, *table = v->paging->quick, link, gfn;
 
+    if (unlikely(v->paging->smap))
+        shadow_judge_smap(v, e);
     if (unlikely(!table))
         return shadow_walk_and_fill(v, e, out);
 #pragma GCC unroll 3

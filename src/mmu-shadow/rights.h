@@ -10,7 +10,7 @@
  * with WP = 1, does not know. There the entries above the leaves permit everything, the rights lost
  * on the way are in the role of the tables below, and a leaf that is not writable exists in two
  * forms: as the guest has it; and after a supervisor's write, writable and the supervisor's only,
- * until user mode touches it.
+ * until user mode touches it. (With CR4.SMEP or CR4.SMAP: smap.c.)
  */
 #ifndef RIGHTS_H
 #define RIGHTS_H
@@ -73,7 +73,8 @@ static inline struct shadow_link link_large(u16 role, unsigned index, u64 entry)
     l.rights = PTE_A | (entry & (PTE_W | PTE_U | PTE_NX));
     if (unlikely(role & ROLE_WP0)) {
         l.role |= (u16)(ROLE_WP0 | (role & ROLE_LOST) | role_lost(entry) |
-                        (entry & PTE_D ? 0 : ROLE_CLEAN));
+                        (entry & PTE_D ? 0 : ROLE_CLEAN) |
+                        (role & (role & ROLE_32BIT ? ROLE_SMAP_32BIT : ROLE_SMAP_WIDE)));
         l.rights = PTE_A | PTE_W | PTE_U;
     }
     return l;

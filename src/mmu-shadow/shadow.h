@@ -66,6 +66,9 @@ enum shadow_role {
     ROLE_PART = 3 << ROLE_PART_SHIFT,
     ROLE_PAE = 1 << 14, /* not long mode's: more bits are reserved */
     ROLE_PSE = 1 << 15, /* with 32BIT: CR4.PSE, a directory's entry may map 4 MiB */
+    /* With WP0: CR4.SMAP = 1. Bits that the format has no other use for. */
+    ROLE_SMAP_32BIT = ROLE_NXE,
+    ROLE_SMAP_WIDE = ROLE_PSE,
     ROLE_MODE = ROLE_NXE | ROLE_WP0 | ROLE_32BIT | ROLE_PAE | ROLE_PSE,
     ROLE_NO_TABLE = ROLE_DIRECT | ROLE_PAE_ROOT,
 };
@@ -125,6 +128,9 @@ struct paging_vcpu {
     u16 root_role;         /* the role of the root in this mode */
     u64 *quick;            /* the root's table if it is of 4-level paging with WP = 1, or NULL */
     bool mode_stale;       /* CR0, CR4 or EFER may have changed since mode was computed */
+    bool smap;             /* CR4.SMAP, with paging; mode.smap: of the access at hand (smap.c) */
+    u64 odd_gva, odd_rip;  /* of the last fault, if it was odd (smap.c) */
+    u32 odd_faults;        /* the same before it */
     u64 cr0, cr4;          /* the guest's, when it was */
 };
 

@@ -139,6 +139,13 @@ void virt_set(struct vcpu *v, enum virt_reg r, u64 value)
     sim.reg[r] = value;
 }
 
+/* Supervisor accesses are a kernel's; what user mode causes is left out. */
+unsigned virt_cpl(struct vcpu *v)
+{
+    (void)v;
+    return 0;
+}
+
 void virt_paging_changed(struct vcpu *v)
 {
     (void)v;
@@ -239,7 +246,8 @@ static struct mmu_registers running(void)
 void sim_access(u64 linear, bool write, bool fetch, bool user, struct sim_result *out)
 {
     const struct mmu_registers r = running();
-    const struct mmu_access access = {.write = write, .fetch = fetch, .user = user};
+    const struct mmu_access access = {
+        .write = write, .fetch = fetch, .user = user, .ac = sim.reg[VREG_RFLAGS] & RFLAGS_AC};
     struct tlb_entry *t = &tlb[(linear >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ULL >> 51];
     struct mmu_outcome o;
 

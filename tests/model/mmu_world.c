@@ -173,10 +173,11 @@ static uint64_t any_entry(unsigned level)
     return any_flags() | table_gpa(any_table(level - 1));
 }
 
-/* A change that a processor may go on ignoring for a while: it was permitted less before. */
+/* A change that a processor may go on ignoring for a while: it was permitted less before. Under
+ * SMEP and SMAP a user's page is less to the kernel. */
 static bool only_more(uint64_t old, uint64_t value)
 {
-    const uint64_t grows = W | U | A | D;
+    const uint64_t grows = W | A | D | (subject->smep_smap ? 0 : U);
 
     if (!(old & P))
         return true;

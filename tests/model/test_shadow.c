@@ -6,6 +6,7 @@
 // sources: src/mmu-shadow/pae_root.c src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c
 // sources: tests/unit/stub_machine.c tests/include/simmachine.c tests/model/mmu_model.c
 // sources: tests/model/mmu_world.c tests/model/shadow_subject.c
+// sources: src/mmu-shadow/smap.c
 /*
  * Shadow paging against the manual: whatever tables a guest builds, each access has the outcome
  * that the manual's rules give, and no other frame is ever reached. The pool is small, or the
@@ -25,6 +26,7 @@ static void compare_with_manual(const char *name, unsigned pool_tables, uint64_t
 {
     const struct mmu_subject subject = {
         .name = name,
+        .smep_smap = true,
         .memory = subject_memory,
         .store = subject_store,
         .invlpg = subject_invlpg,

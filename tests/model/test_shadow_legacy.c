@@ -6,6 +6,7 @@
 // sources: src/mmu-shadow/pae_root.c src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c
 // sources: tests/unit/stub_machine.c tests/include/simmachine.c tests/model/mmu_model.c
 // sources: tests/model/shadow_subject.c
+// sources: src/mmu-shadow/smap.c
 /*
  * The paging modes outside long mode against the manual: 32-bit paging with and without CR4.PSE,
  * PAE paging with its four registers, and none, over the same frames, so that a frame is a table of

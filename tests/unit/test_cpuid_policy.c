@@ -10,6 +10,7 @@
 
 #include "../../src/cpu/cpuid_policy.h"
 #include "public/trivisor.h"
+#include "x86.h"
 
 static u32 highest_leaf = 0x20;
 
@@ -58,7 +59,8 @@ static void hidden(void **state)
     assert_int_equal(r[CPUID_ECX] >> 27 & 1, 0); /* OSXSAVE follows CR4 */
     assert_int_equal(ask(1, 0, &(struct cpuid_vcpu){.osxsave = true})[CPUID_ECX] >> 27 & 1, 1);
     r = ask(7, 0, &v);
-    assert_int_equal(r[CPUID_EBX] & (SMEP | INVPCID | AVX512F | SMAP), 0);
+    assert_int_equal(r[CPUID_EBX] & (SMEP | INVPCID | AVX512F | SMAP), SMEP | SMAP);
+    assert_int_equal(cpuid_policy_cr4(), CR4_SMEP | CR4_SMAP);
     assert_int_equal(r[CPUID_EAX] | r[CPUID_ECX] | r[CPUID_EDX], 0);
     assert_int_equal(ask(7, 1, &v)[CPUID_EBX], 0);
     for (u32 leaf = 8; leaf < 0x40; leaf++)
