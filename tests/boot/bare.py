@@ -22,6 +22,12 @@ TORTURES = ("torture32", "torturepae")
 CASES = 0x4000
 
 
+# A pool of shadow tables too small for the guest, on purpose: it must be well, and tables must have been reclaimed.
+FEW_TABLES_KIB = 64
+RECLAIM = "reclaim"
+RECLAIMED_AT_LEAST = 100
+
+
 def torture_boot(name, column, cases, **more):
     """One of TORTURES in a column."""
     column = columns.ALL[column]
@@ -39,10 +45,18 @@ def boots():
             more = {"model": model, "tag": TAGS[model]} if model else {}
             yield debug_boot(column, guests.load(name), **more)
     yield debug_boot("ept", guests.load("stage2"), config="dirty_log=pml", args="pml", tag="pml")
+    yield debug_boot("shadow", guests.load("forkexit"), config=f"shadow={FEW_TABLES_KIB}", tag=RECLAIM)
+    yield debug_boot("shadow", guests.load("torture"), config=f"shadow={FEW_TABLES_KIB}", args="cases=4000", tag=RECLAIM)
 
 
 def run(jobs):
     """Boots them all; a failure names the log."""
     every = list(boots())
     for boot, result in runs.all_of(every, jobs, runs.Progress(len(every))):
-        yield Result(1) if result["ok"] else Result(0, [f"boot {boot.label}: {record.summary(result)} (see {result['log']})"])
+        reclaimed = ((result["ledger"] or {}).get("shadow_reclaim_table") or {}).get("n", 0)
+        if not result["ok"]:
+            yield Result(0, [f"boot {boot.label}: {record.summary(result)} (see {result['log']})"])
+        elif boot.tag == RECLAIM and reclaimed < RECLAIMED_AT_LEAST:
+            yield Result(0, [f"boot {boot.label}: {reclaimed} shadow tables reclaimed, expected at least {RECLAIMED_AT_LEAST}"])
+        else:
+            yield Result(1)
