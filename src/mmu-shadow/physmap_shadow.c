@@ -184,6 +184,26 @@ void physmap_dirty_stop(struct domain *d)
     collect(d->physmap, 0, d->physmap->ram_frames, NULL);
 }
 
+/* Takes writing away from the frames in bits, of each by the places that it remembers. False: some
+ * leaf that maps one is remembered nowhere. */
+static bool protect_found(struct domain *d, u64 first, u64 gfns, const u8 *bits)
+{
+    struct physmap *p = d->physmap;
+
+    for (u64 i = 0; i < gfns; i++) {
+        struct frame *f;
+        if (!(bits[i / 8] >> i % 8 & 1))
+            continue;
+        f = &frame_table[physmap_mfn(p, first + i)];
+        if ((u64) !!f->next + !!f->prev != f->type_count)
+            return false;
+        shadow_protect_frame(d, f);
+    }
+    return true;
+}
+
+/* Goes through the leaves of all shadows only where a frame is mapped in more ways than it
+ * remembers. */
 s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
 {
     struct physmap *p = d->physmap;
@@ -193,7 +213,9 @@ s64 physmap_dirty_read(struct domain *d, gfn_t first, u64 gfns, u8 *bits)
     for (u64 i = 0; i < (gfns + 7) / 8; i++)
         bits[i] = 0;
     s64 found = collect(p, first.v, gfns, bits);
-    shadow_protect_all(d);
-    tlb_flush_all();
+    if (found && !protect_found(d, first.v, gfns, bits))
+        shadow_protect_all(d);
+    if (found)
+        tlb_flush_all();
     return found;
 }
