@@ -20,6 +20,7 @@ enum xenstore_limits {
     STORE_TRANSACTIONS = 2,
     STORE_PATH_MAX = 256,  /* a path's bytes, its end included */
     STORE_TOKEN_MAX = 128, /* a watch's token, its end included */
+    STORE_PERMS_MAX = 64,  /* a node's permissions */
     STORE_OUT_BYTES = 8 << 10,
 };
 
@@ -36,6 +37,11 @@ _Static_assert(sizeof(struct store_tree) == STORE_BYTES, "whole pages");
 const u8 *store_read(const struct store_tree *t, const char *path, u32 *len);
 /* Makes the node and its parents if need be. 0, -ENOSPC. */
 int store_write(struct store_tree *t, const char *path, const void *value, u32 len);
+/* What was set of its permissions, each with its end: bytes; 0: nothing was, or there is no such
+ * node. A new node has its parent's. */
+u32 store_perms(const struct store_tree *t, const char *path, char out[STORE_PERMS_MAX]);
+/* 0, -ENOENT, -ENOSPC. */
+int store_set_perms(struct store_tree *t, const char *path, const char *perms, u32 len);
 /* With all below it; false: there was none. */
 bool store_remove(struct store_tree *t, const char *path);
 /* The names of its children, each with its end, from byte `from` of their list on and as far as

@@ -112,6 +112,18 @@ static void tell_change(const struct request *r)
     changed(r->s, r->path);
 }
 
+/* A number in decimal with its end; false: it is none. */
+static bool take_number(const char *text, u32 len, u32 *out)
+{
+    enum { DIGITS_MAX = 8 };
+    u32 n = 0, i = 0;
+
+    for (; i < len && i <= DIGITS_MAX && text[i] >= '0' && text[i] <= '9'; i++)
+        n = n * 10 + (u32)(text[i] - '0');
+    *out = n;
+    return i && i <= DIGITS_MAX && i < len && !text[i];
+}
+
 static int op_directory(struct request *r)
 {
     char names[XENSTORE_PAYLOAD_MAX / 4];
@@ -127,18 +139,6 @@ static int op_directory(struct request *r)
         return -E2BIG; /* XS_DIRECTORY_PART is for such */
     store_answer(r->s, r->head, r->head->type, names, all);
     return 0;
-}
-
-/* A number in decimal with its end; false: it is none. */
-static bool take_number(const char *text, u32 len, u32 *out)
-{
-    enum { DIGITS_MAX = 8 };
-    u32 n = 0, i = 0;
-
-    for (; i < len && i <= DIGITS_MAX && text[i] >= '0' && text[i] <= '9'; i++)
-        n = n * 10 + (u32)(text[i] - '0');
-    *out = n;
-    return i && i <= DIGITS_MAX && i < len && !text[i];
 }
 
 /* From a byte of the list on: the store's generation, then names; the end is an empty one. */
@@ -173,22 +173,44 @@ static int op_read(struct request *r)
     return error;
 }
 
-/* All is the guest's own: it may do everything in its home, and look elsewhere. */
+/* What was set; else it is the guest's own. */
 static int op_get_perms(struct request *r)
 {
-    char text[8];
+    char text[STORE_PERMS_MAX];
     const u8 *value;
     u32 len;
     int error = look_up(r, &value, &len);
 
     if (error)
         return error;
-    format_text(text, sizeof(text), "n%u", r->s->domain->id);
-    store_answer(r->s, r->head, r->head->type, text, (u32)strlen(text) + 1);
+    len = store_perms(r->tree, r->path, text);
+    if (!len)
+        len = (u32)format_text(text, sizeof(text), "n%u", r->s->domain->id) + 1;
+    store_answer(r->s, r->head, r->head->type, text, len);
     return 0;
 }
 
-/* There is nobody else whom rights could be given to. */
+/* The first is the owner, who stays; each is a letter and the number of a domain. */
+static int check_perms(const struct request *r)
+{
+    u32 at = 0, id;
+
+    if (!r->rest_len)
+        return -EINVAL;
+    while (at < r->rest_len) {
+        char right = r->rest[at]; /* to read, write, both, nothing */
+
+        if ((right != 'r' && right != 'w' && right != 'b' && right != 'n') ||
+            !take_number(r->rest + at + 1, r->rest_len - at - 1, &id))
+            return -EINVAL;
+        if (!at && id != r->s->domain->id)
+            return -EACCES;
+        at += (u32)strlen(r->rest + at) + 1;
+    }
+    return 0;
+}
+
+/* They are kept and told; nobody else sees this store. */
 static int op_set_perms(struct request *r)
 {
     const u8 *value;
@@ -196,8 +218,14 @@ static int op_set_perms(struct request *r)
     int error = store_is_below(r->path, r->s->home) ? look_up(r, &value, &len) : -EACCES;
 
     if (!error)
-        ok(r);
-    return error;
+        error = check_perms(r);
+    if (!error)
+        error = store_set_perms(r->tree, r->path, r->rest, r->rest_len);
+    if (error)
+        return error;
+    ok(r);
+    tell_change(r);
+    return 0;
 }
 
 static int op_write(struct request *r)

@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-/* Before the path (with its end) and the value. */
+/* Before the path (with its end), the permissions and the value. */
 struct record {
-    u16 path_bytes; /* its end included */
-    u16 value_bytes;
+    u16 path_bytes;  /* its end included */
+    u16 perm_bytes;  /* 0: nobody has set any */
+    u16 value_bytes; /* of the value */
 };
 
 static struct record record_at(const struct store_tree *t, u32 at)
@@ -31,7 +32,7 @@ static const char *path_at(const struct store_tree *t, u32 at)
 
 static u32 size_of(struct record r)
 {
-    return (u32)sizeof(r) + r.path_bytes + r.value_bytes;
+    return (u32)sizeof(r) + r.path_bytes + r.perm_bytes + r.value_bytes;
 }
 
 /* Where the path's record is, or t->used. */
@@ -61,35 +62,49 @@ const u8 *store_read(const struct store_tree *t, const char *path, u32 *len)
         return NULL;
     r = record_at(t, at);
     *len = r.value_bytes;
-    return t->record + at + sizeof(r) + r.path_bytes;
+    return t->record + at + sizeof(r) + r.path_bytes + r.perm_bytes;
 }
 
-static int put(struct store_tree *t, const char *path, size_t path_length, const void *value,
-               u32 len)
+u32 store_perms(const struct store_tree *t, const char *path, char out[STORE_PERMS_MAX])
 {
-    struct record r = {(u16)(path_length + 1), (u16)len};
+    u32 at = find(t, path);
+    struct record r;
+
+    if (at == t->used)
+        return 0;
+    r = record_at(t, at);
+    memcpy(out, t->record + at + sizeof(r) + r.path_bytes, r.perm_bytes);
+    return r.perm_bytes;
+}
+
+/* A record at the end, which nothing has yet. */
+static int put(struct store_tree *t, const char *path, size_t path_length, const void *value,
+               u32 len, const char *perms, u32 perm_bytes)
+{
+    struct record r = {(u16)(path_length + 1), (u16)perm_bytes, (u16)len};
 
     if (len > sizeof(t->record) || size_of(r) > sizeof(t->record) - t->used)
         return -ENOSPC;
     memcpy(t->record + t->used, &r, sizeof(r));
     memcpy(t->record + t->used + sizeof(r), path, path_length);
     t->record[t->used + sizeof(r) + path_length] = 0;
-    memcpy(t->record + t->used + sizeof(r) + r.path_bytes, value, len);
+    memcpy(t->record + t->used + sizeof(r) + r.path_bytes, perms, perm_bytes);
+    memcpy(t->record + t->used + sizeof(r) + r.path_bytes + perm_bytes, value, len);
     t->used += size_of(r);
     return 0;
 }
 
 int store_write(struct store_tree *t, const char *path, const void *value, u32 len)
 {
-    char parent[STORE_PATH_MAX];
-    u32 at = find(t, path), ignored;
+    char parent[STORE_PATH_MAX], perms[STORE_PERMS_MAX];
+    u32 at = find(t, path), ignored, perm_bytes = store_perms(t, path, perms);
     size_t length = strlen(path);
 
     if (at < t->used) {
         if (len > sizeof(t->record) - t->used + record_at(t, at).value_bytes)
             return -ENOSPC;
         cut(t, at);
-        return put(t, path, length, value, len);
+        return put(t, path, length, value, len, perms, perm_bytes);
     }
     for (size_t i = 1; i < length; i++) {
         int error;
@@ -98,11 +113,32 @@ int store_write(struct store_tree *t, const char *path, const void *value, u32 l
             continue;
         memcpy(parent, path, i);
         parent[i] = 0;
-        error = store_read(t, parent, &ignored) ? 0 : put(t, parent, i, "", 0);
+        error = store_read(t, parent, &ignored) ? 0 : put(t, parent, i, "", 0, perms, perm_bytes);
         if (error)
             return error;
+        perm_bytes = store_perms(t, parent, perms);
     }
-    return put(t, path, length, value, len);
+    return put(t, path, length, value, len, perms, perm_bytes);
+}
+
+int store_set_perms(struct store_tree *t, const char *path, const char *perms, u32 len)
+{
+    u32 at = find(t, path), start;
+    struct record r;
+
+    if (at == t->used)
+        return -ENOENT;
+    r = record_at(t, at);
+    start = at + (u32)sizeof(r) + r.path_bytes;
+    if (len > STORE_PERMS_MAX || len > sizeof(t->record) - t->used + r.perm_bytes)
+        return -ENOSPC;
+    memmove(t->record + start + len, t->record + start + r.perm_bytes,
+            t->used - start - r.perm_bytes);
+    memcpy(t->record + start, perms, len);
+    t->used += len - r.perm_bytes;
+    r.perm_bytes = (u16)len;
+    memcpy(t->record + at, &r, sizeof(r));
+    return 0;
 }
 
 bool store_is_below(const char *node, const char *path)

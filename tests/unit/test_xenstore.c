@@ -310,6 +310,30 @@ static void in_pieces(void **state)
     nothing_more();
 }
 
+/* They are kept, by a node's later values and children, too. */
+static void permissions(void **state)
+{
+    (void)state;
+    ASK(XS_WRITE, 0, "data/x\0one");
+    ASK(XS_GET_PERMS, 0, "data/x");
+    expect("n3");
+    ASK(XS_SET_PERMS, 0, "data/x\0n3\0r7");
+    expect("OK");
+    ASK(XS_WRITE, 0, "data/x\0two");
+    ASK(XS_WRITE, 0, "data/x/below\0three");
+    ASK(XS_GET_PERMS, 0, "data/x/below");
+    assert_int_equal(head.len, 6);
+    assert_memory_equal(body, "n3\0r7", 6);
+    ASK(XS_READ, 0, "data/x");
+    assert_memory_equal(body, "two", 4);
+    ASK(XS_SET_PERMS, 0, "data/x\0n4");
+    expect_error("EACCES");
+    ASK(XS_SET_PERMS, 0, "data/x\0q3");
+    expect_error("EINVAL");
+    ASK(XS_SET_PERMS, 0, "data/y\0n3");
+    expect_error("ENOENT");
+}
+
 /* More children than one answer holds. */
 static void a_long_directory(void **state)
 {
@@ -401,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals, fresh, gone),
         cmocka_unit_test_setup_teardown(watches, fresh, gone),
         cmocka_unit_test_setup_teardown(in_pieces, fresh, gone),
+        cmocka_unit_test_setup_teardown(permissions, fresh, gone),
         cmocka_unit_test_setup_teardown(a_long_directory, fresh, gone),
         cmocka_unit_test_setup_teardown(transactions, fresh, gone),
         cmocka_unit_test_setup_teardown(full, fresh, gone),
