@@ -1,11 +1,11 @@
-"""The hypercalls under libFuzzer for a short while; `make fuzz-pv` goes on from what it finds. A tree without
+"""The hypercalls under libFuzzer for a minute; `make fuzz-pv` goes on from what it finds. A tree without
 build/fuzz/fuzz_pv has no hypercalls."""
 import os
 import subprocess
 
 from result import Result
 
-PROGRAM, CORPUS, SECONDS = "build/fuzz/fuzz_pv", "build/fuzz/corpus-pv", 20
+PROGRAM, CORPUS, SECONDS = "build/fuzz/fuzz_pv", "build/fuzz/corpus-pv", 60
 
 
 def run(_jobs):
