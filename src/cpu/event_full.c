@@ -16,8 +16,11 @@ void event_raise(struct vcpu *v, enum event_source source)
         lapic_timer_expired(v->lapic);
 }
 
+/* Asked before v goes to sleep. */
 bool event_pending(struct vcpu *v)
 {
+    if (!lapic_pending(v->lapic))
+        irq_before_sleep(v->domain);
     return lapic_pending(v->lapic) != 0;
 }
 

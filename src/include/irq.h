@@ -35,4 +35,7 @@ bool irq_heard(struct domain *d, unsigned line);
 /* The processor's acknowledge cycle: the vector that the 8259s put on the bus. */
 u8 irq_acknowledge(struct domain *d);
 
+/* The domain is about to sleep: a tick that the timer owes it is told now. */
+void irq_before_sleep(struct domain *d);
+
 #endif

@@ -77,3 +77,9 @@ void wire_unmasked(struct domain *d)
     if (d->io->pit)
         pit_listen(d->io->pit, sched_now());
 }
+
+void irq_before_sleep(struct domain *d)
+{
+    if (d->io->pit)
+        pit_before_sleep(d->io->pit, sched_now());
+}

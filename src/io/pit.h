@@ -58,4 +58,7 @@ void pit_listen(struct pit *p, u64 now);
 u16 pit_count(struct pit *p, unsigned channel, u64 now);
 bool pit_out(struct pit *p, unsigned channel, u64 now);
 
+/* The guest is about to sleep, and no tick is pending: what is owed need not wait. */
+void pit_before_sleep(struct pit *p, u64 now);
+
 #endif

@@ -3,7 +3,8 @@
  *
  * Late ticks. A tick whose request was still pending when the next one came is lost, as on the bare
  * machine, if the guest ran or slept: it had interrupts off. If it waited for the processor, or the
- * hypervisor looked late, the tick is owed: it is told later, at four times the rate, so that a
+ * hypervisor looked late, the tick is owed: it is told later, at four times the rate, or at once
+ * when the guest would go to sleep (it might wait for its turn again before the next), so that a
  * guest that counts ticks has the right time all the same. What is owed is at most a second's.
  * Ticks that nobody listens to are not owed, and none is computed until somebody listens again. No
  * two are closer than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor
@@ -107,6 +108,12 @@ void pit_listen(struct pit *p, u64 now)
     (void)pit_count(p, 0, now);
     p->told = ticks(c, pit_clock(p, now));
     pit_tick_arm(p, now);
+}
+
+void pit_before_sleep(struct pit *p, u64 now)
+{
+    if (p->timer.deadline && is_periodic(&p->channel[0]) && owed(p, pit_clock(p, now)))
+        fire(&p->timer, now);
 }
 
 void pit_tick_init(struct pit *p)
