@@ -161,7 +161,7 @@ doctor: ## look whether this machine has all the tools; changes nothing
 
 compile_commands.json: FORCE ## for editors: how each file is compiled
 	@$(PYTHON) tools/compile_commands.py --hypervisor '$(HV_CFLAGS) $(HV_CFLAGS_debug)' \
-	    --kernel '$(GUEST_KERNEL_FLAGS)' --user '$(GUEST_USER_FLAGS)' --test '$(TEST_CFLAGS)'
+	    --kernel '$(GUEST_KERNEL_FLAGS)' --user '$(GUEST_USER_FLAGS)' --plain '$(KERNEL_FLAGS)' --test '$(TEST_CFLAGS)'
 .PHONY: FORCE
 FORCE:
 

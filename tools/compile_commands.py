@@ -26,6 +26,8 @@ def commands(args):
         name = os.path.basename(path)
         flags = args.user if name.startswith("user_") else args.kernel
         yield entry(path, shlex.split(flags) + ["-iquote", os.path.dirname(path)])
+    for path in sorted(glob.glob("guests/*/plain/*.c")):
+        yield entry(path, shlex.split(args.plain) + ["-iquote", "guests", "-iquote", os.path.dirname(os.path.dirname(path))])
     for path in sorted(glob.glob("tests/unit/*.c") + glob.glob("tests/model/*.c")):
         yield entry(path, shlex.split(args.test))
 
@@ -33,7 +35,7 @@ def commands(args):
 def main():
     """Writes the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for what in ("hypervisor", "kernel", "user", "test"):
+    for what in ("hypervisor", "kernel", "user", "plain", "test"):
         parser.add_argument(f"--{what}", required=True, help="its flags")
     args = parser.parse_args()
     with open("compile_commands.json", "w", encoding="utf-8") as file:

@@ -38,20 +38,30 @@ void format_set(bool on, struct mode *m)
     m->reserved_large = RSVD_LARGE;
 }
 
+/* CMPXCHG8B: stores if there is still what was there, and says whether; else reads what is there.
+ */
+static bool exchange(volatile u64 *entry, u64 *old, u64 value)
+{
+    bool done;
+
+    __asm__ volatile("lock cmpxchg8b %0"
+                     : "+m"(*entry), "+A"(*old), "=@ccz"(done)
+                     : "b"((u32)value), "c"((u32)(value >> 32))
+                     : "memory");
+    return done;
+}
+
 /* At once if it is to be present, as a processor may translate by it at any time; otherwise as
  * kernels do who know that: its first half, which has P, and then the other. */
 void format_store(volatile void *entry, u64 value)
 {
     volatile u32 *half = entry;
-    u32 low = half[0], high = half[1];
-    bool done = false;
+    volatile u64 *whole = entry;
+    u64 old = *whole;
 
     if (value & BIT_P) {
-        while (!done)
-            __asm__ volatile("lock cmpxchg8b %0"
-                             : "+m"(*(volatile u64 *)entry), "+a"(low), "+d"(high), "=@ccz"(done)
-                             : "b"((u32)value), "c"((u32)(value >> 32))
-                             : "memory");
+        while (!exchange(whole, &old, value))
+            ;
         return;
     }
     half[0] = (u32)value;
