@@ -130,6 +130,7 @@ static void new_type(void **state)
     GRADE_EQUAL("its type", data->type, FT_WRITABLE, WHERE_NEW);
     world_expect("the frame", data, 1, 1, WHERE_NEW);
     GRADE_TRUE("FRAME_VALIDATED is clear", !(data->flags & FRAME_VALIDATED), WHERE_NEW);
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("page_put_last_type of it");
     world_expect("the frame", data, 1, 0, WHERE_LAST);
@@ -141,6 +142,7 @@ static void new_type(void **state)
     GRADE_EQUAL("its type", data->type, FT_SEGDESC, WHERE_NEW);
     GRADE_TRUE("FRAME_VALIDATED is set", data->flags & FRAME_VALIDATED, WHERE_VALID);
     world_expect("the frame", data, 1, 1, WHERE_VALID);
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("page_put_last_type of it");
     GRADE_TRUE("FRAME_VALIDATED is clear", !(data->flags & FRAME_VALIDATED), WHERE_LAST);
@@ -154,17 +156,20 @@ static void flushed_before(void **state)
     (void)state;
     begin();
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_NEW);
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_flushes();
     GRADE_CASE("it was writable and no flush came since; page_get_new_type(FT_WRITABLE)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_NEW);
     GRADE_EQUAL("flushes", world_flushes(), 0, WHERE_NEW);
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("it was writable and no flush came since; page_get_new_type(FT_SEGDESC)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_SEGDESC), 0, WHERE_NEW);
     GRADE_EQUAL("flushes", world_flushes(), 1,
                 "pv.3: src/pv/page_type.c, page_put_last_type notes the end, page_get_new_type "
                 "forgets: rule 6");
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_end(WHERE_LAST);
 }
@@ -184,6 +189,7 @@ static void not_valid(void **state)
     GRADE_CASE("after that page_get_new_type(FT_WRITABLE)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_VALID);
     GRADE_EQUAL("flushes: the failed attempt was a use, too", world_flushes(), 1, WHERE_VALID);
+    world_at(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_end(WHERE_VALID);
 }
@@ -378,7 +384,7 @@ static void l1_refused(void **state)
         {"another domain's frame, writable", foreign, world_entry(foreign, MAP_RW), -EPERM},
         {"a device's frame", NULL, (u64)DEVICE << PAGE_SHIFT | MAP_RO, -EPERM},
         {"a frame that is not there", NULL, (u64)NO_FRAME << PAGE_SHIFT | MAP_RO, -EINVAL},
-        {"bit 52, which is not in L1_ALLOWED", NULL, 0, -EINVAL},
+        {"a frame beyond all memory", NULL, world_entry(data, MAP_RO) | 1ULL << 51, -EINVAL},
         {"a table, writable", l2, world_entry(l2, MAP_RW), -EBUSY},
         {"the table itself, writable", l1, world_entry(l1, MAP_RW), -EBUSY},
     };
@@ -386,11 +392,9 @@ static void l1_refused(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct frame *f = cases[i].f;
         unsigned refs = f ? f->refs : 0, types = f ? f->type_count : 0;
-        u64 entry = cases[i].entry ? cases[i].entry : world_entry(data, MAP_RO) | 1ULL << 51;
 
-        GRADE_CASE("an L1 entry for %s",
-                   cases[i].entry ? cases[i].what : "a frame beyond all memory");
-        EXPECT_RESULT("the result", set_l1(l1, entry), cases[i].error, WHERE_TAKE);
+        GRADE_CASE("an L1 entry for %s", cases[i].what);
+        EXPECT_RESULT("the result", set_l1(l1, cases[i].entry), cases[i].error, WHERE_TAKE);
         GRADE_EQUAL("the entry", world_words(l1)[9], 0, WHERE_TAKE);
         if (f)
             world_expect("the frame", f, refs, types, WHERE_TAKE);
@@ -412,6 +416,7 @@ static void l1_forgotten(void **state)
     EXPECT_RESULT("the result", set_l1(l1, 0), 0, WHERE_DROP);
     GRADE_EQUAL("flushes", world_flushes(), 0, WHERE_DROP);
     GRADE_CASE("the entry for a frame was cleared, and the frame is given back");
+    world_at(WHERE_DROP);
     page_release(&world_self, data);
     GRADE_EQUAL("flushes: a TLB may remember the entry", world_flushes(), 1, WHERE_DROP);
     world_end(WHERE_DROP);

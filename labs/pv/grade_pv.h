@@ -53,7 +53,13 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d);
 /* Negative errno values by name, 0 as `0`. */
 const char *world_error(s64 error);
 #define EXPECT_RESULT(what, got, expected, where)                                                  \
-    GRADE_SAME(what, world_error(got), world_error(expected), where)
+    do {                                                                                           \
+        world_at(where);                                                                           \
+        GRADE_SAME(what, world_error(got), world_error(expected), where);                          \
+    } while (0)
+/* Where to look if an assertion of the tree fails in what comes next; EXPECT_RESULT says it for its
+ * call. */
+void world_at(const char *where);
 /* The three counts of a frame's record. */
 void world_expect(const char *name, const struct frame *f, unsigned refs, unsigned type_count,
                   const char *where);

@@ -46,6 +46,7 @@ pv_bounce:
 ; bytes. If events are masked bit FRAME_MASK_BIT of cs is set, and IF is clear in the frame's rflags.
 ; A gate with an error code or the failsafe's goes to .longer with the guest's r11 in rax and its
 ; rcx in r9; any other ends with r11 and rcx in the frame, r11 pointing to its last word, at .stored.
+; Free: rax once cs is stored, r9; rdx only if the gate has no error code. rdi, rsi, r8, r10 and cl stay.
 .on_stack:
     ; lab pv.8
     and r11, -16

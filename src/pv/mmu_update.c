@@ -43,7 +43,7 @@ static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_a
 }
 
 /* One request; xen/xen.h says what the commands in its two low bits are. MMU_MACHPHYS_UPDATE is for
- * a frame of the domain's own; the command that is left over counts as the same. */
+ * a frame of the domain's own; MMU_PT_UPDATE_NO_TRANSLATE counts as MMU_NORMAL_PT_UPDATE. */
 static int update(struct domain *d, const struct mmu_update *u)
 {
     u64 ptr = u->ptr & ~(u64)MMU_COMMAND;

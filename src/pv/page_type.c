@@ -12,7 +12,7 @@
  *    table in use that names the frame, each pin, each root in a vcpu, each descriptor page of a
  *    vcpu, and what the hypervisor itself keeps mapped (shared_info, the console's ring). The frame
  *    is the domain's until refs is 0. Another domain's entry names it only by a grant
- * (grant_map.c).
+ *    (grant_map.c).
  * 2. type_count counts those of them that rely on what the frame is: an L1 entry with W on
  *    FT_WRITABLE; an entry of level n + 1, a pin, a root on FT_Ln; a vcpu's GDT or LDT on
  *    FT_SEGDESC. While it is not 0 the type cannot change. Since FT_WRITABLE and the others exclude
@@ -23,7 +23,7 @@
  *    go.
  * 4. Type references lead from level n to level n - 1 only, so they form no cycle, validation goes
  *    no deeper than four levels, and when pins and roots are gone no table remains. Entries that
- * lead to a table of their own level (linear tables) are the exception: see table.c.
+ *    lead to a table of their own level (linear tables) are the exception: see table.c.
  * 5. Read-only mappings of tables are allowed: they are general references.
  * 6. A frame changes its type, or leaves the domain, only when no TLB can remember the old use
  *    (page_flush_count): a writable translation to what is now a table, or a table walked by way of
@@ -138,8 +138,8 @@ static int validate(struct domain *d, struct frame *f)
 }
 
 /* A frame that is partial can only be taken up under its own type (else -EBUSY). One that is being
- * undone is either on its way to the allocator, when the list has the last reference (-EBUSY), or
- * is undone now. Then rule 6, rule 3, and the count. */
+ * undone is either on its way to the allocator, when the list has the last reference (refs is 1:
+ * -EBUSY), or is undone now. Then rule 6, rule 3, and the count. */
 int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
 {
     ASSERT(f->type_count == 0);

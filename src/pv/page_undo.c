@@ -6,7 +6,8 @@
  *
  * Invariants
  *  - A frame is on its domain's list (next, prev, d->undoing) exactly while it is FRAME_UNDOING;
- * its type_count is 0, its type is still that of the table, and the list holds a general reference.
+ *    its type_count is 0, its type is still that of the table, and the list holds a general
+ *    reference.
  *  - While the list is not empty no vcpu of the domain runs (virt_vcpu_run), and calls that are
  *    lists break off before their next item: so a guest never finds a frame held by a table that it
  *    has given up.

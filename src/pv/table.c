@@ -25,7 +25,7 @@
 #include "trace.h"
 
 /* What a guest may set; the processor ignores the AVAIL bits. Whether the frame exists says
- * whether address bits are too high. */
+ * whether address bits are too high. In an L1 these are all 64 bits. */
 #define L1_ALLOWED                                                                                 \
     (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PAT | PTE_G | PTE_ADDR |      \
      PTE_AVAIL | PTE_NX)
@@ -47,9 +47,9 @@ static inline u64 l1_adjusted(u64 entry)
 }
 
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
- * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED; what page_error says of a
- * frame that is not the domain's; -EBUSY: one of the two references is not to be had, whatever
- * the reason. */
+ * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED, of which there are none now;
+ * what page_error says of a frame that is not the domain's; -EBUSY: one of the two references is
+ * not to be had, whatever the reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
     struct frame *f;

@@ -9,10 +9,13 @@
 /* Among the bits that the processor ignores: an L1 entry that the guest made without U; Xen's. */
 #define PTE_GUEST_KERNEL (1ULL << 52)
 
-/* Writes one entry of a table in use: p is its place in frame f. keep_ad: what the processor has
- * set of the accessed and dirty flags stays. 0, or, the entry being as before: -EINVAL: bits that
- * may not be set, no such frame, or the slot is the hypervisor's; -EPERM: the frame is another's,
- * or a device's; -EBUSY: it is in use as something else. */
+/* Writes one entry of a table in use: p is its place in frame f. keep_ad: a new
+ * entry that is present gets the old one's accessed and dirty flags, whether that was present or
+ * not; one that is not present is stored as it is. (The flags are those of the moment of the call:
+ * the one processor is here, and walks no table of the guest's before the entry is stored.) 0, or,
+ * the entry being as before: -EINVAL: bits that may not be set, no such frame, or the slot is the
+ * hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY: it is in use as something
+ * else. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* Stores an L1 entry whose references are held already, or 0; those of the old one are dropped. */
 void table_store_held(struct domain *d, u64 *p, u64 entry);

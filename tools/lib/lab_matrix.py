@@ -118,7 +118,9 @@ class Matrix:
             done.append(exercise.id)
 
     def points(self, exercises=None, boots=None):
-        """The points of the tests that are run, of these exercises."""
+        """The points of the tests that are run, of these exercises; a test of none needs them all."""
+        if exercises is not None and {one.id for one in self.lab.exercises} <= set(exercises):
+            exercises = None
         return sum(test.points for test in self.lab.tests if test.part != "answers"
                    and (test.part == "host" or boots is None or test.run in boots)
                    and (exercises is None or test.exercise in exercises))
