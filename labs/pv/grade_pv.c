@@ -147,6 +147,19 @@ static void new_type(void **state)
     GRADE_CASE("page_put_last_type of it");
     GRADE_TRUE("FRAME_VALIDATED is clear", !(data->flags & FRAME_VALIDATED), WHERE_LAST);
     world_expect("the frame", data, 1, 0, WHERE_LAST);
+    GRADE_CASE("a frame that is partial as an FT_L2; page_get_new_type as another type");
+    data->type = FT_L2;
+    data->flags |= FRAME_PARTIAL;
+    EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), -EBUSY,
+                  WHERE_NEW);
+    EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_L1), -EBUSY, WHERE_NEW);
+    GRADE_EQUAL("its type", data->type, FT_L2, WHERE_NEW);
+    GRADE_CASE("a frame that waits to be undone, held by nobody but the list; page_get_new_type");
+    data->flags = (u16)((data->flags & ~FRAME_PARTIAL) | FRAME_UNDOING);
+    EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), -EBUSY,
+                  WHERE_NEW);
+    data->flags &= (u16)~FRAME_UNDOING;
+    data->type = FT_NONE;
     world_end(WHERE_LAST);
 }
 
@@ -419,6 +432,15 @@ static void l1_forgotten(void **state)
     world_at(WHERE_DROP);
     page_release(&world_self, data);
     GRADE_EQUAL("flushes: a TLB may remember the entry", world_flushes(), 1, WHERE_DROP);
+    data = world_own(&world_self);
+    tlb_flush_all();
+    EXPECT_RESULT("the result", set_l1(l1, world_entry(data, MAP_RO)), 0, WHERE_TAKE);
+    page_release(&world_self, data);
+    world_flushes();
+    GRADE_CASE("a frame was given back, and the last entry for it is cleared");
+    EXPECT_RESULT("the result", set_l1(l1, 0), 0, WHERE_DROP);
+    GRADE_EQUAL("flushes: the end is noted before the last reference goes", world_flushes(), 1,
+                WHERE_DROP);
     world_end(WHERE_DROP);
 }
 

@@ -54,6 +54,18 @@ void tables_validated(void **state)
     world_end(WHERE_PUT);
 }
 
+/* Its own entry would make the page a writable one while it is looked at. */
+static void maps_itself(void)
+{
+    make_tables();
+    world_words(l1)[9] = world_entry(l1, MAP_RW);
+    GRADE_CASE("page_pin(FT_L1) of a table that maps itself writable");
+    EXPECT_RESULT("the result", page_pin(&world_self, world_number(l1), FT_L1), -EBUSY,
+                  WHERE_VALID);
+    world_expect("the table", l1, 1, 0, WHERE_VALID);
+    world_end(WHERE_VALID);
+}
+
 void tables_slots(void **state)
 {
     (void)state;
@@ -91,6 +103,7 @@ void tables_undone(void **state)
         GRADE_EQUAL("the L4's type", l4->type, FT_NONE, WHERE_VALID);
         world_end(WHERE_TABLE);
     }
+    maps_itself();
 }
 
 /* Time is always up: each attempt makes one table more. */

@@ -47,6 +47,7 @@ static u64 at(const struct frame *f, unsigned word)
 
 void update_stores(void **state)
 {
+    struct frame *former;
     u32 done = 99;
 
     (void)state;
@@ -61,6 +62,11 @@ void update_stores(void **state)
     EXPECT_RESULT("the result", update(at(data, 511), ~0ULL), 0, WHERE_ENTRY);
     GRADE_EQUAL("the word", world_words(data)[511], ~0ULL, WHERE_ENTRY);
     world_expect("the page", data, 1, 0, WHERE_ENTRY);
+    former = world_own(&world_self);
+    former->type = FT_L1;
+    GRADE_CASE("a request for a word of a page that was a table once, and that nobody uses now");
+    EXPECT_RESULT("the result", update(at(former, 3), 0x1235), 0, WHERE_ENTRY);
+    GRADE_EQUAL("the word, as it was given", world_words(former)[3], 0x1235, WHERE_ENTRY);
     list[0] = (struct mmu_update){at(l1, 1), world_entry(data, MAP_RO)};
     list[1] = (struct mmu_update){at(l1, 2), world_entry(foreign, MAP_RO)};
     list[2] = (struct mmu_update){at(l1, 3), world_entry(data, MAP_RO)};
