@@ -28,6 +28,8 @@
 enum { NO_FRAME = 0x123456, GATE_HIGH = 0xee00, DEVICE = WORLD_FRAMES - 1 };
 /* A system segment: a guest may not have one. */
 #define TSS_DESCRIPTOR 0x0000890000000067ULL
+/* One of ring 3's, whose bit 0 would be P in a table. */
+#define CODE_DESCRIPTOR 0x0040fa0000000001ULL
 
 static struct frame *data, *foreign;
 
@@ -136,6 +138,7 @@ static void new_type(void **state)
     world_expect("the frame", data, 1, 0, WHERE_LAST);
     tlb_flush_all();
     world_flushes();
+    world_words(data)[0] = CODE_DESCRIPTOR;
     GRADE_CASE("the last use was before a flush; page_get_new_type(FT_SEGDESC)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_SEGDESC), 0, WHERE_NEW);
     GRADE_EQUAL("flushes", world_flushes(), 0, WHERE_NEW);
@@ -340,6 +343,12 @@ static void set_flags(void **state)
                   WHERE_SET);
     GRADE_EQUAL("the entry", *p, world_entry(a, LINK), WHERE_SET);
     *p |= PTE_A;
+    GRADE_CASE("the old entry has A and is not present, the new one is; keep_ad");
+    a->refs--, a->type_count--;
+    *p = PTE_A;
+    EXPECT_RESULT("the result", table_set_entry(&world_self, l2, p, world_entry(a, LINK), true), 0,
+                  WHERE_SET);
+    GRADE_EQUAL("the entry", *p, world_entry(a, LINK | PTE_A), WHERE_SET);
     GRADE_CASE("the old entry has A, the new one is not present; keep_ad");
     EXPECT_RESULT("the result", table_set_entry(&world_self, l2, p, 0, true), 0, WHERE_SET);
     GRADE_EQUAL("the entry", *p, 0, WHERE_SET);

@@ -66,6 +66,25 @@ static void maps_itself(void)
     world_end(WHERE_VALID);
 }
 
+/* What was done is undone, and no table waits any more. */
+static void broken_off_then_bad(void)
+{
+    make_tables();
+    world_hurry = true;
+    GRADE_CASE("page_pin(FT_L4), time is up after the L1");
+    EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -ERESTART,
+                  WHERE_TABLE);
+    world_words(l2)[400] = world_entry(foreign, LINK);
+    GRADE_CASE("the same again; a later entry of the L2 is for another domain's frame");
+    EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -EPERM,
+                  WHERE_TABLE);
+    GRADE_TRUE("no table is partial any more",
+               !((l4->flags | l3->flags | l2->flags) & FRAME_PARTIAL), WHERE_VALID);
+    world_expect("the L4", l4, 1, 0, WHERE_VALID);
+    world_expect("the L2", l2, 1, 0, WHERE_VALID);
+    world_end(WHERE_VALID);
+}
+
 void tables_slots(void **state)
 {
     (void)state;
@@ -104,6 +123,7 @@ void tables_undone(void **state)
         world_end(WHERE_TABLE);
     }
     maps_itself();
+    broken_off_then_bad();
 }
 
 /* Time is always up: each attempt makes one table more. */
@@ -125,6 +145,8 @@ void tables_broken_off(void **state)
         GRADE_TRUE("the result is 0 or -ERESTART", !error || error == -ERESTART, WHERE_TABLE);
     } while (error == -ERESTART && ++attempts < 20);
     GRADE_TRUE("it broke off at least once, and came to its end", attempts && !error, WHERE_TABLE);
+    GRADE_EQUAL("attempts broken off: after a table made, but not for a table's last entry",
+                attempts, 3, WHERE_TABLE);
     world_expect("the page", data, 3, 2, WHERE_TABLE);
     world_expect("the L2", l2, 2, 1, WHERE_VALID);
     GRADE_TRUE("no table is partial any more",
