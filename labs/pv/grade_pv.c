@@ -445,9 +445,12 @@ static void l1_forgotten(void **state)
     tlb_flush_all();
     EXPECT_RESULT("the result", set_l1(l1, world_entry(data, MAP_RO)), 0, WHERE_TAKE);
     page_release(&world_self, data);
+    world_watch(&world_words(l1)[9]);
     world_flushes();
     GRADE_CASE("a frame was given back, and the last entry for it is cleared");
     EXPECT_RESULT("the result", set_l1(l1, 0), 0, WHERE_DROP);
+    GRADE_EQUAL("the entry at the moment when the frame goes: stored before it is dropped",
+                world_watched(), 0, WHERE_SET);
     GRADE_EQUAL("flushes: the end is noted before the last reference goes", world_flushes(), 1,
                 WHERE_DROP);
     world_end(WHERE_DROP);

@@ -42,6 +42,9 @@ u64 world_number(const struct frame *f);
 u64 world_entry(const struct frame *f, u64 flags);
 /* Full flushes since the last question. */
 unsigned world_flushes(void);
+/* A word to be looked at with each full flush; what it was at the last. */
+void world_watch(const u64 *word);
+u64 world_watched(void);
 /* What m2p_set was called with last: the frame << 32 | its number; 0: it was not. */
 u64 world_m2p(void);
 /* Bytes from here on cannot be reached by the hypervisor's copies. */

@@ -30,6 +30,8 @@ static struct pv_domain pv;
 static void *records;
 static unsigned flushes;
 static u64 m2p, hidden;
+static const u64 *watch; /* or NULL */
+static u64 watched;
 static const char *place = "";           /* where to look if something gives up */
 static char violation[200];              /* the first of the recount's, or empty */
 static struct frame *used[WORLD_FRAMES]; /* those that world_used made */
@@ -174,6 +176,16 @@ void tlb_hw_flush_all(void)
 {
     page_note_flush();
     flushes++;
+    if (watch)
+        watched = *watch;
+}
+void world_watch(const u64 *word)
+{
+    watch = word;
+}
+u64 world_watched(void)
+{
+    return watched;
 }
 void tlb_hw_flush_root(mfn_t root)
 {
@@ -223,7 +235,8 @@ void world_start(void)
     used_count = world_clears = 0;
     world_hurry = false;
     violation[0] = 0;
-    m2p = hidden = 0;
+    m2p = hidden = watched = 0;
+    watch = NULL;
     tlb_flush_all();
     flushes = 0;
 }
