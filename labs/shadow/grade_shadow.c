@@ -5,9 +5,11 @@
 // sources: src/mmu-shadow/reach.c src/mmu-shadow/smap.c src/mmu-shadow/stop_shadowing.c
 // sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
 // sources: labs/shadow/grade_world.c labs/shadow/grade_links.c labs/shadow/grade_stores.c
+// sources: labs/shadow/grade_drops.c
 /*
  * The host part of the lab shadow's grader: leaves (shadow.1), write protection (shadow.2), filling
- * (shadow.4), misses (shadow.5). grade_stores.c and grade_links.c have the other exercises.
+ * (shadow.4), misses (shadow.5). grade_stores.c, grade_links.c and grade_drops.c have the other
+ * exercises.
  */
 #include "grade_shadow.h"
 
@@ -103,12 +105,17 @@ static void leaf_protected(void **state)
                 leaf_of(entry, f) & PTE_W, PTE_W, WHERE_LEAF);
 }
 
-static u64 after(u64 entry)
+static u64 after_in(u16 role, u64 entry)
 {
-    struct shadow s = {.role = ROLE_1, .rsvd = domain.physmap->rsvd};
+    struct shadow s = {.role = role, .rsvd = domain.physmap->rsvd | (role & ROLE_NXE ? 0 : PTE_NX)};
 
     GRADE_CASE("the guest's entry has become 0x%lx", (unsigned long)entry);
     return shadow_leaf_after(domain.physmap, &s, entry);
+}
+
+static u64 after(u64 entry)
+{
+    return after_in(ROLE_1, entry);
 }
 
 static void leaf_after(void **state)
@@ -130,6 +137,9 @@ static void leaf_after(void **state)
                 WHERE_AFTER);
     GRADE_EQUAL("the leaf of an entry with a reserved bit",
                 after(at | RIGHTS | PTE_A | domain.physmap->rsvd), 0, WHERE_AFTER);
+    GRADE_EQUAL("the leaf of an entry with bit 63, which is reserved (the shadow's role is without "
+                "ROLE_NXE)",
+                after_in(1, at | RIGHTS | PTE_A | PTE_NX), 0, WHERE_AFTER);
     GRADE_EQUAL("the leaf of an entry that leads behind the end of RAM",
                 after((u64)WORLD_RAM << PAGE_SHIFT | RIGHTS | PTE_A), 0, WHERE_AFTER);
     GRADE_EQUAL("the leaf of an entry whose frame is not filled yet",
@@ -166,6 +176,28 @@ static unsigned count_writable(u64 gfn)
     return count;
 }
 
+/* Two leaves map a frame writable; one goes, and another one comes: both that there are are
+ * remembered, in any order. */
+static void expect_remembered(void)
+{
+    const u64 gfn = WORLD_DATA + FRAMES, leaf = leaf_to(gfn, PTE_W | PTE_D);
+    const struct frame *f = frame_for(gfn);
+    u32 slot = shadow_slot(&domain.physmap->pool, some_shadow(0)) << SHADOW_INDEX_BITS;
+
+    for (unsigned i = 1; i <= 8; i++) {
+        shadow_set_leaf(&domain, some_shadow(0), 20 * i, leaf);
+        if (i > 1) { /* the last two are the leaves at i - 1 and i */
+            u32 low = slot | 20 * (i - 1), high = slot | 20 * i;
+            GRADE_CASE("the leaves %u and %u of a shadow map a frame writable, no others do",
+                       20 * (i - 1), 20 * i);
+            GRADE_TRUE("frame.next and frame.prev are the places of both",
+                       (f->next == low && f->prev == high) || (f->next == high && f->prev == low),
+                       WHERE_COUNT);
+            shadow_set_leaf(&domain, some_shadow(0), 20 * (i - 1), 0);
+        }
+    }
+}
+
 static void writable_count(void **state)
 {
     static const u64 bits[] = {PTE_W | PTE_D, PTE_W | PTE_D | PTE_U, PTE_U, PTE_NX};
@@ -186,6 +218,7 @@ static void writable_count(void **state)
                         frame_for(WORLD_DATA + k)->type_count, count_writable(WORLD_DATA + k),
                         WHERE_COUNT);
     }
+    expect_remembered();
 }
 
 /* gfn, which `count` leaves map writable and others do not, becomes a table. */
@@ -283,6 +316,13 @@ static void fill_there(void **state)
                     WHERE_FILL);
         GRADE_EQUAL("shadow_fill in the ledger", ledger(LC_SHADOW_FILL), fills + 1, WHERE_FILL);
     }
+    u64 table = world_table(), entry = table | RIGHTS | PTE_A | PTE_D;
+    guest(table);
+    shadow_get(&domain, table >> PAGE_SHIFT, ROLE_1);
+    GRADE_SAME("the result, the page being a page table",
+               fill(some_shadow(0), 9, PF_U, entry, table), "PAGING_FIXED", WHERE_FILL);
+    GRADE_EQUAL("the leaf", some_shadow(0)->table[9], leaf_to(table >> PAGE_SHIFT, PTE_U),
+                WHERE_FILL);
 }
 
 static void fill_elsewhere(void **state)
@@ -381,6 +421,19 @@ static void miss_large(void **state)
                     WHERE_MISS);
         GRADE_EQUAL("A and D of the guest's entry", *guest(at) & (PTE_A | PTE_D),
                     PTE_A | (i > 10 ? PTE_D : 0), WHERE_MISS);
+    }
+    /* The same frames, once more, for the kernel only: the shadow of level 1 is the same one, and
+     * the rights are those of the entries above it. */
+    *guest(world_entry(root, la + (1ULL << 21), 2)) =
+        (u64)WORLD_DATA << PAGE_SHIFT | PTE_P | PTE_PS;
+    for (u64 page = 0; page < PT_ENTRIES; page += 73) {
+        u64 offset = page << PAGE_SHIFT;
+        world_touch(la + (1ULL << 21) + offset, 0, WHERE_MISS);
+        world_check(WHERE_MISS);
+        world_refused(la + (1ULL << 21) + offset, PF_U, WHERE_MISS);
+        GRADE_EQUAL("the gfn that it reaches, in a page of 2 MiB",
+                    world_touch(la + offset, PF_U | PF_W, WHERE_MISS), WORLD_DATA + page,
+                    WHERE_MISS);
     }
     world_check(WHERE_MISS);
 }

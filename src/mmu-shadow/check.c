@@ -62,8 +62,11 @@ static void check_leaf(struct recount *r, const struct shadow *s, unsigned index
     u64 least = shadow_leaf_value(r->map, s->role, from, &frame_table[mfn], false);
     if ((from & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
         violation(r, "a leaf for gfn", gfn, "is there though the guest's is not, or not accessed");
-    if (entry & ~(most | least) || ~entry & most & least & ~(PTE_W | PTE_D))
+    u64 excess = entry & ~(most | least), lack = ~entry & most & least & ~(PTE_W | PTE_D);
+    if (excess & ~PTE_NX || lack & PTE_NX)
         violation(r, "a leaf for gfn", gfn, "has rights that the guest's has not");
+    if (lack & ~PTE_NX || excess & PTE_NX)
+        violation(r, "a leaf for gfn", gfn, "lacks rights that the guest's has");
     if (entry & PTE_W && entry & PTE_U && !(least & PTE_W))
         violation(r, "a leaf for gfn", gfn, "is writable for user mode");
 }

@@ -34,9 +34,11 @@ static inline bool weaker(u64 old, u64 value)
                              (old & ~value & (PTE_W | PTE_U)) || (value & ~old & PTE_NX));
 }
 
-/* The frames that lost or gained a writable mapping: counts, and remembers where two of them are
- * (frame.next, frame.prev; whichever is free). Places that are not remembered are found by a search
- * (protect_by_search). */
+/* The frame that the old leaf mapped writable has one such leaf fewer (type_count), and forgets the
+ * place if it is one of the two that it remembers (frame.next, frame.prev). The frame that the new
+ * one maps writable has one more, and remembers the place if next or prev is free (0); its type
+ * becomes FT_WRITABLE, and stays so when the count falls to 0 again. Places that are not remembered
+ * are found by a search (protect_by_search). */
 void shadow_set_leaf(struct domain *d, struct shadow *s, unsigned index, u64 value)
 {
     shadow_place place = place_of(&d->physmap->pool, s, index);

@@ -22,7 +22,8 @@ static bool on_path(const struct shadow_pool *pool, u16 slot)
  * round the slots 1 to pool->made; a shadow that was used since it last came by loses its mark
  * (s->used) and is spared, one that was not is the victim. So after two rounds a level has none
  * that could go. Never one on the path of the fill that is under way, nor one that a vcpu runs on.
- * NULL: none. */
+ * These, and the shadows of other levels than the one that is looked at, keep their marks. NULL:
+ * none. */
 static struct shadow *clock_victim(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;
@@ -44,8 +45,9 @@ static struct shadow *clock_victim(struct domain *d)
 }
 
 /* The first idle shadow: those that have lost their parents are at the head. A root that was used
- * since it was last looked at loses its mark and goes to the end (shadow_idle_last); so does one
- * that a vcpu runs on. NULL: none that could go. */
+ * since it was last looked at loses its mark and goes to the end (shadow_idle_last); one that a
+ * vcpu runs on does, and loses its mark, in any case. The path of a fill need not be looked at:
+ * what is on it has a parent, or is the root that runs. NULL: none that could go. */
 static struct shadow *idle_victim(struct domain *d)
 {
     struct shadow_pool *pool = &d->physmap->pool;

@@ -87,8 +87,8 @@ populate(struct domain *d, u64 gpa, struct frame **f, struct paging_fault *out)
 }
 
 /* A write to gpa, in a page table of the guest's (in frame f): to be emulated, since the shadow has
- * to see it. But what pushes an event on such a stack is no instruction: shadow_pushed_on. Counted
- * as shadow_write. */
+ * to see it: counted as shadow_write. But what pushes an event on such a stack is no instruction,
+ * and is not counted: shadow_pushed_on. */
 static inline enum paging_result table_write(struct vcpu *v, const struct exit *e, u64 gpa,
                                              struct frame *f, struct paging_fault *out)
 {

@@ -36,6 +36,11 @@ static inline bool plainly_in_use(const struct domain *d, const struct shadow *s
     return shadow_slot(pool, s) == d->vcpu[0]->paging->root;
 }
 
+/* First each shadow of the frame's that is doubted (shadow_doubted) is given up if it is not used;
+ * which may drop that one, so the next in the chain is read before, but no other one. If the frame
+ * is no table any more then, the writes need not be seen. Otherwise they must if a shadow above
+ * level 1 is in use; the quick look comes first, as it is most often that. A list that is full is
+ * emptied (shadow_sync_all, and a flush). What is let go is counted, LC_SHADOW_OUT_OF_SYNC. */
 bool shadow_let_go(struct domain *d, struct frame *f)
 {
     struct shadow_pool *pool = &d->physmap->pool;
@@ -65,7 +70,11 @@ bool shadow_let_go(struct domain *d, struct frame *f)
     /* lab end shadow.10 */
 }
 
-/* Only what is there can be wrong: an entry that is missing is looked up when it is used. */
+/* Each entry of s that is there (present[]) is brought up to date, by shadow_sync_leaf or
+ * shadow_sync_link. Only what is there can be wrong: an entry that is missing is looked up when it
+ * is used. The child that shadow_sync_link returns, one that keeps its link with other rights, may
+ * be ignored: a table above level 1 that is behind is not in use, and before it is again, all that
+ * are behind are compared (shadow_sync_found). */
 static void sync_shadow(struct domain *d, struct shadow *s)
 {
     /* lab shadow.10 */
@@ -81,6 +90,8 @@ static void sync_shadow(struct domain *d, struct shadow *s)
     /* lab end shadow.10 */
 }
 
+/* The flag goes first, so that leaves to the frame itself that are made anew are not writable; what
+ * maps it writable still is protected afterwards. Counted, LC_SHADOW_SYNC_TABLE. */
 void shadow_sync_frame(struct domain *d, struct frame *f)
 {
     struct shadow_pool *pool = &d->physmap->pool;

@@ -253,7 +253,8 @@ static bool make_page(struct shadow_pool *pool)
 
 /* f gets its first shadow: the guest's page has become a table. From now on each write to it must
  * fault, wherever the guest has it mapped; and no processor may remember a translation by which it
- * would not. */
+ * would not. It may even if no leaf is writable now: one that was, and was taken away a moment ago,
+ * is remembered until the guest flushes, and the guest may not have flushed yet. */
 static void become_table(struct domain *d, struct frame *f)
 {
     /* lab shadow.2 */

@@ -27,8 +27,10 @@ static inline struct shadow_link link_below(const struct shadow *s, unsigned ind
 
 /* The shadow below s for gva, made and linked as needed (NULL: no memory). link_below says which it
  * must be. If the entry of s points to that one already it is the one; but the entry's rights may
- * be others than they were. Any other is got from the pool (shadow_get), and linked in its place.
- */
+ * be others than they were. (Only of a link to a direct shadow, when the guest's D has been set:
+ * those of a table follow each store, sync.c. So nothing below it can be behind, and no
+ * shadow_sync_found is needed.) Any other is got from the pool (shadow_get), and linked in its
+ * place. */
 static struct shadow *descend(struct domain *d, struct shadow *s, u64 gva,
                               const struct walk_result *r)
 {

@@ -117,6 +117,14 @@ def why_not(boot, outcome):
         f"; {line}" for line in outcome.complaints[-1:])
 
 
+def with_violation(verdict, text):
+    """A failed check of the machine's invariants says a number; the first sentence that belongs to it stands in the log."""
+    found = re.search(r'^\[trivisor\] @violation \{"what":"(.*)"\}', text, re.M)
+    if found and "violation" in verdict.message:
+        verdict.message += lab_verdict.printable(f" (the first: {found.group(1)})", 200)
+    return verdict
+
+
 def grade_one(lab, number, top, key, nonce):
     """The verdicts of one boot."""
     item, boot = lab.data["boot"][number], boot_of(lab, number, top)
@@ -133,7 +141,7 @@ def grade_one(lab, number, top, key, nonce):
         return [lab_attack.judge(test, part, item["attack"], boot, outcome, nonce, why_not) for test in tests]
     for test in tests:
         if test.name in said:
-            verdicts.append(lab_verdict.from_line(test, part, said[test.name]))
+            verdicts.append(with_violation(lab_verdict.from_line(test, part, said[test.name]), outcome.log))
         else:
             kind, sentence = why_not(boot, outcome)
             verdicts.append(lab_verdict.of(test, part, kind, sentence, where=os.path.relpath(log)))

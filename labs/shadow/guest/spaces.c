@@ -8,7 +8,7 @@
 #include "public/trivisor.h"
 
 #define WHERE_SWITCH "shadow.3 and shadow.5: src/mmu-shadow/reach.c, fill.c"
-#define WHERE_REUSE  "shadow.8: src/mmu-shadow/pool.c"
+#define WHERE_REUSE  "shadow.8 and shadow.6: src/mmu-shadow/pool.c; sync.c, entry_written"
 #define WHERE_EVICT  "shadow.9: src/mmu-shadow/evict.c"
 
 enum { FEW = 4, MANY = 24, PAGES = 6, ROUNDS = 3 };
