@@ -67,7 +67,7 @@ DUMPS = {
         ("ring 1", r"exit_page_fault \d+ ticks rip=0x\w+ gva=0x\w+ error=0x\w+\nThis domain has no console ring"),
     ]),
     "ept": ("devices", "walk", 1, [
-        ("vcpu", r"devices, life 1, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <"),
+        ("vcpu", r"devices, life \d+, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <"),
         ("vcpu", r"read since the exit: .*cr3 0x\w+000.*\n +in the VMCS: cr2"),
         ("walk guest_main", r"<guest_main>, by the table at 0x\w+000\n[^$]*leads to guest-physical 0x\w+, machine address 0x"),
         ("walk 0x7ffffffff000", r"nothing is mapped there"),
