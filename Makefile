@@ -59,6 +59,9 @@ build-run:
 	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,release) guests
 build-debug:
 	@$(MAKE) -s $(BUILD_JOBS) GUESTS="$(all_guests)" $(call hypervisors_of,debug) guests
+ifneq ($(filter build-run,$(MAKECMDGOALS)),)
+build-debug: | build-run # both make the guests: one after the other
+endif
 
 # GUEST=labs/LAB/GUEST is a guest of a lab's own.
 build-lab-guests = $(if $(filter labs/%,$(GUEST)),$(MAKE) -s $(BUILD_JOBS) lab-guests,:)
