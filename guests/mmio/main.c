@@ -16,20 +16,17 @@
 
 const char guest_name[] = "mmio";
 
-enum { ROUNDS = 12, REPORTED = 12, CODE_MAX = 32, BIT_WIDTHS = 8, PAGES = 4 };
+enum { ROUNDS = 12, REPORTED = 12, BIT_WIDTHS = 8 };
 enum { APIC_LVT_TIMER = 0x320, APIC_INITIAL = 0x380, LVT_MASKED = 1 << 16, TIMER_VECTOR = 0x40 };
 #define APIC_PAGE   0xfee00000ULL
 #define NOBODY_PAGE 0xd0000000ULL /* above all RAM, below the devices */
 #define FLAGS_FIXED 2ULL
 
-/* Four pages in a row: RAM, nobody's, nobody's, RAM; and beside them the same as RAM alone. */
-#define SUBJECT (USER_BASE + (1ULL << 30))
-#define ORACLE  (SUBJECT + 64 * PAGE_SIZE)
 #define APIC_AT (ORACLE + 64 * PAGE_SIZE)
 
-static struct space space;
-static u8 *edge[2], *mirror[PAGES];
-static u8 *code;
+struct space space;
+u8 *edge[2], *mirror[PAGES];
+u8 *code;
 static u64 differences, tried, refused;
 static u64 random_state;
 
@@ -50,8 +47,23 @@ static struct trap_frame *on_undefined(struct trap_frame *f)
     return f;
 }
 
+/* AVX's registers, if there are any ("Checking for Intel AVX Support"). */
+static void enable_avx(void)
+{
+    enum { LEAF_FEATURES = 1, XSAVE = 1 << 26, AVX = 1 << 28, CR4_OSXSAVE = 1 << 18 };
+    enum { XCR0_X87_SSE_AVX = 7 };
+    u32 features = cpuid(LEAF_FEATURES, 0).ecx;
+
+    if (!(features & XSAVE) || !(features & AVX))
+        return;
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    __asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_X87_SSE_AVX), "d"(0));
+    has_avx = true;
+}
+
 static void prepare(void)
 {
+    enable_avx();
     trap_handle(TRAP_UNDEFINED, on_undefined);
     user_space_create(&space);
     for (unsigned i = 0; i < PAGES; i++) {
@@ -70,8 +82,7 @@ static void prepare(void)
     *(volatile u32 *)(APIC_AT + APIC_LVT_TIMER) = LVT_MASKED | TIMER_VECTOR;
 }
 
-/* Both edges and their mirrors hold the same random bytes, and the mirror of nobody's ones. */
-static void fill(void)
+void fill(void)
 {
     u64 *a = (u64 *)edge[0], *b = (u64 *)edge[1];
 
@@ -84,20 +95,21 @@ static void fill(void)
     memset(mirror[2], 0xff, PAGE_SIZE);
 }
 
-static void random_state_of(struct state *s)
+void random_state_of(struct state *s)
 {
     for (unsigned i = 0; i < GPRS; i++)
         s->gpr[i] = random_number() >> (random_number() % 4 * 16);
     s->flags = FLAGS_FIXED | (random_number() & FLAGS_ALL);
-    for (unsigned i = 0; i < 4; i++)
-        s->xmm[i] = random_number();
+    for (unsigned i = 0; i < VECTOR_WORDS; i++)
+        s->vector[i] = random_number();
     s->code = (u64)code;
 }
 
 static bool equal(const struct state *a, const struct state *b, u64 defined, u64 apart,
                   bool strings)
 {
-    bool same = !((a->flags ^ b->flags) & defined) && !memcmp(a->xmm, b->xmm, sizeof(a->xmm));
+    bool same =
+        !((a->flags ^ b->flags) & defined) && !memcmp(a->vector, b->vector, sizeof(a->vector));
 
     for (unsigned i = 0; i < GPRS; i++) {
         bool pointer = i == RDI || (i == RSI && strings);
@@ -145,14 +157,16 @@ static u64 defined_after(const struct form *f, unsigned width, u64 count)
 /* A form with everything that it leaves open chosen at random. Returns its length. */
 static unsigned choose(const struct form *f, unsigned width, struct state *s, u64 *defined)
 {
-    unsigned reg = f->access == W128 || f->flags_kind & KIND_VECTOR ? random_number() % 2
-                                                                    : RAX + random_number() % 3;
+    bool vector = f->access == W128 || f->flags_kind & (KIND_VECTOR | KIND_VEX);
+    unsigned reg = vector ? random_number() % 2 : RAX + random_number() % 3;
     u64 imm = random_number();
     bool lock = f->flags_kind & KIND_LOCK && random_number() % 2;
 
     random_state_of(s);
     if (random_number() % 2)
         s->gpr[RAX] = ~0ULL; /* so that CMPXCHG finds it */
+    if (f->flags_kind & KIND_PAIR && random_number() % 4)
+        s->gpr[RDX] = s->gpr[RAX];
     if (f->flags_kind & KIND_DIVIDE) {
         s->gpr[RAX] &= 0x7f;
         s->gpr[RDX] = 0;
@@ -163,25 +177,32 @@ static unsigned choose(const struct form *f, unsigned width, struct state *s, u6
     return form_encode(f, width, reg, lock, imm, code);
 }
 
-/* On memory that nobody claims. */
-static void try_nobody(const struct form *f, unsigned width)
+void try_both(const char *name, unsigned width, unsigned bytes, const struct state *from, u64 at,
+              u64 defined)
 {
-    static const u16 places[] = {0x1000, 0x1040, 0x1ff0, 0x1ffc, 0x1fff, 0x2000, 0xff9, 0x2ffd};
-    struct state a, b;
-    u64 defined, at = places[random_number() % (sizeof(places) / sizeof(places[0]))];
-    unsigned bytes = choose(f, width, &a, &defined);
+    struct state a = *from, b = *from;
 
-    if (f->flags_kind & KIND_ALIGNED)
-        at &= ~15ULL;
-    fill();
-    b = a;
     a.gpr[RDI] = SUBJECT + at;
     b.gpr[RDI] = ORACLE + at;
     run_code(&a);
     run_code(&b);
     tried++;
     if (!equal(&a, &b, defined, ORACLE - SUBJECT, false) || !edges_equal())
-        report(f->name, width, bytes, at, &a, &b);
+        report(name, width, bytes, at, &a, &b);
+}
+
+/* On memory that nobody claims. */
+static void try_nobody(const struct form *f, unsigned width)
+{
+    static const u16 places[] = {0x1000, 0x1040, 0x1ff0, 0x1ffc, 0x1fff, 0x2000, 0xff9, 0x2ffd};
+    struct state a;
+    u64 defined, at = places[random_number() % (sizeof(places) / sizeof(places[0]))];
+    unsigned bytes = choose(f, width, &a, &defined);
+
+    if (f->flags_kind & KIND_ALIGNED)
+        at &= ~(u64)(width - 1);
+    fill();
+    try_both(f->name, width, bytes, &a, at, defined);
 }
 
 /* On the register of the local APIC, with a variable beside. */
@@ -258,14 +279,18 @@ void guest_main(void)
     if (!check("it is not for paravirtualization", !platform->pv))
         return;
     prepare();
-    for (unsigned i = 0; i < form_count; i++)
-        for (unsigned width = W8; width <= W128; width *= 2)
+    for (unsigned i = 0; i < form_count; i++) {
+        if (forms[i].flags_kind & KIND_VEX && !has_avx)
+            continue;
+        for (unsigned width = W8; width <= W256; width *= 2)
             for (unsigned n = 0; n < rounds && forms[i].access & width; n++) {
                 try_nobody(&forms[i], width);
                 if (width == W32 ||
                     (width < W32 && !(forms[i].flags_kind & (KIND_WRITES | KIND_BIT))))
                     try_register(&forms[i], width);
             }
+    }
+    try_flow(rounds);
     for (unsigned i = 0; i < sizeof(strings); i++)
         for (unsigned width = W8; width <= W64; width *= 2)
             for (unsigned n = 0; n < 4 * rounds; n++)

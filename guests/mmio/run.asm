@@ -1,7 +1,7 @@
 ; Runs a piece of code on a state of its own: all registers but RSP, the arithmetic flags, XMM0 and
-; XMM1 (struct state of mmio.h).
+; XMM1, or YMM0 and YMM1 (struct state of mmio.h).
 
-global run_code
+global run_code, has_avx
 
 S_RAX           equ     0
 S_RCX           equ     8
@@ -12,10 +12,32 @@ S_RSI           equ     48
 S_RDI           equ     56
 S_R8            equ     64
 S_FLAGS         equ     128
-S_XMM           equ     136
-S_CODE          equ     168
+S_VECTOR        equ     136
+S_CODE          equ     200
 
 section .text
+
+; load_vectors, store_vectors: with RDI = the state. Changes no flag that is not saved by then.
+%macro load_vectors 0
+        cmp     byte [rel has_avx], 0
+        je      %%sse
+        vmovups ymm0, [rdi + S_VECTOR]
+        vmovups ymm1, [rdi + S_VECTOR + 32]
+        jmp     %%done
+%%sse:  movups  xmm0, [rdi + S_VECTOR]
+        movups  xmm1, [rdi + S_VECTOR + 32]
+%%done:
+%endmacro
+%macro store_vectors 0
+        cmp     byte [rel has_avx], 0
+        je      %%sse
+        vmovups [rdi + S_VECTOR], ymm0
+        vmovups [rdi + S_VECTOR + 32], ymm1
+        jmp     %%done
+%%sse:  movups  [rdi + S_VECTOR], xmm0
+        movups  [rdi + S_VECTOR + 32], xmm1
+%%done:
+%endmacro
 
 ; void run_code(struct state *s)
 run_code:
@@ -26,8 +48,7 @@ run_code:
         push    r14
         push    r15
         mov     [rel current], rdi
-        movups  xmm0, [rdi + S_XMM]
-        movups  xmm1, [rdi + S_XMM + 16]
+        load_vectors
         mov     rax, [rdi + S_RAX]
         mov     rcx, [rdi + S_RCX]
         mov     rdx, [rdi + S_RDX]
@@ -64,8 +85,7 @@ run_code:
         mov     [rdi + S_R8 + (i - 8) * 8], r %+ i
 %assign i i + 1
 %endrep
-        movups  [rdi + S_XMM], xmm0
-        movups  [rdi + S_XMM + 16], xmm1
+        store_vectors
         cld
         pop     r15
         pop     r14
@@ -78,3 +98,4 @@ run_code:
 section .bss
 current:        resq    1
 target:         resq    1
+has_avx:        resb    1

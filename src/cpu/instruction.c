@@ -146,19 +146,26 @@ static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value
     return EMULATE_OK;
 }
 
-/* Across two pages it is not one access: a domain has one vcpu, so nobody can tell. */
-static enum emulate_result cmpxchg_in_two(struct emulate_ctx *ctx, u64 la, u64 *old, u64 new_value,
-                                          unsigned len)
+/* Across two pages, or 16 bytes, it is not one access: a domain has one vcpu, so nobody can tell.
+ */
+static enum emulate_result cmpxchg_in_two(struct emulate_ctx *ctx, u64 la, u64 *old,
+                                          const u64 *new_value, unsigned len)
 {
-    u64 found;
-    enum emulate_result result = hook_read(ctx, la, &found, len, EMULATE_RMW);
+    enum { WORD = sizeof(u64) };
+    unsigned words = len > WORD ? len / WORD : 1;
+    u64 found[2] = {0};
+    enum emulate_result result = EMULATE_OK;
+    bool equal = true;
 
-    if (result)
-        return result;
-    if (found == *old)
-        return hook_write(ctx, la, new_value, len);
-    *old = found;
-    return EMULATE_OK;
+    for (unsigned n = 0; n < words && !result; n++) {
+        result = hook_read(ctx, la + n * WORD, &found[n], MIN(len, WORD), EMULATE_RMW);
+        equal &= found[n] == old[n];
+    }
+    for (unsigned n = 0; n < words && equal && !result; n++)
+        result = hook_write(ctx, la + n * WORD, new_value[n], MIN(len, WORD));
+    for (unsigned n = 0; n < words && !result; n++)
+        old[n] = found[n];
+    return result;
 }
 
 static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
@@ -168,10 +175,8 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     struct place at;
     u64 expected = old[0];
 
-    if (len > sizeof(u64))
-        return EMULATE_UNHANDLEABLE;
-    if (first_part(la, len) < len)
-        return cmpxchg_in_two(ctx, la, old, *new_value, len);
+    if (len > sizeof(u64) || first_part(la, len) < len)
+        return cmpxchg_in_two(ctx, la, old, new_value, len);
     enum emulate_result result = find(ctx, la, WALK_WRITE, &at);
     if (result)
         return result;

@@ -153,6 +153,10 @@ static const struct known known[] = {
     {8, "c5 7d 7f 3f", "MOVAPS32 [ds:rdi], r15"},
     {8, "c4 41 7a 6f 3f", "MOVUPS16 r15, [ds:r15]"},
     {8, "c4 e1 f9 7e c1", "MOVD8 rcx, rax"},
+    {8, "c4 e2 7d 2a 07", "MOVAPS32 rax, [ds:rdi]"}, /* VMOVNTDQA */
+    {8, "c4 62 79 2a 3f", "MOVAPS16 r15, [ds:rdi]"},
+    {8, "c4 e2 7c 2a 07", "UNKNOWN4"},
+    {8, "c4 e2 75 2a 07", "UNKNOWN2"}, /* a third operand */
     {8, "c5 fd 7e c1", NULL},
     {8, "c5 fa 10 c1", "UNKNOWN4"},
     {8, "c5 f0 10 07", "UNKNOWN4"},

@@ -175,6 +175,8 @@ int decode_special(unsigned size, struct insn *i)
     return i->map == MAP_1 ? special_map_1(size, i) : special_map_0f(size, i);
 }
 
+enum { MOVNTDQA = 0x2a };
+
 /* Maps 0F38 and 0F3A: of them only MOVBE, MOVNTDQA and INVPCID have an operation. */
 static struct opcode three_byte_opcode(struct insn *i)
 {
@@ -187,7 +189,7 @@ static struct opcode three_byte_opcode(struct insn *i)
         row = (struct opcode){OP_MOVBE, OPERAND_REG | OPERAND_RM << 4, OF_MODRM | OF_MEMORY};
     } else if (i->opcode == 0xf1 && !prefixes) {
         row = (struct opcode){OP_MOVBE, OPERAND_RM | OPERAND_REG << 4, OF_MODRM | OF_MEMORY};
-    } else if (i->opcode == 0x2a && (i->prefixes & PREFIX_OPERAND) && !prefixes) { /* MOVNTDQA */
+    } else if (i->opcode == MOVNTDQA && (i->prefixes & PREFIX_OPERAND) && !prefixes) {
         row = (struct opcode){OP_MOVUPS, 0, OF_MODRM | OF_MEMORY | OF_SPECIAL};
     } else if (i->opcode == 0x82 && (i->prefixes & PREFIX_OPERAND) && !prefixes) {
         row = (struct opcode){OP_INVPCID, OPERAND_REG | OPERAND_RM << 4,
@@ -239,6 +241,8 @@ static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode 
         row->flags |= OF_IMM8;
     if (i->vex && map == MAP_0F && opcode_map_0f[i->opcode].operation == OP_MOVUPS)
         *row = opcode_map_0f[i->opcode];
+    else if (i->vex && map == MAP_0F38 && i->opcode == MOVNTDQA)
+        *row = three_byte_opcode(i);
     if (map == MAP_0F && i->opcode == 0x77) /* VZEROUPPER, VZEROALL */
         row->flags = 0;
     return true;
