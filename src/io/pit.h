@@ -42,6 +42,8 @@ struct pit {
     struct timer timer;                       /* channel 0's next tick */
     struct device_clock clock;                /* its crystal */
     s64 told;                                 /* ticks told, of those since channel 0's start */
+    s64 kept;                                 /* ticks still owed when nobody listened any more */
+    bool unheard;                             /* nobody listened to the last tick */
     bool taken;                               /* the last tick did not meet an earlier one */
     bool one_told;                            /* modes 0 and 4: the one tick has been told */
     u8 speaker;                               /* port 0x61's low two bits */

@@ -6,8 +6,10 @@
  * hypervisor looked late, the tick is owed: it is told later, at four times the rate, or at once
  * when the guest would go to sleep (it might wait for its turn again before the next), so that a
  * guest that counts ticks has the right time all the same. What is owed is at most a second's.
- * Ticks that nobody listens to are not owed, and none is computed until somebody listens again. No
- * two are closer than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor
+ * Ticks that nobody listens to are not owed, and none is computed until somebody listens again;
+ * but many a guest masks the line while it handles a tick, and then one more is the controller's to
+ * remember, those while the guest waits for its turn are owed, and what was owed before stays so.
+ * No two are closer than PIT_MIN_US, whatever was programmed, so that no guest keeps the processor
  * busy with its timer alone.
  */
 #include "pit_tick.h"
@@ -70,11 +72,25 @@ static bool waits_its_turn(const struct pit *p)
     return v->state == VCPU_RUNNABLE && sched_current() != v;
 }
 
+/* A tick that nobody hears, `first` since somebody did. The timer goes on until one has come while
+ * the guest could have listened. */
+static void unheard(struct pit *p, bool first, u64 now)
+{
+    bool waits = waits_its_turn(p);
+
+    if (first || !waits)
+        p->told++;
+    if (first || waits)
+        pit_tick_arm(p, now);
+    else
+        p->kept = owed(p, pit_clock(p, now));
+}
+
 static void fire(struct timer *t, u64 now)
 {
     struct pit *p = container_of(t, struct pit, timer);
     struct pit_channel *c = &p->channel[0];
-    bool heard = irq_heard(p->domain, IRQ_TIMER), told;
+    bool heard = irq_heard(p->domain, IRQ_TIMER), first = !p->unheard, told = false;
 
     (void)pit_count(p, 0, now); /* a new count may be due */
     u64 clock = pit_clock(p, now);
@@ -82,7 +98,10 @@ static void fire(struct timer *t, u64 now)
         pit_tick_arm(p, now); /* too early */
         return;
     }
-    told = p->taken = irq_pulse(p->domain, IRQ_TIMER);
+    if (heard || first)
+        told = irq_pulse(p->domain, IRQ_TIMER);
+    p->taken = told;
+    p->unheard = !heard;
     if (told) {
         ledger_count(&p->domain->ledger, LC_DELIVERED_TIMER);
         TRACE(p->domain, DELIVERED_TIMER);
@@ -91,28 +110,32 @@ static void fire(struct timer *t, u64 now)
         p->one_told = true;
         return;
     }
-    if (!heard)
-        p->told = ticks(c, clock);
-    else if (told || !waits_its_turn(p))
+    if (!heard) {
+        unheard(p, first, now);
+        return;
+    }
+    if (told || !waits_its_turn(p))
         p->told++;
-    if (heard)
-        pit_tick_arm(p, now);
+    pit_tick_arm(p, now);
 }
 
 void pit_listen(struct pit *p, u64 now)
 {
     struct pit_channel *c = &p->channel[0];
 
+    p->unheard = false;
     if (!c->running || !is_periodic(c) || p->timer.deadline)
         return;
     (void)pit_count(p, 0, now);
-    p->told = ticks(c, pit_clock(p, now));
+    p->told = ticks(c, pit_clock(p, now)) - p->kept;
+    p->kept = 0;
     pit_tick_arm(p, now);
 }
 
 void pit_before_sleep(struct pit *p, u64 now)
 {
-    if (p->timer.deadline && is_periodic(&p->channel[0]) && owed(p, pit_clock(p, now)))
+    if (p->timer.deadline && is_periodic(&p->channel[0]) && owed(p, pit_clock(p, now)) &&
+        irq_heard(p->domain, IRQ_TIMER))
         fire(&p->timer, now);
 }
 
@@ -124,7 +147,7 @@ void pit_tick_init(struct pit *p)
 void pit_tick_stop(struct pit *p)
 {
     timer_cancel(&p->timer);
-    p->told = 0;
+    p->told = p->kept = 0;
     p->one_told = false;
     if (p->channel[0].mode == PIT_TERMINAL)
         irq_set(p->domain, IRQ_TIMER, false); /* OUT is low until the count has run out */
@@ -133,7 +156,7 @@ void pit_tick_stop(struct pit *p)
 void pit_tick_loaded(struct pit *p, bool later)
 {
     if (!later) {
-        p->told = 0;
+        p->told = p->kept = 0;
         p->one_told = false;
     }
 }

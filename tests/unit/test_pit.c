@@ -270,6 +270,37 @@ static void nobody_listens(void **state)
     assert_in_range(stub_edges[IRQ_TIMER], 10, 11);
 }
 
+/* A guest that masks the line while it handles a tick, and has to wait for its turn then and now:
+ * what is owed, and the ticks that come while it waits, are told when it listens again. */
+static void masked_for_a_moment(void **state)
+{
+    (void)state;
+    program(0, 2, 11932);
+    stub_elsewhere = stub_merge[IRQ_TIMER] = true;
+    stub_pass_us(205000); /* 20 ticks are owed */
+    stub_elsewhere = stub_merge[IRQ_TIMER] = false;
+    stub_deaf[IRQ_TIMER] = true;
+    stub_pass_us(10000); /* one that the controller remembers */
+    assert_int_equal(stub_edges[IRQ_TIMER], 1);
+    stub_elsewhere = true;
+    stub_pass_us(100000);
+    stub_elsewhere = stub_deaf[IRQ_TIMER] = false;
+    pit_listen(pit, stub_now);
+    stub_pass_us(500000);
+    assert_in_range(stub_edges[IRQ_TIMER], 80, 82);
+    stub_elsewhere = stub_merge[IRQ_TIMER] = true;
+    stub_pass_us(200000); /* and what is owed is so still after it did not listen for long */
+    stub_elsewhere = stub_merge[IRQ_TIMER] = false;
+    stub_deaf[IRQ_TIMER] = true;
+    stub_pass_us(300000);
+    assert_true(timer_next() == ~0ULL);
+    stub_deaf[IRQ_TIMER] = false;
+    pit_listen(pit, stub_now);
+    stub_edges[IRQ_TIMER] = 0;
+    stub_pass_us(500000);
+    assert_in_range(stub_edges[IRQ_TIMER], 67, 70);
+}
+
 static void hostile_period(void **state)
 {
     (void)state;
@@ -315,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(late, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupts_off, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
+        cmocka_unit_test_setup_teardown(masked_for_a_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(hostile_period, setup, teardown),
         cmocka_unit_test_setup_teardown(anything, setup, teardown),
     };
