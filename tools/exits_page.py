@@ -16,8 +16,8 @@ HEAD = """<!-- Made by `make exits` from src/cpu/vmx/exit_answers.inc; change th
 
 The basic exit reasons of the manual (SDM volume 3, appendix "VMX Basic Exit Reasons") and this hypervisor's answer to each.
 *Handled*: `exits.c` has a handler, and the exit a counter of its own in the ledger. *#UD*: an instruction that CPUID
-says is not there (`exit_other`). *Cannot occur*: a control is off; should the exit come all the same, the domain ends with its
-name (`exit_other`).
+says is not there (`on_unsupported`). *Cannot occur*: a control is off; should the exit come all the same, or one that this table
+does not know, the domain ends with its name (`on_unexpected`). Both are counted as `exit_other`.
 
 | | reason | answer | how, or why not |
 |---|---|---|---|

@@ -146,6 +146,8 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
 #define EXIT_ANSWER(number, name, what, how) ROW_##what(number)
 #include "exit_answers.inc"
 #undef EXIT_ANSWER
+    /* Those of processors to come, which nothing here has switched on. */
+    [VMX_EXIT_REASONS_KNOWN... VMX_EXIT_REASONS - 1] = KIND(UNEXPECTED, OTHER, 0),
 };
 
 void vmx_decode_more(struct vmx_vcpu *x, struct exit *e)

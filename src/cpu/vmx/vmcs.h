@@ -329,7 +329,8 @@ enum vmx_exit_reason {
     VMX_INVPCID = 58,
     VMX_VMFUNC = 59,
     VMX_PML_FULL = 62,
-    VMX_EXIT_REASONS = 128, /* more than there are: a power of two */
+    VMX_EXIT_REASONS_KNOWN = 80, /* those of exit_answers.inc */
+    VMX_EXIT_REASONS = 128,      /* more than there are: a power of two */
 };
 enum { EXIT_BASIC_REASON = 0xffff, VMX_ENTRY_FAILED_BIT = 31 };
 #define VMX_ENTRY_FAILED (1u << VMX_ENTRY_FAILED_BIT)

@@ -210,7 +210,7 @@ static inline void vmx_load_root(struct vmx_vcpu *x, u64 cr3, u64 root)
 void vmx_run(struct vcpu *v, u64 until, struct exit *e);
 /* exit.c */
 /* What a basic exit reason is: enum exit_reason, enum ledger_counter << 8, and these; a word, to be
- * read at once. What is not in the table is zero: EXIT_UNSUPPORTED. */
+ * read at once. */
 enum vmx_exit_kind {
     KIND_COUNTER_SHIFT = 8,
     KIND_INSTRUCTION = 1 << 16, /* caused by an instruction: it has a length; no event underway */
