@@ -4,8 +4,7 @@
  * be taken away, or be sent first when the domain moves.
  *
  * Invariants
- *  - While it is on there are no leaves above level 1: a large one would tell of 512 frames at
- * once.
+ *  - While it is on there are no leaves above level 1, which would tell of 512 frames at once.
  *  - A function that has cleared an accessed flag flushes before it returns: a translation in the
  *    processor would serve an access without setting it again.
  *  - The hypervisor's own accesses are not in it.

@@ -1,8 +1,7 @@
 /*
  * The dirty log of physmap.h, by write protection (the other way: write_log.c): a leaf that may not
- * be written makes the first
- * write to its frame a violation, and the violation's handler notes the frame and gives the right
- * back. All later writes to it cost nothing, until the log is read.
+ * be written makes the first write to its frame a violation, and the violation's handler notes the
+ * frame and gives the right back. All later writes to it cost nothing, until the log is read.
  *
  * Invariants
  *  - While the log is on there are no 2 MiB leaves, and a leaf is writable exactly if its frame is

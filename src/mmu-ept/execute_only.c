@@ -5,8 +5,8 @@
  * Invariants
  *  - A leaf without the right to read has no right to write either (that would be a
  *    misconfiguration), is at level 1, and is counted in the domain's execute_only.
- *  - What the hypervisor reads and writes for an instruction of the guest's is forbidden there,
- * too: guest_access_full.c asks physmap_execute_only.
+ *  - What the hypervisor reads and writes for an instruction of the guest's is forbidden there
+ *    too: guest_access_full.c asks physmap_execute_only.
  */
 #include "domain.h"
 #include "errno.h"
