@@ -193,6 +193,12 @@ static s64 vector_store_to_apic(void)
     __asm__ volatile("movups %%xmm0, (%0)" : : "r"((u64)APIC_BASE) : "memory");
     return 0;
 }
+/* Arithmetic with devices' memory is not emulated. */
+static s64 vector_add_of_apic(void)
+{
+    __asm__ volatile("paddd (%0), %%xmm0" : : "r"((u64)APIC_BASE) : "memory");
+    return 0;
+}
 
 static struct outcome try_random_ports(void)
 {
@@ -218,6 +224,10 @@ static struct outcome try_vector_store(void)
 {
     return probe(vector_store_to_apic);
 }
+static struct outcome try_vector_add(void)
+{
+    return probe(vector_add_of_apic);
+}
 
 enum { INVALID_OPCODE = 6 }; /* #UD: what cannot be emulated */
 static const struct attack attacks[] = {
@@ -229,5 +239,6 @@ static const struct attack attacks[] = {
     {"a store across the local APIC's end", SURVIVES, try_across_the_apic, RETURNS(0), 0},
     {"running the local APIC as code", SURVIVES, try_run_the_apic, FAULTS(INVALID_OPCODE, 0), 0},
     {"a vector store to the local APIC", SURVIVES, try_vector_store, RETURNS(0), 0},
+    {"a vector addition of the local APIC", SURVIVES, try_vector_add, FAULTS(INVALID_OPCODE, 0), 0},
 };
 const struct attack_list full_device_attacks = {attacks, ARRAY_SIZE(attacks)};
