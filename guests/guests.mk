@@ -4,7 +4,7 @@
 # are run only by name.
 
 GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch walk tick print hostile
-GUEST_APART := stumble real events torture devices disk chaos xenabi stage2 msrs mmio
+GUEST_APART := stumble real events torture devices disk chaos xenabi stage2 msrs mmio control
 GUESTS      := $(foreach g,$(GUEST_ORDER) $(GUEST_APART),$(if $(wildcard guests/$(g)/main.c),$(g)))
 
 GUEST_CC    ?= gcc

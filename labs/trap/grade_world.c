@@ -43,7 +43,8 @@ static bool no(void)
 
 void world_init(void)
 {
-    static const struct virt_ops invented = {.name = "invented", .has_rdtscp = no};
+    static const struct virt_ops invented = {
+        .name = "invented", .has_rdtscp = no, .has_invpcid = no};
 
     memset(&w, 0, sizeof(w));
     virt_ops = &invented;

@@ -77,6 +77,8 @@ bool cpu_write_cr0(struct vcpu *v, u64 value)
     if (value & CR0_UPPER || (value & CR0_NW && !(value & CR0_CD)) ||
         (value & CR0_PG && !(value & CR0_PE)))
         return false;
+    if (changed & CR0_PG && virt_get(v, VREG_CR4) & CR4_PCIDE)
+        return false;
     if (changed & CR0_PG && efer & EFER_LME) {
         if (code_is_64bit(v) || (value & CR0_PG && !(virt_get(v, VREG_CR4) & CR4_PAE)))
             return false;
@@ -92,8 +94,17 @@ bool cpu_write_cr0(struct vcpu *v, u64 value)
     return accepted;
 }
 
+/*
+ * With PCIDs, under shadow paging, the processor has CR4.PCIDE 0 all the same, and each load of CR3
+ * flushes everything and syncs the tables that are behind. It may: a processor may forget what it
+ * likes at any time. And what bit 63 lets it keep, it may not keep so simply: a shadow that is
+ * behind serves all PCIDs that have its table, and one that has never used the old entry is
+ * promised the new one.
+ */
 bool cpu_write_cr3(struct vcpu *v, u64 value)
 {
+    if (value & CR3_NO_FLUSH && virt_get(v, VREG_CR4) & CR4_PCIDE)
+        value &= ~CR3_NO_FLUSH;
     u64 root = paging_switch_root(v, value);
 
     if (likely(root)) {
@@ -111,11 +122,14 @@ bool cpu_write_cr4(struct vcpu *v, u64 value)
 {
     u64 known = CR4_KNOWN | cpuid_policy_cr4() | (cpuid_policy_xsave() ? CR4_OSXSAVE : 0);
     u64 old = virt_get(v, VREG_CR4), changed = old ^ value;
+    bool lma = virt_get(v, VREG_EFER) & EFER_LMA;
 
-    if (value & ~known || (virt_get(v, VREG_EFER) & EFER_LMA && !(value & CR4_PAE)))
+    if (value & ~known || (lma && !(value & CR4_PAE)))
+        return false;
+    if (changed & value & CR4_PCIDE && (!lma || virt_get(v, VREG_CR3) & CR3_PCID))
         return false;
     virt_set(v, VREG_CR4, value);
-    if (!(changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP)))
+    if (!(changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)))
         return true;
     paging_flush(v);
     return load_root(v, VREG_CR4, old);

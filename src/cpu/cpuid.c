@@ -11,6 +11,7 @@
 #include "virt_ops.h"
 #include "x86.h"
 
+/* The machine's answer, less INVPCID where it is #UD in a guest. */
 static void host_cpuid(u32 leaf, u32 subleaf, u32 out[CPUID_REGISTERS])
 {
     struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -19,6 +20,8 @@ static void host_cpuid(u32 leaf, u32 subleaf, u32 out[CPUID_REGISTERS])
     out[CPUID_EBX] = r.ebx;
     out[CPUID_ECX] = r.ecx;
     out[CPUID_EDX] = r.edx;
+    if (leaf == LEAF_EXTENDED_FEATURES && !virt_ops->has_invpcid())
+        out[CPUID_EBX] &= ~(u32)F7B_INVPCID;
 }
 
 void cpu_policy_init(void)

@@ -41,11 +41,12 @@ static void clear(u32 leaf[CPUID_REGISTERS])
 
 /*
  * Leaves 1 and 7 become what a guest may see; they hold the machine's answer. A feature that is not
- * allowed (F1C_, F1D_, F7B_ALLOWED) is hidden, whatever it is. In detail:
+ * allowed (F1C_, F1D_, F7B_, F7C_ALLOWED) is hidden, whatever it is. In detail:
  * leaf 1: EBX keeps F1B_KEPT and counts one processor (F1B_ONE_CPU); in ECX the bit that says that
  * there is a hypervisor (F1C_HYPERVISOR) is set, and without XSAVE (with_xsave is false) all that
  * needs its state, F1C_NEEDS_XSAVE, is hidden too; EAX, the processor's model, stays. leaf 7: EAX
- * is 0, there being no further subleaves, and so are ECX and EDX; without XSAVE EBX has no AVX2.
+ * is 0, there being no further subleaves, and so is EDX; ECX keeps F7C_ALLOWED; without XSAVE EBX
+ * has no AVX2.
  */
 static void mask_features(bool with_xsave)
 {
@@ -63,7 +64,8 @@ static void mask_features(bool with_xsave)
     f[CPUID_EBX] &= F7B_ALLOWED;
     if (!with_xsave)
         f[CPUID_EBX] &= ~(u32)F7B_AVX2;
-    f[CPUID_ECX] = f[CPUID_EDX] = 0;
+    f[CPUID_ECX] &= F7C_ALLOWED;
+    f[CPUID_EDX] = 0;
     /* lab end trap.1 */
 }
 
@@ -196,7 +198,15 @@ bool cpuid_policy_page1gb(void)
 
 u64 cpuid_policy_cr4(void)
 {
-    u32 has = cpuid_tables.basic[LEAF_EXTENDED_FEATURES][CPUID_EBX];
+    const u32 *seven = cpuid_tables.basic[LEAF_EXTENDED_FEATURES];
+    u64 cr4 = cpuid_tables.basic[LEAF_FEATURES][CPUID_ECX] & F1C_PCID ? CR4_PCIDE : 0;
 
-    return (has & F7B_SMEP ? CR4_SMEP : 0) | (has & F7B_SMAP ? CR4_SMAP : 0);
+    cr4 |= seven[CPUID_EBX] & F7B_SMEP ? CR4_SMEP : 0;
+    cr4 |= seven[CPUID_EBX] & F7B_SMAP ? CR4_SMAP : 0;
+    return cr4 | (seven[CPUID_ECX] & F7C_UMIP ? CR4_UMIP : 0);
+}
+
+bool cpuid_policy_invpcid(void)
+{
+    return cpuid_tables.basic[LEAF_EXTENDED_FEATURES][CPUID_EBX] & F7B_INVPCID;
 }

@@ -55,7 +55,9 @@ bool cpuid_policy_xsave(void);
 u8 cpuid_policy_maxphyaddr(void);
 /* 1 GiB pages. */
 bool cpuid_policy_page1gb(void);
-/* CR4.SMEP and CR4.SMAP, as far as a guest is told of them. */
+/* CR4.UMIP, PCIDE, SMEP and SMAP, as far as a guest is told of them. */
 u64 cpuid_policy_cr4(void);
+/* INVPCID. */
+bool cpuid_policy_invpcid(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include "paging.h"
 #include "port.h"
 #include "sched.h"
+#include "tlb.h"
 #include "trivisor_op.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -188,6 +189,13 @@ static void on_invlpg(struct vcpu *v, struct exit *e)
     cpu_skip(v, e);
 }
 
+/* Seldom: the emulator fetches it, reads its descriptor and judges both. */
+static void on_invpcid(struct vcpu *v, struct exit *e)
+{
+    e->gva = TLB_ANY_GVA; /* for the trace */
+    cpu_emulate(v, e);
+}
+
 static void on_misconfig(struct vcpu *v, struct exit *e)
 {
     cpu_kill(v, e, "misconfigured second-stage entry");
@@ -262,6 +270,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_CR] = cpu_exit_cr,
     [EXIT_DR] = cpu_exit_dr,
     [EXIT_INVLPG] = on_invlpg,
+    [EXIT_INVPCID] = on_invpcid,
     [EXIT_STAGE2] = on_memory,
     [EXIT_MISCONFIG] = on_misconfig,
     [EXIT_LOG_FULL] = on_log_full,

@@ -239,6 +239,7 @@ static const struct emulate_ops hooks = {
     .cpuid = hook_cpuid,
     .rdtsc = hook_rdtsc,
     .invlpg = hook_invlpg,
+    .invpcid = hook_invpcid,
     .wbinvd = hook_wbinvd,
     .hlt = hook_hlt,
     .vmcall = hook_vmcall,

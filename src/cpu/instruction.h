@@ -49,6 +49,7 @@ enum emulate_result hook_write_msr(struct emulate_ctx *ctx, u32 msr, u64 value);
 enum emulate_result hook_cpuid(struct emulate_ctx *ctx, u32 leaf, u32 subleaf, u32 out[4]);
 enum emulate_result hook_rdtsc(struct emulate_ctx *ctx, u64 *value);
 enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la);
+enum emulate_result hook_invpcid(struct emulate_ctx *ctx, u64 type, u64 pcid, u64 la);
 enum emulate_result hook_xsetbv(struct emulate_ctx *ctx, u32 index, u64 value);
 enum emulate_result hook_wbinvd(struct emulate_ctx *ctx, bool write_back);
 enum emulate_result hook_vmcall(struct emulate_ctx *ctx);

@@ -4,6 +4,7 @@
  * does to the processor's mode (MOV to CR, WRMSR, LGDT ...) exits on its own and is not done here.
  */
 #include "cpu.h"
+#include "cpuid_policy.h"
 #include "domain.h"
 #include "fpu.h"
 #include "guest_access.h"
@@ -137,6 +138,21 @@ enum emulate_result hook_rdtsc(struct emulate_ctx *ctx, u64 *value)
 enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la)
 {
     paging_invalidate(vcpu_of(ctx), la);
+    return EMULATE_OK;
+}
+
+/* Of a PCID that is not the current one nothing is remembered: each load of CR3 has flushed it. */
+enum emulate_result hook_invpcid(struct emulate_ctx *ctx, u64 type, u64 pcid, u64 la)
+{
+    struct vcpu *v = vcpu_of(ctx);
+    u64 current = virt_get(v, VREG_CR4) & CR4_PCIDE ? virt_get(v, VREG_CR3) & CR3_PCID : 0;
+
+    if (!cpuid_policy_invpcid())
+        return EMULATE_UNHANDLEABLE;
+    if (type == INVPCID_ADDRESS && pcid == current)
+        paging_invalidate(v, la);
+    else if (type > INVPCID_CONTEXT || (type == INVPCID_CONTEXT && pcid == current))
+        paging_forget(v);
     return EMULATE_OK;
 }
 

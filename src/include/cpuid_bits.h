@@ -89,6 +89,11 @@ enum extended_ebx {
 };
 #define F7B_AVX512VL (1u << 31)
 
+/* The same, ECX */
+enum extended_ecx {
+    F7C_UMIP = 1 << 2,
+};
+
 /* Extended function 0x80000001, ECX and EDX */
 enum extended_features {
     FXC_LAHF = 1 << 0,

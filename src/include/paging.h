@@ -43,6 +43,8 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3);
 u64 paging_toggle(struct vcpu *v, bool wp, bool pge);
 /* The guest executed INVLPG, or INVPCID for one address. */
 void paging_invalidate(struct vcpu *v, u64 gva);
+/* INVPCID for all addresses: as if CR3 were loaded with what it has, but for the PDPTEs. */
+void paging_forget(struct vcpu *v);
 /* The guest asked for a flush of all translations (CR3 reload, CR4 toggles). */
 void paging_flush(struct vcpu *v);
 /* EXIT_PAGE_FAULT (shadow) or EXIT_STAGE2 (ept). */

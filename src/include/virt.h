@@ -22,9 +22,10 @@ enum exit_reason {
     EXIT_IO, /* port, size, in, string, rep */
     EXIT_RDMSR,
     EXIT_WRMSR,
-    EXIT_CR,        /* cr, cr_op, gpr */
-    EXIT_DR,        /* dr (in `cr`), in = read, gpr */
-    EXIT_INVLPG,    /* gva */
+    EXIT_CR,     /* cr, cr_op, gpr */
+    EXIT_DR,     /* dr (in `cr`), in = read, gpr */
+    EXIT_INVLPG, /* gva */
+    EXIT_INVPCID,
     EXIT_STAGE2,    /* gpa, error (PF_ bits P, W, I); gva if gva_valid */
     EXIT_MISCONFIG, /* gpa */
     EXIT_LOG_FULL,  /* the processor's log of writes (virt_ops.h) */

@@ -99,6 +99,8 @@ struct virt_ops {
     u32 (*second_stage)(void);
     /* RDTSCP works in a guest. After init. */
     bool (*has_rdtscp)(void);
+    /* So does INVPCID. */
+    bool (*has_invpcid)(void);
     /* Makes and frees the vendor's structure; NULL: no memory. */
     struct virt_vcpu *(*create)(struct vcpu *v);
     void (*destroy)(struct vcpu *v);

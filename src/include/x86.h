@@ -23,6 +23,18 @@
 /* CR3 outside long mode: "Use of CR3 with PAE Paging", "32-Bit Paging" */
 #define CR3_PDPT      0xffffffe0ULL
 #define CR3_DIRECTORY 0xfffff000ULL
+/* "Process-Context Identifiers (PCIDs)": CR3 with CR4.PCIDE; bit 63 of what is loaded: what the
+ * processor remembers for the PCID is still good */
+#define CR3_PCID     0xfffULL
+#define CR3_NO_FLUSH (1ULL << 63)
+
+/* "INVPCID-Invalidate Process-Context Identifier": its types */
+enum invpcid_type {
+    INVPCID_ADDRESS,
+    INVPCID_CONTEXT,
+    INVPCID_EVERYTHING,
+    INVPCID_EVERYTHING_BUT_GLOBAL,
+};
 
 #define CR4_VME        (1ULL << 0)
 #define CR4_PVI        (1ULL << 1)

@@ -8,6 +8,7 @@
 #include "errno.h"
 #include "physmap_ept.h"
 #include "stage2.h"
+#include "tlb.h"
 #include "x86.h"
 
 const bool paging_needs_second_stage = true;
@@ -68,11 +69,17 @@ u64 paging_switch_root(struct vcpu *v, u64 cr3)
     return 0;
 }
 
-/* The guest's INVLPG and flushes act on the processor without an exit. */
+/* The guest's INVLPG, INVPCID and flushes act on the processor without an exit; but an INVPCID
+ * whose descriptor is in a device's memory is emulated. */
+void paging_forget(struct vcpu *v)
+{
+    tlb_flush_root(physmap_root(v->domain));
+}
+
 void paging_invalidate(struct vcpu *v, u64 gva)
 {
-    (void)v;
     (void)gva;
+    paging_forget(v);
 }
 
 void paging_flush(struct vcpu *v)

@@ -74,7 +74,7 @@ void paging_get_controls(struct vcpu *v, struct paging_controls *out)
         /* Without paging of the guest's, every page is a user's. */
         .cr4_force_clear =
             CR4_PCIDE | CR4_LA57 | CR4_PKE | (p->mode.levels ? 0 : CR4_SMEP | CR4_SMAP),
-        .cr4_owned = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP,
+        .cr4_owned = CR4_PAE | CR4_PSE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP,
         .efer_force_set = EFER_NXE,
     };
 }
@@ -264,6 +264,12 @@ void paging_invalidate(struct vcpu *v, u64 gva)
     if (pool->behind_count)
         shadow_sync_page(v->domain, root, gva);
     tlb_flush_page(shadow_mfn(root), gva);
+}
+
+void paging_forget(struct vcpu *v)
+{
+    shadow_sync_all(v->domain);
+    tlb_flush_root(shadow_mfn(&v->domain->physmap->pool.shadow[v->paging->root]));
 }
 
 /* A leaf that the processor has used for a fetch is as good as a walk. */

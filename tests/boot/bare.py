@@ -5,12 +5,14 @@ from lib import columns, guests, kernels, record, runs
 from suite import NO_EPT, NO_LOG, debug_boot
 from result import Result
 
-TAGS = {NO_EPT: "penryn", NO_LOG: "haswell"}
+UMIP = "corei7_icelake_u"  # the only model but corei3_cnl that has UMIP and VT-x as the others
+TAGS = {NO_EPT: "penryn", NO_LOG: "haswell", UMIP: "icelake"}
 GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "events": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EPT)],
           "torture": [("native", ""), ("shadow", ""), ("ept", "")],
           "devices": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "msrs": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
+          "control": [(column, model) for column in ("native", "shadow", "ept") for model in ("", UMIP)] + [("shadow", NO_EPT)],
           "mmio": [("native", ""), ("shadow", ""), ("ept", "")],
           "stage2": [("shadow", ""), ("ept", ""), ("ept", NO_LOG)],
           "disk": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],

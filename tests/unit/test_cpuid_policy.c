@@ -45,23 +45,25 @@ static const u32 *ask(u32 leaf, u32 subleaf, const struct cpuid_vcpu *v)
 static void hidden(void **state)
 {
     const struct cpuid_vcpu v = {.apic_id = 2};
-    enum { MONITOR = 1 << 3, VMX = 1 << 5, PCID = 1 << 17, X2APIC = 1 << 21, DEADLINE = 1 << 24 };
+    enum { MONITOR = 1 << 3, VMX = 1 << 5, X2APIC = 1 << 21, DEADLINE = 1 << 24 };
     enum { PSN = 1 << 18, DS = 1 << 21, ACPI = 1 << 22 };
-    enum { SMEP = 1 << 7, INVPCID = 1 << 10, AVX512F = 1 << 16, SMAP = 1 << 20 };
+    enum { SMEP = 1 << 7, AVX512F = 1 << 16, SMAP = 1 << 20, UMIP = 1 << 2 };
 
     (void)state;
     cpuid_policy_init(everything, 7, true, 50000);
     const u32 *r = ask(1, 0, &v);
-    assert_int_equal(r[CPUID_ECX] & (MONITOR | VMX | PCID | X2APIC | DEADLINE), 0);
+    assert_int_equal(r[CPUID_ECX] & (MONITOR | VMX | X2APIC | DEADLINE), 0);
     assert_int_equal(r[CPUID_EDX] & (PSN | DS | ACPI), 0);
     assert_true(r[CPUID_ECX] >> 31); /* a hypervisor is present */
     assert_int_equal(r[CPUID_EBX] >> 24, 2);
     assert_int_equal(r[CPUID_ECX] >> 27 & 1, 0); /* OSXSAVE follows CR4 */
     assert_int_equal(ask(1, 0, &(struct cpuid_vcpu){.osxsave = true})[CPUID_ECX] >> 27 & 1, 1);
     r = ask(7, 0, &v);
-    assert_int_equal(r[CPUID_EBX] & (SMEP | INVPCID | AVX512F | SMAP), SMEP | SMAP);
-    assert_int_equal(cpuid_policy_cr4(), CR4_SMEP | CR4_SMAP);
-    assert_int_equal(r[CPUID_EAX] | r[CPUID_ECX] | r[CPUID_EDX], 0);
+    assert_int_equal(r[CPUID_EBX] & (SMEP | AVX512F | SMAP), SMEP | SMAP);
+    assert_int_equal(cpuid_policy_cr4(), CR4_UMIP | CR4_PCIDE | CR4_SMEP | CR4_SMAP);
+    assert_true(cpuid_policy_invpcid());
+    assert_int_equal(r[CPUID_ECX], UMIP);
+    assert_int_equal(r[CPUID_EAX] | r[CPUID_EDX], 0);
     assert_int_equal(ask(7, 1, &v)[CPUID_EBX], 0);
     for (u32 leaf = 8; leaf < 0x40; leaf++)
         if (leaf != 0xd)
@@ -152,6 +154,8 @@ static void old_processor(void **state)
     assert_int_equal(ask(0, 0, &v)[CPUID_EAX], 1);
     assert_int_equal(ask(7, 0, &v)[CPUID_EBX], 0);
     assert_int_equal(ask(4, 0, &v)[CPUID_EAX], 0);
+    assert_int_equal(cpuid_policy_cr4(), CR4_PCIDE);
+    assert_false(cpuid_policy_invpcid());
 }
 
 int main(void)

@@ -49,6 +49,10 @@ static bool has_rdtscp(void)
 {
     return false;
 }
+static bool has_invpcid(void)
+{
+    return false;
+}
 static struct virt_vcpu *create(struct vcpu *v)
 {
     (void)v;
@@ -128,6 +132,7 @@ static const struct virt_ops invented_ops = {
     .present = present,
     .init = init,
     .has_rdtscp = has_rdtscp,
+    .has_invpcid = has_invpcid,
     .create = create,
     .destroy = destroy,
     .load = load,

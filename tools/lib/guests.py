@@ -8,7 +8,7 @@ from lib.usage import Mistake, choose
 ORDER = ["hello", "compute", "privileged", "syscall", "fault", "pagetable", "forkexit", "switch", "walk", "tick",
          "print", "hostile"]
 # Run only by name: one never ends well, one is for Xen's interface, the others are for full virtualization.
-APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "disk", "chaos", "stage2", "msrs", "mmio"]
+APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "disk", "chaos", "stage2", "msrs", "mmio", "control"]
 KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes", "DISK": "0"}
 
 

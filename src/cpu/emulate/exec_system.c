@@ -257,17 +257,24 @@ enum emulate_result exec_invlpg(struct emulate_ctx *ctx)
     return HOOK(ctx, invlpg, la);
 }
 
+/* "INVPCID-Invalidate Process-Context Identifier" */
 enum emulate_result exec_invpcid(struct emulate_ctx *ctx)
 {
     enum { DESCRIPTOR = 16, ADDRESS = 8 };
     unsigned size = ctx->code_size == CODE_64 ? 8 : 4;
-    u64 la, pcid, address;
+    u64 type = read_reg(ctx, ctx->insn.reg, size), la, pcid, address;
+    bool pcide;
 
     TRY(require_cpl0(ctx));
     TRY(operand_address(ctx, DESCRIPTOR, false, &la));
     TRY(HOOK(ctx, read, la, &pcid, 8, EMULATE_READ));
     TRY(HOOK(ctx, read, la + ADDRESS, &address, 8, EMULATE_READ));
-    return HOOK(ctx, invpcid, read_reg(ctx, ctx->insn.reg, size), pcid, address);
+    TRY(cr_bit(ctx, 4, CR4_PCIDE, &pcide));
+    if (type > INVPCID_EVERYTHING_BUT_GLOBAL || pcid & ~CR3_PCID ||
+        (type <= INVPCID_CONTEXT && pcid && !pcide) ||
+        (type == INVPCID_ADDRESS && !canonical(address)))
+        return emulate_raise(ctx, VEC_GP, 0);
+    return HOOK(ctx, invpcid, type, pcid, address);
 }
 
 /* INVD, WBINVD */

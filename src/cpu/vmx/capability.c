@@ -122,7 +122,7 @@ static void check_secondary(void)
 {
     if (!(vmx_cap.proc & PROC_SECONDARY))
         return;
-    u32 wanted = PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD_EXITING;
+    u32 wanted = PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD_EXITING | PROC2_INVPCID;
     if (paging_needs_second_stage)
         wanted |= PROC2_EPT | PROC2_UNRESTRICTED_GUEST;
     vmx_cap.proc2 = negotiate(MSR_VMX_PROCBASED2, NULL, 0, wanted);

@@ -15,7 +15,7 @@
 /* CR4 bits that a guest sets as it likes; a write to any other exits (control_access.c). */
 #define CR4_FREE                                                                                   \
     (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR |   \
-     CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_SMEP | CR4_SMAP)
+     CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 enum { PDPTE_COUNT = 4, PDPTE_STEP = 2, PAE_CR3_LOW = 31 };
 
 static u64 apply_cr0(struct vcpu *v, struct vmx_vcpu *x, const struct paging_controls *c)

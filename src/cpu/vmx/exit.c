@@ -137,6 +137,7 @@ const u32 vmx_exit_kinds[VMX_EXIT_REASONS] = {
     [VMX_PML_FULL] = KIND(LOG_FULL, LOG_FULL, M),
     [VMX_PREEMPTION_TIMER] = KIND(PREEMPTION, PREEMPTION, 0),
     [VMX_WBINVD] = KIND(WBINVD, OTHER, I),
+    [VMX_INVPCID] = KIND(INVPCID, INVLPG, I),
     [VMX_XSETBV] = KIND(XSETBV, XSETBV, I),
 /* Those without a handler of their own. */
 #define ROW_HANDLED(number)

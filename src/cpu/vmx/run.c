@@ -202,6 +202,8 @@ static inline bool load_known_root(struct vcpu *v)
     if (unlikely((q & (CRQ_REGISTER | CRQ_TYPE_MASK << CRQ_TYPE_SHIFT)) != 3 || gpr == CPU_GPR_RSP))
         return false;
     cr3 = cpu_gpr_quickly(v, gpr);
+    if (unlikely(cr3 & CR3_NO_FLUSH) && x->cr4_shadow & CR4_PCIDE)
+        cr3 &= ~CR3_NO_FLUSH; /* as cpu_write_cr3 */
     if (unlikely((vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)) ||
                  vmread(VMCS_GUEST_INTERRUPTIBILITY)))
         return false;

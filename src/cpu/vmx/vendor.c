@@ -25,6 +25,11 @@ static bool vmx_has_rdtscp(void)
     return vmx_cap.proc2 & PROC2_RDTSCP;
 }
 
+static bool vmx_has_invpcid(void)
+{
+    return vmx_cap.proc2 & PROC2_INVPCID;
+}
+
 /* "VPID and EPT Capabilities" */
 static u32 vmx_second_stage(void)
 {
@@ -43,6 +48,7 @@ const struct virt_ops vmx_ops = {
     .init = vmx_init,
     .second_stage = vmx_second_stage,
     .has_rdtscp = vmx_has_rdtscp,
+    .has_invpcid = vmx_has_invpcid,
     .create = vmx_create,
     .destroy = vmx_destroy,
     .load = vmx_load,

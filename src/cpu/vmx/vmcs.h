@@ -189,6 +189,7 @@ enum vmx_proc_control2 {
     PROC2_UNRESTRICTED_GUEST = 1 << 7,
     PROC2_APIC_REGISTERS = 1 << 8,
     PROC2_VIRTUAL_INTERRUPTS = 1 << 9,
+    PROC2_INVPCID = 1 << 12,
     PROC2_VM_FUNCTIONS = 1 << 13,
     PROC2_VMCS_SHADOWING = 1 << 14,
     PROC2_PML = 1 << 17,
