@@ -95,8 +95,8 @@ fuzz-pv: setup-test ## the hypercalls under libFuzzer [SECONDS=60]
 	@mkdir -p build/fuzz/corpus-pv
 	@cd build/fuzz && setarch -R ./fuzz_pv -max_total_time=$(or $(SECONDS),60) -max_len=1400 -len_control=0 -print_final_stats=1 corpus-pv
 
-fuzz: ## all of them, 20 minutes each [SECONDS=1200]
-	@$(MAKE) fuzz-pv SECONDS=$(or $(SECONDS),1200)
+fuzz: ## the hypercalls for an hour, the emulator and kernels' files for 20 minutes each [SECONDS=, of each]
+	@$(MAKE) fuzz-pv SECONDS=$(or $(SECONDS),3600)
 	@$(MAKE) fuzz-emulate SECONDS=$(or $(SECONDS),1200)
 	@$(MAKE) fuzz-image SECONDS=$(or $(SECONDS),1200)
 

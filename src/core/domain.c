@@ -1,8 +1,12 @@
 /*
  * Domains: made from modules, run one after another or together, ended with a reason.
  *
- * Invariant: a domain's memory is given back only from domain_reap, when none of its vcpus is
- * loaded on a processor; whoever ends a domain earlier only marks it.
+ * Invariants
+ *  - A domain's memory is given back only from domain_reap, when none of its vcpus is loaded on a
+ *    processor; whoever ends a domain earlier only marks it.
+ *  - It is given back in pieces, others running between them. Meanwhile the domain keeps its number
+ *    and is doomed, has no vcpu, and nobody can come to hold more of it: no call of another's that
+ *    takes from a domain takes from a doomed one.
  */
 #include "domain.h"
 
@@ -79,15 +83,19 @@ static int vcpu_create(struct domain *d)
     return error ? error : virt_vcpu_init(v);
 }
 
-static void free_domain(struct domain *d)
+/* Gives everything of a domain back, some now and some at the next call if time is up. True: it is
+ * no more. */
+static bool dissolve(struct domain *d)
 {
-    trace_life_end(d);
     vcpus_destroy(d);
-    domain_unbuild(d);
+    while (!domain_unbuild(d))
+        if (sched_time_is_up())
+            return false;
     ASSERT(d->frames == 0);
     ledger_reset(&d->ledger, d);
     domains[d->id] = NULL;
     hv_free_pages(NULL, d, DOMAIN_PAGES_ORDER);
+    return true;
 }
 
 static int build(struct domain *d, char *why, size_t whysize)
@@ -114,7 +122,7 @@ static int build(struct domain *d, char *why, size_t whysize)
  * Tour 12: a module becomes a domain. A domain is a guest's virtual machine: memory, vcpus, devices
  * and an account. Its command line is parsed, its vcpus made, and `domain_build` loads its image in
  * the way of the mode. Note how failure is handled: with a sentence for a person (`why`), and
- * `free_domain` copes with whatever had been built so far.
+ * `dissolve` copes with whatever had been built so far.
  */
 
 /* One life of a domain; *born is its number. */
@@ -138,7 +146,9 @@ static struct domain *create(const struct module *image, u32 life, char *why, si
     ledger_reset(&d->ledger, d);
     if (config_parse(image->cmdline, &d->config, why, whysize) == 0 && build(d, why, whysize) == 0)
         return d;
-    free_domain(d);
+    trace_life_end(d);
+    while (!dissolve(d))
+        ;
     return NULL;
 }
 
@@ -213,24 +223,39 @@ static void report_end(const struct domain *d, bool well)
  * Tour 59 [The end]: a domain ends. Whoever ended it (itself, a triple fault, a rule that it broke)
  * only marked it; it is buried from the run loop, when nothing of it is loaded on the processor.
  * Its reason and its ledger are printed: these lines are what the tests, the tables and the graders
- * of the labs read. Then every frame goes back, and `free_domain` asserts that none is missing.
+ * of the labs read. Then every frame goes back, in pieces, so that the others have their turns
+ * however much memory it had; and `dissolve` asserts that none is missing.
  */
 
-/* Prints its end, gives everything back, and makes its next life if it has one. */
+/* The last that is heard of it. */
+static void tell_end(struct domain *d)
+{
+    bool well = ended_well(d);
+
+    d->told = true;
+    console_guest_flush(d);
+    report_end(d, well);
+    ledger_print(d);
+    trace_life_end(d);
+    if (!well)
+        all_well = false;
+}
+
+/* Prints its end, gives everything back, which may take several calls, and then makes its next life
+ * if it has one. */
 static void bury(struct domain *d)
 {
     const struct module *image = d->image;
-    bool well = ended_well(d);
     bool again = d->end == END_REBOOT || (d->config.restart && d->end != END_POWEROFF);
     u32 life = d->life;
     char why[160];
 
-    console_guest_flush(d);
-    report_end(d, well);
-    ledger_print(d);
-    if (!well)
-        all_well = false;
-    free_domain(d);
+    if (!d->told)
+        tell_end(d);
+    if (!dissolve(d)) {
+        lives_note_doomed();
+        return;
+    }
     if (!again)
         return;
     d = create(image, life + 1, why, sizeof(why));

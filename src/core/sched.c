@@ -19,6 +19,8 @@
 #include "trace.h"
 #include "virt.h"
 
+enum { REAP_US = 1000 };
+
 u64 sched_slice;
 
 bool sched_time_is_up(void)
@@ -77,7 +79,8 @@ static void look_at_clock_at(struct vcpu *v)
     this_pcpu()->until = MIN(v->slice_end, next);
 }
 
-/* The slice is over or a timer is due, or was: fires what is. False: it is another's turn. */
+/* The slice is over or a timer is due, or was: fires what is. False: it is another's turn, or that
+ * of the dead. */
 static bool time_is_up(struct vcpu *v, u64 now)
 {
     timer_run(now);
@@ -87,7 +90,7 @@ static bool time_is_up(struct vcpu *v, u64 now)
         v->slice_end = now + sched_slice;
     }
     look_at_clock_at(v);
-    return this_pcpu()->queue_head == v;
+    return this_pcpu()->queue_head == v && !lives_reap_due();
 }
 
 /*
@@ -119,6 +122,17 @@ static void run(struct vcpu *v)
     }
 }
 
+/* What the dead have left is cleared away for a while, short against a slice, and no longer than to
+ * the next timer. */
+static void reap(void)
+{
+    switch_to(NULL);
+    this_pcpu()->until = MIN(rdtsc() + us_to_ticks(REAP_US), timer_next());
+    if (!domain_reap())
+        machine_end();
+    timer_run(rdtsc());
+}
+
 /*
  * Tour 13: the only loop. The hypervisor has no threads. This loop runs from the end of the boot
  * until the last domain has ended: bury who has ended, sleep if nobody can run, else load the vcpu
@@ -128,14 +142,12 @@ static void run(struct vcpu *v)
 void sched_run(void)
 {
     for (;;) {
-        if (lives_reap_due() || !lives_started()) {
-            switch_to(NULL);
-            if (!domain_reap())
-                machine_end();
-        }
+        if (lives_reap_due() || !lives_started())
+            reap();
         if (!this_pcpu()->queue_head) {
             switch_to(NULL);
-            idle();
+            if (!lives_reap_due())
+                idle();
             continue;
         }
         if (this_pcpu()->current != this_pcpu()->queue_head)

@@ -280,8 +280,8 @@ int domain_build(struct domain *d, char *why, size_t whysize)
     return 0;
 }
 
-void domain_unbuild(struct domain *d)
+bool domain_unbuild(struct domain *d)
 {
-    physmap_destroy(d);
     io_space_destroy(d);
+    return physmap_destroy(d);
 }

@@ -53,6 +53,7 @@ struct domain {
     bool trace_wanted;                   /* its records are kept at present */
     bool started;                        /* has been handed to the scheduler */
     bool doomed;                         /* end is set: no vcpu of it may run again */
+    bool told;                           /* its end has been printed */
     enum end_reason end;                 /* why it ended */
     u64 end_code;                        /* with END_POWEROFF */
     char end_detail[160];                /* a sentence, for END_KILLED and END_CRASH */
@@ -70,8 +71,9 @@ void domain_start(struct domain *d);
 void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
 /* From the run loop, on the processor's own stack with no guest tables needed: prints the end of
- * every doomed domain, gives its memory back, restarts it or starts the next one. Returns
- * false when no domain is left and the machine should stop. */
+ * every doomed domain, gives its memory back, restarts it or starts the next one. Breaks off when
+ * time is up (sched_time_is_up), having done a piece for each, and is due again
+ * (lives_reap_due). Returns false when no domain is left and the machine should stop. */
 bool domain_reap(void);
 /* Every domain sleeps and no timer is set: nothing will ever happen again, so all are killed. */
 void domain_end_sleepers(void);
@@ -84,7 +86,10 @@ bool domain_all_well(void);
  */
 /* Builds memory, first tables and vcpu 0 from the image. */
 int domain_build(struct domain *d, char *why, size_t whysize);
-/* Takes everything of domain_build's back; the vcpus no longer run. */
-void domain_unbuild(struct domain *d);
+/* Takes everything of domain_build's back, a piece at a call: UNBUILD_FRAMES frames are looked at,
+ * or something of that order is done. True: nothing is left; false: to be called again. The vcpus
+ * are gone; from the first call on no device and no timer of the domain does anything. */
+enum { UNBUILD_FRAMES = 64 };
+bool domain_unbuild(struct domain *d);
 
 #endif

@@ -21,8 +21,8 @@ enum physmap_kind {
 
 /* 0 or -ENOMEM. RAM is [0, mem_bytes). */
 int physmap_init(struct domain *d);
-/* Frees every frame and the map. */
-void physmap_destroy(struct domain *d);
+/* Frees every frame and the map, a piece at a call (domain_unbuild). True: all is gone. */
+bool physmap_destroy(struct domain *d);
 /* What gfn is; *mfn is set with PHYSMAP_RAM. */
 enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn);
 /* Makes gfn RAM if it is lazy RAM. 0 (also if it was filled already), -ENOENT for a hole, -ENOMEM.

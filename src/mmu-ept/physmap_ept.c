@@ -52,33 +52,48 @@ int physmap_init(struct domain *d)
     return 0;
 }
 
-/* Drops the frames of a leaf. */
-static void release_leaf(void *context, u64 gfn, unsigned level, u64 *entry)
+/* Drops frames of the leaf, or skips the hole, that begins at or before released: all from there
+ * on, at most a piece of it. Frames of a leaf that is dropped in pieces go in order, and the entry
+ * with the last. */
+static void release_some(struct domain *d, struct physmap *p)
 {
-    struct domain *d = context;
-    u64 count = stage2_frames(level);
-    struct frame *f = frame_of(stage2_mfn(*entry));
+    unsigned level;
+    u64 *entry = stage2_find(p, p->released, &level);
+    u64 all = stage2_frames(level), first = p->released % all;
+    u64 count = all - first;
 
-    (void)gfn;
-    *entry = 0;
-    for (u64 i = 0; i < count; i++)
-        frame_put(&f[i]);
-    d->frames -= count;
+    if (stage2_present(*entry)) {
+        struct frame *f = frame_of(stage2_mfn(*entry)) + first;
+        count = MIN(count, (u64)UNBUILD_FRAMES);
+        if (first + count == all)
+            *entry = 0;
+        for (u64 i = 0; i < count; i++)
+            frame_put(&f[i]);
+        d->frames -= count;
+    }
+    p->released += count;
 }
 
-void physmap_destroy(struct domain *d)
+/* The domain runs no more, so that nobody walks the tables; what was remembered of them goes
+ * first. */
+bool physmap_destroy(struct domain *d)
 {
     struct physmap *p = d->physmap;
 
     if (!p)
-        return;
-    tlb_flush_root(root_mfn(p));
-    stage2_each_leaf(p, release_leaf, d);
+        return true;
+    if (!p->released)
+        tlb_flush_root(root_mfn(p));
+    for (u64 end = p->released + UNBUILD_FRAMES; p->released < MIN(end, p->ram_frames);)
+        release_some(d, p);
+    if (p->released < p->ram_frames)
+        return false;
     for (; p->reserve_left; p->reserve_left--, d->frames--)
         frame_put(p->reserve++);
     stage2_free_tables(p);
     d->physmap = NULL;
     hv_free(d, p, sizeof(*p));
+    return true;
 }
 
 /* The frame of gfn, whose leaf this is. */

@@ -40,6 +40,7 @@ struct physmap {
     struct frame *reserve; /* frames of the domain's that are in no leaf yet: the next one */
     u32 reserve_left;      /* how many there are from there on */
     u64 ram_frames;        /* RAM is gfn 0 .. ram_frames - 1 */
+    u64 released;          /* at its end: of the gfns below, the frames have been given back */
     u64 tables;            /* frames that the tables take, the root included */
     u64 mapped_4k;         /* leaves at level 1 */
     u64 mapped_2m;         /* leaves at level 2 */

@@ -64,25 +64,29 @@ int physmap_init(struct domain *d)
     return 0;
 }
 
-void physmap_destroy(struct domain *d)
+bool physmap_destroy(struct domain *d)
 {
     struct physmap *p = d->physmap;
 
     if (!p)
-        return;
-    shadow_pool_destroy(d);
-    for (u64 gfn = 0; gfn < p->ram_frames; gfn++) {
-        u32 mfn = physmap_mfn(p, gfn);
+        return true;
+    if (!p->released && !shadow_pool_destroy(d))
+        return false;
+    for (u64 end = MIN(p->released + UNBUILD_FRAMES, p->ram_frames); p->released < end;) {
+        u32 mfn = physmap_mfn(p, p->released++);
         if (!mfn)
             continue;
         frame_put(&frame_table[mfn]);
         d->frames--;
     }
+    if (p->released < p->ram_frames)
+        return false;
     for (; p->reserve_left; p->reserve_left--, d->frames--)
         frame_put(p->reserve++);
     free_map(p);
     d->physmap = NULL;
     hv_free(d, p, sizeof(*p));
+    return true;
 }
 
 enum physmap_kind physmap_lookup(struct domain *d, gfn_t gfn, mfn_t *mfn)

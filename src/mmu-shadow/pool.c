@@ -328,20 +328,38 @@ struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role)
     return s;
 }
 
-void shadow_pool_destroy(struct domain *d)
+/* Its shadow, if it has one, leads to nothing and nothing leads there. */
+static void give_page_back(struct domain *d, struct shadow *s)
 {
+    struct frame *f = frame_of(shadow_mfn(s));
+
+    if (s->role)
+        shadow_drop(d, s);
+    f->flags &= (u16)~FRAME_SHADOW;
+    f->extra = 0;
+    frame_put(f);
+}
+
+/* First every shadow is emptied, so that none is looked for in all others when it is dropped. */
+bool shadow_pool_destroy(struct domain *d)
+{
+    enum { TABLES = 8 };
     struct shadow_pool *pool = &d->physmap->pool;
 
-    for (u32 slot = 1; slot <= pool->made; slot++)
-        if (pool->shadow[slot].role)
-            shadow_drop(d, &pool->shadow[slot]);
-    tlb_flush_all();
-    for (u32 slot = 1; slot <= pool->made; slot++) {
-        struct frame *f = frame_of(shadow_mfn(&pool->shadow[slot]));
-        f->flags &= (u16)~FRAME_SHADOW;
-        f->extra = 0;
-        frame_put(f);
+    for (unsigned i = 0; i < TABLES; i++) {
+        if (pool->emptied < pool->made) {
+            struct shadow *s = &pool->shadow[++pool->emptied];
+            if (s->role)
+                clear_entries(d, s);
+            if (pool->emptied == pool->made)
+                tlb_flush_all();
+        } else if (pool->made) {
+            give_page_back(d, &pool->shadow[pool->made--]);
+        } else {
+            hv_free_pages(NULL, pool->shadow, pool->shadow_order);
+            hv_free_pages(NULL, pool->bucket, pool->bucket_order);
+            return true;
+        }
     }
-    hv_free_pages(NULL, pool->shadow, pool->shadow_order);
-    hv_free_pages(NULL, pool->bucket, pool->bucket_order);
+    return false;
 }

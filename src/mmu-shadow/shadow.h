@@ -100,6 +100,7 @@ struct shadow_pool {
     u32 slots;                     /* one more than the tables that the pool may have */
     u32 made;                      /* slots 1 .. made have a page */
     u32 in_use;                    /* shadows that are not free */
+    u32 emptied;                   /* at its end: slots 1 .. emptied lead to nothing */
     u32 hand;                      /* of the clock that finds a victim */
     u16 free;                      /* first free slot with a page */
     u16 idle_first;                /* first shadow with refs 0: the first to be evicted */
@@ -113,6 +114,7 @@ struct shadow_pool {
 struct physmap {
     u32 **leaf;              /* [gfn >> PHYSMAP_LEAF_BITS]: machine frame numbers, 0: not filled */
     u64 ram_frames;          /* RAM is gfn 0 .. ram_frames - 1 */
+    u64 released;            /* at its end: of the gfns below, the frames have been given back */
     u64 filled;              /* gfns that have a frame */
     u64 rsvd;                /* address bits that are reserved in every entry of the guest's */
     struct frame *reserve;   /* frames of the domain's that have no gfn yet: the next one */
@@ -203,8 +205,8 @@ static inline struct shadow *shadow_find(const struct shadow_pool *pool, u64 gfn
 /* pool.c */
 /* 0 or -ENOMEM. */
 int shadow_pool_init(struct shadow_pool *pool, u64 bytes);
-/* Drops all shadows and gives the memory back. */
-void shadow_pool_destroy(struct domain *d);
+/* Drops all shadows and gives the memory back, a piece at a call. True: all is gone. */
+bool shadow_pool_destroy(struct domain *d);
 /* The same, made if it is not there; evicts one if the pool is full. NULL: no memory. */
 struct shadow *shadow_get(struct domain *d, u64 gfn, u16 role);
 /* Takes a shadow out of everything that points to it, and frees it. The caller flushes. */

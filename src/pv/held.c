@@ -19,6 +19,12 @@ bool page_granted(const struct domain *d, u64 entry)
     return pv_grant_explains(d, entry);
 }
 
+/* A level-1 table whose entries hold references. */
+static bool holds_as_l1(const struct frame *f)
+{
+    return f->flags & (FRAME_VALIDATED | FRAME_UNDOING) && f->type == FT_L1;
+}
+
 /* Entries of an L1 table of another domain's that name frames of d's. */
 static void visit_entries(const struct domain *d, const struct frame *table,
                           void (*visit)(void *context, struct frame *f, bool typed), void *context)
@@ -47,7 +53,7 @@ static void visit_grants(const struct domain *d,
             visit(context, &frame_table[grant_active(g, ref)->mfn], false);
     for (u64 i = 0; i < frame_limit(); i++)
         if (frame_table[i].owner < DOMAIN_MAX && frame_table[i].owner != d->id &&
-            frame_table[i].flags & FRAME_VALIDATED && frame_table[i].type == FT_L1)
+            holds_as_l1(&frame_table[i]))
             visit_entries(d, &frame_table[i], visit, context);
 }
 

@@ -147,6 +147,8 @@ struct pv_domain {
     struct pv_port *ports[PV_PORTS / PV_PORT_BUCKET]; /* event channels, by buckets, or NULL */
     struct pv_grants *grants;                         /* grant_table.h; NULL: it has not used any */
     u32 xen_frames;     /* of its frames, those that it did not ask for: shared_info */
+    u8 end_phase;       /* how far its end has come: unbuild.c */
+    u64 end_at;         /* the frame that the walk of this phase comes to next */
     bool shutdown_said; /* SCHEDOP_shutdown_code was called */
     u8 shutdown_code;   /* with this reason */
 };

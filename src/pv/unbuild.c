@@ -1,7 +1,11 @@
 /*
- * The end of a paravirtualized domain's memory: what the hypervisor held is dropped, then pins,
+ * The end of a paravirtualized domain's memory: pins are dropped, then what the hypervisor held,
  * then allocations; by the rules of page_type.c nothing is left but what others have mapped by
  * grant.
+ *
+ * This is as long as the domain is large, and is done in pieces (domain_unbuild). Between them
+ * others run. What they have mapped of the domain's by grant stays what it was and theirs to
+ * unmap; nothing new of it can be had, since it is doomed.
  */
 #include "devices.h"
 #include "log.h"
@@ -9,63 +13,79 @@
 #include "port.h"
 #include "pv.h"
 
-static void drop_pins(struct domain *d)
+static void drop_pin(struct domain *d, struct frame *f)
 {
-    for (u64 i = 0; i < frame_limit(); i++)
-        if (frame_table[i].owner == d->id && frame_table[i].flags & FRAME_PINNED)
-            page_unpin(d, i);
+    if (f->flags & FRAME_PINNED)
+        page_unpin(d, frame_mfn(f).v);
 }
 
-/* Validations that were broken off, and what is still to be undone. */
-static void finish_tables(struct domain *d)
+/* A validation that was broken off. */
+static void drop_partial(struct domain *d, struct frame *f)
 {
-    for (u64 i = 0; i < frame_limit(); i++)
-        if (frame_table[i].owner == d->id && frame_table[i].flags & FRAME_PARTIAL)
-            page_drop_partial(d, &frame_table[i]);
-    while (!page_undo_some(d))
-        ;
+    if (f->flags & FRAME_PARTIAL)
+        page_drop_partial(d, f);
 }
 
-static void drop_allocations(struct domain *d)
+static void drop_allocation(struct domain *d, struct frame *f)
 {
-    for (u64 i = 0; i < frame_limit(); i++)
-        if (frame_table[i].owner == d->id && frame_table[i].extra16 & PAGE_ALLOCATED) {
-            m2p_set(i, ~0ULL);
-            page_release(d, &frame_table[i]);
-        }
+    if (!(f->extra16 & PAGE_ALLOCATED))
+        return;
+    m2p_set(frame_mfn(f).v, ~0ULL);
+    page_release(d, f);
 }
 
 /* What others have mapped by grant belongs to nobody until they let it go: see page_put_last. */
-static void leave_mapped(struct domain *d)
+static void leave_mapped(struct domain *d, struct frame *f)
 {
-    for (u64 i = 0; i < frame_limit(); i++)
-        if (frame_table[i].owner == d->id && !(frame_table[i].flags & FRAME_NOT_RAM)) {
-            frame_table[i].owner = DOMID_HYPERVISOR;
-            d->frames--;
-        }
+    if (f->flags & FRAME_NOT_RAM)
+        return;
+    f->owner = DOMID_HYPERVISOR;
+    d->frames--;
 }
 
-/* The vcpus, with their roots and descriptor pages, are gone. */
-void domain_unbuild(struct domain *d)
+/* A piece of a walk over the domain's frames. True: it has come to the end. */
+static bool walk(struct domain *d, void (*visit)(struct domain *d, struct frame *f))
+{
+    struct pv_domain *p = d->pv;
+    u64 end = MIN(p->end_at + UNBUILD_FRAMES, frame_limit());
+
+    for (; p->end_at < end; p->end_at++)
+        if (frame_table[p->end_at].owner == d->id)
+            visit(d, &frame_table[p->end_at]);
+    if (end < frame_limit())
+        return false;
+    p->end_at = 0;
+    return true;
+}
+
+static void put_held(struct domain *d, struct frame *f)
+{
+    if (f && f->type_count)
+        page_put_and_type(d, f);
+}
+
+/* No table of the domain's is left, so what it had mapped of others' is let go. */
+static bool drop_held(struct domain *d)
+{
+    put_held(d, d->pv->shared_frame);
+    put_held(d, d->pv->console_frame);
+    put_held(d, d->pv->store_frame);
+    pv_store_destroy(d);
+    pv_grants_destroy(d);
+    return true;
+}
+
+static bool stop_devices(struct domain *d)
+{
+    io_space_destroy(d);
+    pv_console_input_end(d);
+    return true;
+}
+
+static bool finish(struct domain *d)
 {
     struct pv_domain *p = d->pv;
 
-    io_space_destroy(d);
-    if (!p)
-        return;
-    pv_console_input_end(d);
-    drop_pins(d);
-    finish_tables(d);
-    if (p->shared_frame && p->shared_frame->type_count)
-        page_put_and_type(d, p->shared_frame);
-    if (p->console_frame && p->console_frame->type_count)
-        page_put_and_type(d, p->console_frame);
-    if (p->store_frame && p->store_frame->type_count)
-        page_put_and_type(d, p->store_frame);
-    pv_store_destroy(d);
-    pv_grants_destroy(d);
-    drop_allocations(d);
-    leave_mapped(d);
     pv_ports_destroy(d);
     if (p->window_l1)
         hv_free_pages(d, p->window_l1, p->window_order);
@@ -75,4 +95,42 @@ void domain_unbuild(struct domain *d)
         hv_free_pages(d, p->window_l3, 0);
     hv_free(d, p, sizeof(*p));
     d->pv = NULL;
+    return true;
+}
+
+/* A piece of the phase that has been reached. True: it is done. */
+static bool phase(struct domain *d)
+{
+    enum phases { DEVICES, PINS, PARTIAL, TABLES, HELD, ALLOCATIONS, MAPPED };
+
+    switch (d->pv->end_phase) {
+    case DEVICES:
+        return stop_devices(d);
+    case PINS:
+        return walk(d, drop_pin);
+    case PARTIAL:
+        return walk(d, drop_partial);
+    case TABLES:
+        return page_undo_some(d);
+    case HELD:
+        return drop_held(d);
+    case ALLOCATIONS:
+        return walk(d, drop_allocation);
+    case MAPPED:
+        return walk(d, leave_mapped);
+    default:
+        return finish(d);
+    }
+}
+
+/* The vcpus, with their roots and descriptor pages, are gone. */
+bool domain_unbuild(struct domain *d)
+{
+    if (!d->pv) {
+        io_space_destroy(d);
+        return true;
+    }
+    if (phase(d) && d->pv)
+        d->pv->end_phase++;
+    return !d->pv;
 }

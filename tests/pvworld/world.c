@@ -23,6 +23,7 @@ static struct virt_vcpu virt[WORLD_DOMAINS];
 static struct vcpu vcpu[WORLD_DOMAINS];
 static u64 built_mfn[WORLD_DOMAINS][WORLD_PAGES];
 static unsigned running;
+static bool dying[WORLD_DOMAINS]; /* its vcpu is gone, its memory not all */
 
 /* What a TLB may remember of the running domain since the last flush. */
 static bool cached_read[WORLD_FRAMES], cached_write[WORLD_FRAMES];
@@ -240,14 +241,11 @@ static void put_root(struct domain *d, u64 *root)
 }
 
 /* As domain.c and virt_pv.c do. */
-static void unbuild(unsigned which)
+static void end_vcpu(unsigned which)
 {
     struct domain *d = world_domain[which];
     struct virt_vcpu *x = &virt[which];
 
-    host_pcpu.current = NULL;
-    host_pcpu.until = ~0ULL;
-    tlb_flush_all();
     timer_cancel(&vcpu[which].timer);
     pv_set_gdt(&vcpu[which], NULL, 0);
     pv_drop_ldt(&vcpu[which]);
@@ -258,18 +256,34 @@ static void unbuild(unsigned which)
     pv_timer_cancel(&vcpu[which]);
     hv_free_pages(d, x->gate, 0);
     d->vcpu_count = 0;
-    domain_unbuild(d);
+    dying[which] = true;
+}
+
+/* A piece of a domain's end. True: it is no more. */
+static bool unbuild_some(unsigned which)
+{
+    struct domain *d = world_domain[which];
+
+    host_pcpu.current = NULL;
+    host_pcpu.until = 0;
+    tlb_flush_all();
+    if (!dying[which])
+        end_vcpu(which);
+    if (!domain_unbuild(d))
+        return false;
     if (d->frames)
         fail("frames of a domain that has ended", d->frames);
     world_domain[which] = NULL;
+    dying[which] = false;
     free(d);
+    return true;
 }
 
 void world_run(unsigned which)
 {
-    running = which;
-    host_pcpu.current = &vcpu[which];
-    pv_load_root(&vcpu[which]);
+    running = dying[which] ? !which : which;
+    host_pcpu.current = &vcpu[running];
+    pv_load_root(&vcpu[running]);
 }
 
 void world_begin(void)
@@ -289,7 +303,8 @@ void world_begin(void)
 void world_end(void)
 {
     for (unsigned i = 0; i < WORLD_DOMAINS; i++)
-        unbuild(i);
+        while (!unbuild_some(i))
+            ;
     if (frame_check())
         fail("frames when all has ended", 0);
 }
@@ -360,6 +375,8 @@ void world_check(void)
     for (unsigned i = 0; i < WORLD_DOMAINS; i++) {
         struct domain *d = world_domain[i];
 
+        if (dying[i])
+            continue;
         if (page_check(d))
             fail("the recount", i);
         if (d->frames > d->frames_max)
@@ -375,15 +392,32 @@ void world_check(void)
     check_tlb();
 }
 
+/* A piece of the end of each that is at its end; one of them at least goes on living. */
 static void renew(void)
 {
-    for (unsigned i = 0; i < WORLD_DOMAINS; i++)
-        if (world_domain[i]->doomed) {
-            unbuild(i);
+    bool again = false;
+
+    for (unsigned i = 0; i < WORLD_DOMAINS; i++) {
+        if (!world_domain[i]->doomed)
+            continue;
+        if (unbuild_some(i)) {
             build(i);
             world_ended++;
-            world_run(running);
+        } else if (dying[!i]) {
+            again = true;
         }
+        world_run(running);
+    }
+    if (again)
+        renew();
+}
+
+void world_renew(void)
+{
+    while (dying[0] || dying[1]) {
+        renew();
+        world_check();
+    }
 }
 
 s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)

@@ -1,7 +1,8 @@
 /*
  * A small machine under all of src/pv/'s hypercalls: memory, two domains of one vcpu each whose
  * tables are really walked for every access to their memory, and a TLB that forgets only when it is
- * flushed. Both domains are built again when they end.
+ * flushed. A domain that has ended is taken down in pieces, one after each step of the other's, and
+ * built again.
  *
  * A domain's pages stand at its addresses from 0 on, tables read-only; after WORLD_PAGES there is
  * nothing.
@@ -32,8 +33,10 @@ extern unsigned world_ended; /* domains that have ended so far */
 
 void world_begin(void);
 void world_end(void);
-/* Makes the domain's vcpu the one that runs. */
+/* Makes the domain's vcpu the one that runs; the other's, if this one is at its end. */
 void world_run(unsigned which);
+/* What has ended is taken down, everything being recounted between the pieces, and built again. */
+void world_renew(void);
 /* The machine frame of a page that a domain was built with. */
 u64 world_mfn(unsigned which, unsigned page);
 /* The running guest makes a hypercall, again if it is told to; then all invariants are recomputed,

@@ -126,6 +126,7 @@ static void end(unsigned who)
     world_run(who);
     world_domain[who]->doomed = true;
     world_call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+    world_renew();
 }
 
 static void granted_both_ways(void **state)
@@ -180,6 +181,27 @@ static void the_granter_ends(void **state)
     assert_true(world_store(PAGE(2), &word, sizeof(word)));
     assert_int_equal(unmap(1, 2, handle), GNTST_okay);
     assert_true(frame_free_count() >= free);
+}
+
+/* It goes in pieces, and between them others live on: what they have mapped stays theirs, but
+ * nothing new is to be had. */
+static void a_long_end(void **state)
+{
+    (void)state;
+    u64 word = 7;
+    unsigned pieces = 1;
+    u32 handle, other, ended = world_ended;
+
+    grant(0, 1, 0);
+    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
+    world_domain[0]->doomed = true;
+    while (world_call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0), world_ended == ended) {
+        pieces++;
+        assert_true(world_store(PAGE(2), &word, sizeof(word)));
+        assert_int_equal(map(1, 3, 0, &other), GNTST_bad_domain);
+    }
+    assert_true(pieces > 4);
+    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
 }
 
 static void the_mapper_ends(void **state)
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(granted_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_only_grant, setup, teardown),
         cmocka_unit_test_setup_teardown(the_granter_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_end, setup, teardown),
         cmocka_unit_test_setup_teardown(the_mapper_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mapping_overwritten, setup, teardown),
         cmocka_unit_test_setup_teardown(released_while_in_use, setup, teardown),
