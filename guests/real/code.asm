@@ -71,6 +71,7 @@ real_checks:
     %include "real/interrupts.inc"
     %include "real/far.inc"
     %include "real/system.inc"
+    %include "real/between.inc"
     %include "real/hardware.inc"
     ret
 

@@ -2,7 +2,8 @@
  * Running a guest in software where the processor cannot: in real mode without `unrestricted guest`
  * (always so under shadow paging), and on the way from there to protected mode until the segments
  * are such that a VM entry would pass. Instruction by instruction, with the emulator of
- * src/cpu/emulate/; interrupts and faults go through the guest's table of vectors.
+ * src/cpu/emulate/; interrupts and faults go through the guest's table of vectors, or of
+ * gates.
  *
  * Virtual-8086 mode would run most real-mode code at full speed, but not all: not with limits
  * beyond 64 KiB ("unreal mode"), not MOV to CR0, not an interrupt without an exit of its own. What
@@ -10,8 +11,8 @@
  *
  * Invariants
  *  - common.by_hand is set, and common.run leads here, if and only if the vcpu cannot be entered;
- *    that is looked at again after each instruction here, and after each MOV to CR0 that changes
- * PE.
+ *    that is looked at again after each instruction and event here, and after each MOV to CR0 that
+ *    changes PE.
  *  - An event is delivered, or the vcpu can be entered, before the next instruction.
  *  - No stretch lasts beyond `until`.
  */
@@ -30,28 +31,32 @@ void cpu_look_at_state(struct vcpu *v)
     v->virt->run = v->virt->by_hand ? cpu_run_by_hand : virt_ops->run;
 }
 
-/* Pushes FLAGS, CS and IP and goes to the handler. Error codes are not pushed in real mode. */
-static void deliver(struct vcpu *v)
+/* Pushes FLAGS, CS and IP and goes to the handler. Error codes are not pushed in real mode; in
+ * protected mode the way there is that of the processor, but for what no loader does. */
+static void deliver(struct vcpu *v, struct exit *e)
 {
     struct virt_vcpu *x = v->virt;
     const struct virt_event ev = x->event;
     struct instruction i = {.vcpu = v, .by_hand = true};
+    bool protected_mode = virt_get(v, VREG_CR0) & CR0_PE;
     struct emulate_ctx ctx;
 
     cpu_begin_emulation(&i, &ctx);
     u64 return_to = v->regs.rip + (ev.type >= VIRT_SOFT_INT ? ev.insn_len : 0);
-    switch (emulate_real_interrupt(&ctx, ev.vector, return_to)) {
+    switch (protected_mode ? emulate_protected_interrupt(&ctx, &ev, return_to)
+                           : emulate_real_interrupt(&ctx, ev.vector, return_to)) {
     case EMULATE_OK:
         x->has_event = false;
         cpu_end_emulation(&i);
         if (ev.type == VIRT_NMI)
             virt_ops->block_nmi(v, true);
+        cpu_look_at_state(v); /* CS is another */
         break;
     case EMULATE_FAULT: /* it combines with the event, which is still there */
         virt_inject(v, &ctx.fault);
         break;
     default:
-        domain_end(v->domain, END_KILLED, 0, "the stack of vector %u is no memory", ev.vector);
+        cpu_kill(v, e, "an event by hand, to where there is no memory, or no way");
         break;
     }
 }
@@ -88,10 +93,8 @@ void cpu_run_by_hand(struct vcpu *v, u64 until, struct exit *e)
     *e = (struct exit){.reason = EXIT_PREEMPTION, .counter = LC_EXIT_BY_HAND, .tsc = sched_now()};
     v->virt->shadow = true; /* cpu_skip is not to take STI's and MOV SS's for absent */
     do {
-        if (v->virt->has_event && virt_get(v, VREG_CR0) & CR0_PE)
-            cpu_kill(v, e, "an event between real and protected mode");
-        else if (v->virt->has_event)
-            deliver(v);
+        if (v->virt->has_event)
+            deliver(v, e);
         else if (execute(v, e))
             break;
     } while (goes_on(v, until));

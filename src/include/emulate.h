@@ -183,6 +183,12 @@ enum emulate_result emulate_insn(struct emulate_ctx *ctx);
  * table is too short or the stack faults.
  */
 enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u64 return_to);
+/*
+ * The same in protected mode, through the event's gate: with its error code, if it has one; CR2 is
+ * the caller's business. EMULATE_UNHANDLEABLE: in long mode, outside CPL 0, or through a task gate.
+ */
+enum emulate_result emulate_protected_interrupt(struct emulate_ctx *ctx,
+                                                const struct virt_event *ev, u64 return_to);
 
 /*
  * Another task, in 32-bit or 16-bit protected mode. selector: of its TSS, for CALL and JMP also of

@@ -230,7 +230,7 @@ static void start_up(void **state)
 
 /* The loop's world: what an instruction does is what the test says. */
 static struct {
-    unsigned executed, delivered, injected, killed;
+    unsigned executed, delivered, gates, injected, killed;
     unsigned real_for;   /* instructions before the vcpu can be entered */
     unsigned refuse_at;  /* that one cannot be emulated */
     unsigned halt_at;    /* that one is HLT */
@@ -276,6 +276,13 @@ enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u
     assert_int_equal(return_to, ctx->regs->rip + (vector == 0x60 ? 2 : 0));
     w.delivered++;
     return w.handler_faults ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
+}
+enum emulate_result emulate_protected_interrupt(struct emulate_ctx *ctx,
+                                                const struct virt_event *ev, u64 return_to)
+{
+    assert_int_equal(return_to, ctx->regs->rip);
+    w.gates++;
+    return ev->vector == 0x21 ? EMULATE_UNHANDLEABLE : EMULATE_OK;
 }
 void virt_inject(struct vcpu *v, const struct virt_event *ev)
 {
@@ -395,6 +402,23 @@ static void events_go_first(void **state)
     assert_false(virt.has_event);
 }
 
+/* In protected mode through a gate; what cannot go there ends the domain. */
+static void events_go_through_gates(void **state)
+{
+    (void)state;
+    reg[VREG_CR0] = CR0_PE;
+    virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_EXCEPTION, .vector = VEC_GP, .has_error = true};
+    w.real_for = 3;
+    run(1000);
+    assert_true(w.gates == 1 && w.delivered == 0 && w.executed == 3 && w.killed == 0);
+    assert_false(virt.has_event);
+    virt.by_hand = virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_INTERRUPT, .vector = 0x21};
+    run(1000);
+    assert_int_equal(w.killed, 1);
+}
+
 static void what_cannot_be_emulated_is_undefined(void **state)
 {
     (void)state;
@@ -428,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup(until_an_exit_of_its_own, setup),
         cmocka_unit_test_setup(until_the_window_opens, setup),
         cmocka_unit_test_setup(events_go_first, setup),
+        cmocka_unit_test_setup(events_go_through_gates, setup),
         cmocka_unit_test_setup(what_cannot_be_emulated_is_undefined, setup),
         cmocka_unit_test_setup(faults_while_delivering_end, setup),
     };
