@@ -5,11 +5,12 @@ import argparse
 import os
 import sys
 
-from lib import bochs, columns, image, linux, qemu, record, terminal
+from lib import bochs, columns, image, kernels, linux, qemu, record, terminal
 from lib.boot import Boot
 from lib.usage import choose, main
 
 CHECK = "trivisor.check"
+SPARE_MIB = 128  # of the machine, beside the kernel's memory and its files
 
 
 def parse():
@@ -55,12 +56,13 @@ def run():
     choose("BUILD", args.build, ["release", "debug"])
     if args.emu == "qemu":
         qemu.check(column, "tcg")
+    megs = max(Boot.megs, (kernels.mebibytes(args.mem) + SPARE_MIB + 63) // 64 * 64)
     if args.check:
         return 0
     linux.fetch()
     guest = linux.guest(column, not args.plain, f"{args.words} {CHECK if args.test else ''}".strip(), args.mem,
                         linux.KHZ if args.emu == "bochs" else 0)
-    boot = Boot(column, guest, args.build, hypervisor="" if args.test else "input=linux",
+    boot = Boot(column, guest, args.build, megs, hypervisor="" if args.test else "input=linux",
                 tag="-".join([args.emu] + (["plain"] if args.plain else [])))
     os.makedirs(boot.folder, exist_ok=True)
     outcome = boot_with(args, boot) if args.test else at_a_prompt(args, boot)

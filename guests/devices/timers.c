@@ -44,7 +44,7 @@ static void check_one_shot(void)
     start = rdtsc();
     apic_put(APIC_INITIAL, SHORT / 16);
     wait_for(1);
-    check("one-shot: not early", fired_at - start >= SHORT / 2);
+    check("one-shot: not early", fired == 1 && fired_at - start >= SHORT - 16);
     check_equal("one-shot: the count has run out", 0, apic_get(APIC_CURRENT));
     wait_for(2);
     check_equal("one-shot: it fires once", 1, fired);
@@ -52,12 +52,16 @@ static void check_one_shot(void)
 
 static void check_periodic(void)
 {
+    u64 start;
+
     fired = 0;
     apic_put(APIC_DIVIDE, DIVIDE_BY_1);
     apic_put(APIC_LVT_TIMER, TRAP_TIMER | TIMER_PERIODIC);
+    start = rdtsc();
     apic_put(APIC_INITIAL, SHORT);
     wait_for(TICKS);
     check("periodic: it goes on", fired >= TICKS);
+    check("periodic: not too often", fired_at - start >= (TICKS - 1) * SHORT);
     apic_put(APIC_LVT_TIMER, TRAP_TIMER | TIMER_PERIODIC | TIMER_MASKED);
     fired = 0;
     wait_for(1);

@@ -26,6 +26,8 @@ COMMANDS = [
      "KERNEL=build/guests/bzimage: this bzImage has no packed kernel in it."),
     (["boot.py", "--mode", "native", "--emu", "qemu", "--kernel", "build/guests/multiboot1.elf", "--mem", "x"],
      "MEM=x is no size: 128M, or another number with K, M or G."),
+    (["boot.py", "--kernel", "build/guests/bzimage", "--mem", "99999999999G"], "MEM=99999999999G is too much: at most 3072M"),
+    (["linux.py", "--mem", "lots"], "MEM=lots is no size"),
     (["boot.py", "--kernel", "build/guests/bzimage", "--initrd", "build/none"], "INITRD=build/none is not there."),
     (["boot.py", "--kernel", "build/guests/bzimage", "--initrd", "README.md LICENSE"],
      "INITRD=README.md LICENSE: a Linux bzImage takes one RAM disk."),

@@ -14,6 +14,7 @@ MULTIBOOT_MAGIC, MULTIBOOT2_MAGIC = 0x1badb002, 0xe85250d6
 NOTE_ENTRY, NOTE_PHYS32 = 1, 18  # xen/elfnote.h
 WORDS_MAX = 511  # bytes of a guest's own arguments
 UNITS = {"K": 10, "M": 20, "G": 30}
+MOST_MIB = 3072
 PVH, MULTIBOOT, MULTIBOOT2, BZIMAGE, PV = ("a PVH ELF", "a Multiboot kernel", "a Multiboot2 kernel", "a Linux bzImage",
                                            "a Xen PV ELF")
 LOADERS = {MULTIBOOT: "multiboot", MULTIBOOT2: "multiboot2", BZIMAGE: "linux"}  # GRUB's commands
@@ -96,7 +97,10 @@ def mebibytes(mem):
     match = re.fullmatch(r"([1-9][0-9]*)([KMG])", mem)
     if not match:
         raise Mistake(f"MEM={mem} is no size: 128M, or another number with K, M or G.")
-    return ((int(match.group(1)) << UNITS[match.group(2)]) + (1 << 20) - 1) >> 20
+    found = ((int(match.group(1)) << UNITS[match.group(2)]) + (1 << 20) - 1) >> 20
+    if found > MOST_MIB:
+        raise Mistake(f"MEM={mem} is too much: at most {MOST_MIB}M, since the machine's devices come behind that.")
+    return found
 
 
 def choose_format(path, data, column, emulator):
