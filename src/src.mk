@@ -23,7 +23,7 @@ HV_SMALL := src/boot/%.c $(filter-out %/exec_short.c,$(wildcard src/cpu/emulate/
     $(addprefix src/core/,command_line.c console.c domain.c elf_image.c format.c heap.c ledger_print.c lives.c main.c panic.c \
         local_apic.c clock.c host_trap.c table_report.c trace.c trace_drain.c trace_recent.c trace_ring.c \
         fpu.c names.c vga.c walk.c) \
-    $(addprefix src/cpu/,by_hand.c start_up.c control_access.c cpuid_policy.c guest_access_full.c guest_phys.c domain_full.c instruction.c instruction_system.c mtrr.c report.c task_switch.c trace_exit.c emulate/segments.c emulate/task.c) \
+    $(addprefix src/cpu/,breakpoints.c by_hand.c start_up.c control_access.c cpuid_policy.c guest_access_full.c guest_phys.c domain_full.c instruction.c instruction_system.c mtrr.c report.c task_switch.c trace_exit.c emulate/segments.c emulate/task.c) \
     $(addprefix src/cpu/vmx/,capability.c capability_rules.c check_entry.c control_regs.c desk.c enterable.c field_names.c msr_bitmap.c names.c replay.c report.c setup.c slice_nmi.c write_log.c) \
     $(addprefix src/io/,acpi.c acpi_pm.c ata.c devices.c end_port.c irq.c kbc.c lapic_regs.c lapic_send.c lapic_timer.c pci.c pic.c pit.c pit_tick.c rtc.c rtc_time.c) $(addprefix src/cpu/emulate/,alu_wide.c decode_special.c levels.c) \
     src/mmu-shadow/check.c src/mmu-shadow/evict.c src/mmu-shadow/flood.c src/mmu-shadow/pae_root.c src/mmu-shadow/pool.c src/mmu-shadow/reach.c src/mmu-shadow/physmap_shadow.c src/mmu-shadow/report_shadow.c src/mmu-shadow/smap.c src/mmu-shadow/stop_shadowing.c $(addprefix src/mmu-ept/,accessed.c execute_only.c giga.c merge.c physmap_check.c report_ept.c write_log.c) \

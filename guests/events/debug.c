@@ -13,6 +13,8 @@ enum debug_bits {
     DR7_L1 = 1 << 2,
     DR7_GD = 1 << 13,
     DR7_WRITE4_1 = 0xd << 20, /* breakpoint 1: four bytes, writes */
+    DR7_ANY4_1 = 0xf << 20,   /* four bytes, reads and writes */
+    DR7_PORT1_1 = 0x2 << 20,  /* a port */
     CR4_DE = 1 << 3,
 };
 #define RFLAGS_RF 0x10000UL
@@ -110,6 +112,44 @@ static void check_breakpoints(void)
     check_equal("DR0 keeps its value", (u64)step_probe_hit, read_dr0());
 }
 
+/* One instruction with breakpoint 1 armed so; it is hit once, behind the instruction. */
+#define WATCHED(what, at, condition, text, ...)                                                    \
+    do {                                                                                           \
+        u64 after;                                                                                 \
+        steps = 0;                                                                                 \
+        write_dr1((u64)(at));                                                                      \
+        write_dr7(DR7_L1 | (condition));                                                           \
+        __asm__ volatile(text "\n1:\tlea 1b(%%rip), %0"                                            \
+                         : "=&r"(after)                                                            \
+                         : __VA_ARGS__                                                             \
+                         : "rax", "memory");                                                       \
+        write_dr7(0);                                                                              \
+        check_equal("a breakpoint on " what ": once", 1, steps);                                   \
+        check_equal("its DR6", DR6_B1, last_dr6 & 0xe00f);                                         \
+        check_equal("it is a trap", after, last_rip);                                              \
+    } while (0)
+
+/* Accesses that a hypervisor makes for the guest: the processor does not see them. */
+static void check_emulated_breakpoints(void)
+{
+    volatile u64 *entry = space_entry(&kernel_space, (u64)&watched, 2, false);
+    u64 value = *entry, cr4 = read_cr4();
+    const u64 version = 0xfee00030;
+
+    WATCHED("a device's memory", version, DR7_ANY4_1, "movl (%1), %%eax", "r"(version));
+    WATCHED("a page table's entry", entry, DR7_WRITE4_1, "movq %2, (%1)", "r"(entry), "r"(value));
+    write_cr4(cr4 | CR4_DE);
+    WATCHED("a port, read", 0x80, DR7_PORT1_1, "inb $0x80, %%al", "r"(0));
+    WATCHED("a port, written", 0x80, DR7_PORT1_1, "outb %%al, $0x80", "r"(0));
+    write_cr4(cr4);
+    steps = 0;
+    write_dr1(version);
+    write_dr7(DR7_L1 | DR7_WRITE4_1);
+    __asm__ volatile("movl (%0), %%eax" : : "r"(version) : "rax", "memory");
+    write_dr7(0);
+    check_equal("a read is no write", 0, steps);
+}
+
 static void check_guard(void)
 {
     u64 value = 0;
@@ -147,6 +187,7 @@ void check_debug(void)
     trap_handle(TRAP_UNDEFINED, on_undefined);
     check_steps();
     check_breakpoints();
+    check_emulated_breakpoints();
     check_guard();
     check_names();
     trap_handle(TRAP_DEBUG, NULL);

@@ -199,6 +199,7 @@ NEVER(void, cpu_exit_task_switch, struct vcpu *v UNUSED, struct exit *e UNUSED)
 NEVER(void, cpu_exit_xsetbv, struct vcpu *v UNUSED, struct exit *e UNUSED)
 NEVER(u64, cpu_gpr, struct vcpu *v UNUSED, unsigned number UNUSED)
 NEVER(void, cpu_kill, struct vcpu *v UNUSED, const struct exit *e UNUSED, const char *why UNUSED)
+NEVER(void, cpu_trap, struct vcpu *v UNUSED, u64 why UNUSED)
 NEVER(bool, cpu_store_to_table, struct vcpu *v UNUSED, const struct exit *e UNUSED,
       void *entry UNUSED)
 NEVER(bool, cpu_mmio_quickly, struct vcpu *v UNUSED, const struct exit *e UNUSED)

@@ -27,12 +27,10 @@ static void on_exception(struct vcpu *v, struct exit *e)
     if (e->vector == VEC_MC)
         panic("machine check in a guest");
     if (e->vector == VEC_DB) {
-        /* "Debug Status Register (DR6)": B0 to B3 are new, what else was set stays set. */
-        v->dr6 = (v->dr6 & ~DR6_BREAKPOINTS) | (e->gva & DR6_TRAPPED);
-        v->dr7 &= ~DR7_GD; /* its handler may use the debug registers */
-        virt_mark(v, DIRTY_DEBUG);
         virt_set(v, VREG_RIP, virt_get(v, VREG_RIP) + e->insn_len);
         virt_ops->completed(v, false);
+        cpu_trap(v, e->gva & DR6_TRAPPED);
+        return;
     }
     virt_inject_fault(v, e->vector, e->error);
 }
@@ -151,6 +149,17 @@ static void on_io(struct vcpu *v, struct exit *e)
     /* lab end trap.5 */
 }
 
+/* The same; and breakpoints on ports, which the processor would have looked at after the access. */
+static void on_io_watched(struct vcpu *v, struct exit *e)
+{
+    on_io(v, e);
+    if (likely(!(v->dr7 & DR7_ENABLES)) || e->string || v->domain->doomed)
+        return;
+    u64 met = cpu_breakpoints_met(v, ACCESS_PORT, e->port, e->size);
+    if (met)
+        cpu_trap(v, met | (virt_get(v, VREG_RFLAGS) & RFLAGS_TF ? DR6_BS : 0));
+}
+
 /*
  * RDMSR: the MSR that ECX names, by cpu_rdmsr; its halves into EDX and EAX, the upper halves of RDX
  * and RAX cleared. One that the guest does not have is #GP(0), and a fault leaves the guest where
@@ -264,7 +273,7 @@ static const exit_handler handlers[EXIT_REASONS] = {
     [EXIT_WINDOW] = on_nothing,
     [EXIT_CPUID] = cpu_exit_cpuid,
     [EXIT_HLT] = on_hlt,
-    [EXIT_IO] = on_io,
+    [EXIT_IO] = on_io_watched,
     [EXIT_RDMSR] = on_rdmsr,
     [EXIT_WRMSR] = on_wrmsr,
     [EXIT_CR] = cpu_exit_cr,

@@ -100,6 +100,12 @@ static void write_part(struct vcpu *v, const struct place *at, const char *from,
     }
 }
 
+static inline void watch(struct instruction *i, enum cpu_access how, u64 at, unsigned len)
+{
+    if (unlikely(i->vcpu->dr7 & DR7_ENABLES))
+        i->met |= cpu_breakpoints_met(i->vcpu, how, at, len);
+}
+
 static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
 {
     struct place at;
@@ -116,7 +122,7 @@ static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, u
 static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len,
                                      enum emulate_access why)
 {
-    const struct instruction *i = ctx->opaque;
+    struct instruction *i = ctx->opaque;
     unsigned part = first_part(la, len);
     struct place at[2];
     enum emulate_result result =
@@ -124,6 +130,7 @@ static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value
 
     if (result)
         return result;
+    watch(i, ACCESS_READ, la, len);
     *value = 0;
     read_part(i->vcpu, &at[0], (char *)value, part);
     if (part < len)
@@ -133,13 +140,14 @@ static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value
 
 static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
 {
-    const struct instruction *i = ctx->opaque;
+    struct instruction *i = ctx->opaque;
     unsigned part = first_part(la, len);
     struct place at[2];
     enum emulate_result result = find_both(ctx, la, len, WALK_WRITE, at);
 
     if (result)
         return result;
+    watch(i, ACCESS_WRITE, la, len);
     write_part(i->vcpu, &at[0], (const char *)&value, part);
     if (part < len)
         write_part(i->vcpu, &at[1], (const char *)&value + part, len - part);
@@ -171,7 +179,7 @@ static enum emulate_result cmpxchg_in_two(struct emulate_ctx *ctx, u64 la, u64 *
 static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *old,
                                         const u64 *new_value, unsigned len)
 {
-    const struct instruction *i = ctx->opaque;
+    struct instruction *i = ctx->opaque;
     struct place at;
     u64 expected = old[0];
 
@@ -180,6 +188,7 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     enum emulate_result result = find(ctx, la, WALK_WRITE, &at);
     if (result)
         return result;
+    watch(i, ACCESS_WRITE, la, len);
     if (!at.p) {
         old[0] = mmio_read(i->vcpu, at.gpa, len);
         if (old[0] == expected)
@@ -202,16 +211,18 @@ static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, un
 
 static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
 {
-    const struct instruction *i = ctx->opaque;
+    struct instruction *i = ctx->opaque;
 
+    watch(i, ACCESS_PORT, port, len);
     *value = port_read(i->vcpu->domain, port, len);
     return EMULATE_OK;
 }
 
 static enum emulate_result hook_io_out(struct emulate_ctx *ctx, u16 port, unsigned len, u64 value)
 {
-    const struct instruction *i = ctx->opaque;
+    struct instruction *i = ctx->opaque;
 
+    watch(i, ACCESS_PORT, port, len);
     port_write(i->vcpu->domain, port, len, (u32)value);
     return EMULATE_OK;
 }
@@ -308,8 +319,11 @@ enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
     ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
     result = emulate_insn(ctx);
     if (result == EMULATE_OK) {
+        bool step = ctx->notes & EMULATE_SINGLE_STEP;
         cpu_end_emulation(i);
-        cpu_completed(v, ctx->notes & EMULATE_SINGLE_STEP);
+        cpu_completed(v, step && !i->met);
+        if (unlikely(i->met))
+            cpu_trap(v, i->met | (step ? DR6_BS : 0));
         if (unlikely(ctx->insn.operation == OP_IRET && i->by_hand))
             virt_ops->block_nmi(v, false);
         if (unlikely(ctx->notes & (EMULATE_STI_SHADOW | EMULATE_MOV_SS_SHADOW)))

@@ -16,6 +16,7 @@ struct instruction {
     bool by_hand;   /* whatever comes next is executed, not what has exited */
     u8 exit;        /* out, by_hand: enum exit_reason: an exit's handler is to do it. 0: none */
     u64 rip, rflags, rsp; /* as they were before */
+    u64 met;              /* bits of DR6: breakpoints that its accesses have met */
 };
 
 /* instruction.c: fills ctx and the vcpu's general registers for an emulation. */

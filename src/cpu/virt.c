@@ -263,15 +263,22 @@ static bool in_64bit_mode(struct vcpu *v)
     return virt_get(v, VREG_EFER) & EFER_LMA && cs.attr & SEG_ATTR_L;
 }
 
+/* "Debug Status Register (DR6)": B0 to B3 are new, what else was set stays set. */
+void cpu_trap(struct vcpu *v, u64 why)
+{
+    v->dr6 = (v->dr6 & ~DR6_BREAKPOINTS) | why;
+    v->dr7 &= ~DR7_GD; /* its handler may use the debug registers */
+    virt_mark(v, DIRTY_DEBUG);
+    virt_inject_fault(v, VEC_DB, 0);
+}
+
 void cpu_completed(struct vcpu *v, bool single_step)
 {
     bool by_hand = v->virt->by_hand;
 
     virt_ops->completed(v, single_step && !by_hand);
-    if (unlikely(single_step && by_hand)) {
-        v->dr6 |= DR6_BS;
-        virt_inject_fault(v, VEC_DB, 0);
-    }
+    if (unlikely(single_step && by_hand))
+        cpu_trap(v, DR6_BS);
 }
 
 void virt_skip(struct vcpu *v, unsigned len)

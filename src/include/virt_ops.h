@@ -119,8 +119,9 @@ struct virt_ops {
     /* The processor could enter the guest as its CR0 and segments are now. */
     bool (*enterable)(struct vcpu *v);
     unsigned (*cpl)(struct vcpu *v);
-    /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no shadow
-     * of STI or MOV SS to end. Otherwise 0, which RFLAGS never is. */
+    /* RFLAGS, if CS.L is 1 and completing an instruction only moves RIP: no single step, no
+     * breakpoint that it could have met, no shadow of STI or MOV SS to end. Otherwise 0, which
+     * RFLAGS never is. */
     u64 (*plain_64bit)(struct vcpu *v);
     /* The same, and CR3 is in the cache. */
     u64 (*plain_64bit_root)(struct vcpu *v);

@@ -72,6 +72,9 @@ MUTANTS = [
     Mutant("a fine limit may have G", "src/cpu/vmx/check/entry_check_segments.c",
            "need(c, RULE_LIMIT_FINE, rights_of(s), !(rights & RIGHTS_G));",
            "need(c, RULE_LIMIT_FINE, rights_of(s), true);", "unit/test_entry_check"),
+    Mutant("a breakpoint on writes is met by reads", "src/cpu/breakpoints.c", "(on == ON_WRITE && how == ACCESS_WRITE)",
+           "on == ON_WRITE", "unit/test_breakpoints"),
+    Mutant("what was owed is forgotten while the line is masked", "src/io/pit_tick.c", " - p->kept;", ";", "unit/test_pit"),
     # src/mmu-ept
     Mutant("a split 2 MiB page leads to one frame", "src/mmu-ept/stage2.c", "mfn_of(stage2_mfn(old).v + i), 1",
            "mfn_of(stage2_mfn(old).v + i * 0), 1", "unit/test_physmap_ept"),

@@ -115,7 +115,7 @@ u64 vmx_plain_64bit(struct vcpu *v)
     vmx_make_current(v);
     u64 rflags = vmread(VMCS_GUEST_RFLAGS);
     if (unlikely(!(vmread(VMCS_GUEST_ES_RIGHTS + SEG_CS * SEGMENT_STEP) & RIGHTS_L) ||
-                 rflags & RFLAGS_TF ||
+                 rflags & RFLAGS_TF || v->dr7 & DR7_ENABLES ||
                  vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
         return 0;
     return rflags;
