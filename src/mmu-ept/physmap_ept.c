@@ -52,26 +52,24 @@ int physmap_init(struct domain *d)
     return 0;
 }
 
-/* Drops frames of the leaf, or skips the hole, that begins at or before released: all from there
- * on, at most a piece of it. Frames of a leaf that is dropped in pieces go in order, and the entry
- * with the last. */
-static void release_some(struct domain *d, struct physmap *p)
+/* Drops frames of the first leaf that has some left, in order, at most a piece; the entry goes with
+ * the last. False: there is no leaf. */
+static bool release_some(struct domain *d, struct physmap *p)
 {
     unsigned level;
-    u64 *entry = stage2_find(p, p->released, &level);
-    u64 all = stage2_frames(level), first = p->released % all;
-    u64 count = all - first;
+    u64 gfn, *entry = stage2_next_leaf(p, p->released, &gfn, &level), first, count;
 
-    if (stage2_present(*entry)) {
-        struct frame *f = frame_of(stage2_mfn(*entry)) + first;
-        count = MIN(count, (u64)UNBUILD_FRAMES);
-        if (first + count == all)
-            *entry = 0;
-        for (u64 i = 0; i < count; i++)
-            frame_put(&f[i]);
-        d->frames -= count;
-    }
-    p->released += count;
+    if (!entry)
+        return false;
+    first = p->released > gfn ? p->released - gfn : 0;
+    count = MIN(stage2_frames(level) - first, (u64)UNBUILD_FRAMES);
+    for (u64 i = first; i < first + count; i++)
+        frame_put(frame_of(stage2_mfn(*entry)) + i);
+    if (first + count == stage2_frames(level))
+        *entry = 0;
+    p->released = gfn + first + count;
+    d->frames -= count;
+    return true;
 }
 
 /* The domain runs no more, so that nobody walks the tables; what was remembered of them goes
@@ -84,10 +82,9 @@ bool physmap_destroy(struct domain *d)
         return true;
     if (!p->released)
         tlb_flush_root(root_mfn(p));
-    for (u64 end = p->released + UNBUILD_FRAMES; p->released < MIN(end, p->ram_frames);)
-        release_some(d, p);
-    if (p->released < p->ram_frames)
-        return false;
+    for (u64 end = p->released + UNBUILD_FRAMES; release_some(d, p);)
+        if (p->released >= end)
+            return false;
     for (; p->reserve_left; p->reserve_left--, d->frames--)
         frame_put(p->reserve++);
     stage2_free_tables(p);

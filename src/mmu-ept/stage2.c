@@ -115,6 +115,31 @@ void stage2_each_leaf(struct physmap *p,
     visit_table(p->root, STAGE2_TOP, 0, visit, context);
 }
 
+static u64 *next_leaf(u64 *table, unsigned level, u64 base, u64 from, u64 *gfn, unsigned *found_at)
+{
+    u64 frames = stage2_frames(level);
+
+    for (u64 i = from > base ? (from - base) / frames : 0; i < 1u << STAGE2_BITS; i++) {
+        u64 *entry = &table[i], at = base + i * frames;
+        if (!stage2_present(*entry))
+            continue;
+        if (stage2_is_leaf(*entry, level)) {
+            *gfn = at;
+            *found_at = level;
+            return entry;
+        }
+        entry = next_leaf(table_of(*entry), level - 1, at, from, gfn, found_at);
+        if (entry)
+            return entry;
+    }
+    return NULL;
+}
+
+u64 *stage2_next_leaf(struct physmap *p, u64 from, u64 *gfn, unsigned *level)
+{
+    return next_leaf(p->root, STAGE2_TOP, 0, from, gfn, level);
+}
+
 static void free_table(struct physmap *p, u64 *table, unsigned level)
 {
     for (unsigned i = 0; level > 1 && i < 1u << STAGE2_BITS; i++)

@@ -84,6 +84,9 @@ int stage2_split(struct physmap *p, u64 *entry);
 void stage2_each_leaf(struct physmap *p,
                       void (*visit)(void *context, u64 gfn, unsigned level, u64 *entry),
                       void *context);
+/* The first leaf that maps `from` or something after it; *gfn is the first that it maps, *level
+ * that of the table in which it lies. NULL: there is none. */
+u64 *stage2_next_leaf(struct physmap *p, u64 from, u64 *gfn, unsigned *level);
 /* Gives the tables back; leaves are the caller's. */
 void stage2_free_tables(struct physmap *p);
 
