@@ -18,10 +18,10 @@ build/tests/obj/%.o: %.c tests/tests.mk
 	@$(TEST_CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The small machine of tests/pvworld: nearly all of src/pv/, with instructions that act on variables.
-PVWORLD_SRC := $(filter-out $(addprefix src/pv/,build_layout.c build_start.c bounce.c builder.c cpuid_pv.c guest_memory.c m2p.c pit_pv.c \
-        report_pv.c trace_pv.c trap.c virt_pv.c),$(wildcard src/pv/*.c)) \
+PVWORLD_SRC := $(filter-out $(addprefix src/pv/,build_layout.c build_start.c builder.c cpuid_pv.c guest_memory.c m2p.c pit_pv.c \
+        report_pv.c trace_pv.c virt_pv.c),$(wildcard src/pv/*.c)) \
     $(wildcard src/cpu/emulate/*.c) src/core/frame.c src/core/tlb.c src/core/timer.c src/core/format.c \
-    tests/pvworld/world.c tests/pvworld/stubs.c tests/unit/stub_panic.c
+    tests/pvworld/world.c tests/pvworld/bounce.c tests/pvworld/stubs.c tests/unit/stub_panic.c
 PVWORLD_FLAGS := -include tests/pvworld/insn.h
 
 build/tests/world/%.o: %.c tests/tests.mk

@@ -11,7 +11,9 @@
 
 #include <string.h>
 
+#include "descriptors.h"
 #include "layout.h"
+#include "local_apic.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -106,8 +108,18 @@ static const struct shape {
     {__HYPERVISOR_update_descriptor, "ww"}, {__HYPERVISOR_update_va_mapping_otherdomain, "vwcd"},
 };
 /* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table;
- * comes to an instruction that traps; loads a segment of its LDT. */
-enum { STORE = HYPERCALLS, STORE_GRANT, PRIVILEGED, TABLE_STORE, USE_LDT, NUMBERS };
+ * comes to an instruction that traps; loads a segment of its LDT; sets gates; is anywhere when
+ * anything happens. */
+enum {
+    STORE = HYPERCALLS,
+    STORE_GRANT,
+    PRIVILEGED,
+    TABLE_STORE,
+    USE_LDT,
+    SET_GATES,
+    TRAP,
+    NUMBERS
+};
 
 /* Instructions with operands in rax, rcx, rdx, or at rax or rdi. */
 enum { CODE_BYTES = 8 };
@@ -144,6 +156,10 @@ static const u8 stores[][CODE_BYTES] = {
     {0x48, 0xa5},                   /* movsq */
     {0xf0, 0x48, 0x0f, 0xc1, 0x08}, /* lock xadd [rax], rcx */
 };
+/* What can happen to a guest: faults, `int n`, the timer. */
+static const u8 vectors[] = {VEC_PF, VEC_PF, VEC_PF, VEC_GP, VEC_GP, VEC_UD,
+                             VEC_NM, VEC_DB, VEC_BP, VEC_OF, VEC_DE, VEC_SS,
+                             VEC_NP, VEC_AC, 0x20,   0x80,   0x82,   APIC_TIMER_VECTOR};
 /* MSRs that a guest may name, and some that it may not. */
 static const u32 msrs[] = {0xc0000080, 0xc0000100, 0xc0000101, 0xc0000102, 0x277,     0x1b,
                            0x1a0,      0x8b,       0x40000000, 0x10,       0xc0000081};
@@ -188,9 +204,61 @@ static void instruction(const u64 a[ARGUMENTS], const u8 *at, const u8 (*list)[C
     world_instruction(table ? table : a[0], table ? a[1] : rcx, a[2], table);
 }
 
+/* Two gates and two callbacks, so that something has somewhere to go. */
+static void set_gates(unsigned who, const u8 *at)
+{
+    struct trap_info table[] = {
+        {vectors[at[0] % ARRAY_SIZE(vectors)], at[1] & 7, FLAT_KERNEL_CS, word_of(who, at + 2)},
+        {vectors[at[4] % ARRAY_SIZE(vectors)], at[5] & 7, FLAT_KERNEL_CS, word_of(who, at + 6)},
+        {0}};
+
+    world_store(SCRATCH, table, sizeof(table));
+    world_call(__HYPERVISOR_set_trap_table, SCRATCH, 0, 0, 0);
+    if (at[1] & 8)
+        world_call(__HYPERVISOR_set_callbacks, word_of(who, at + 2), word_of(who, at + 6),
+                   WORLD_CODE, 0);
+    if (at[1] & 16)
+        world_call(__HYPERVISOR_stack_switch, FLAT_KERNEL_DS, word_of(who, at + 8), 0, 0);
+}
+
+/* This one's gate leads to code, its event callback too: else most traps are the guest's end. */
+static void open_gate(u8 vector)
+{
+    struct trap_info table[] = {{vector, 3, FLAT_KERNEL_CS, WORLD_CODE}, {0}};
+
+    world_store(SCRATCH, table, sizeof(table));
+    world_call(__HYPERVISOR_set_trap_table, SCRATCH, 0, 0, 0);
+    world_call(__HYPERVISOR_set_callbacks, WORLD_CODE, WORLD_CODE, WORLD_CODE, 0);
+    world_call(__HYPERVISOR_stack_switch, FLAT_KERNEL_DS, WORLD_STACK, 0, 0);
+}
+
+/* The instruction is one of the lists', or what the input says; r.error may be any. */
+static void happen(const u64 a[ARGUMENTS], const u8 *at)
+{
+    static const u16 selectors[] = {SEL_GUEST_CS64, FLAT_KERNEL_CS64, FLAT_USER_CS32, 0xf};
+    const u8(*list)[CODE_BYTES] = at[0] & 1 ? privileged : stores;
+    unsigned count = at[0] & 1 ? ARRAY_SIZE(privileged) : ARRAY_SIZE(stores);
+    unsigned which = at[1] % (count + 4);
+    struct regs r = {.rax = a[0], .rcx = a[1], .rdx = a[2], .rdi = a[0], .rsi = a[1]};
+
+    r.vector = vectors[at[2] % ARRAY_SIZE(vectors)];
+    if (!(at[0] & 0x40))
+        open_gate((u8)r.vector);
+    world_store(WORLD_CODE, which < count ? list[which] : at + 4, CODE_BYTES);
+    r.error = at[3] & 0x80 ? a[2] & 0xffff : at[3] & 0x1f;
+    r.rip = at[0] & 2 ? a[1] : WORLD_CODE;
+    r.rsp = at[0] & 4 ? a[3] : WORLD_STACK;
+    r.cs = selectors[at[0] >> 3 & 3];
+    r.ss = FLAT_USER_DS;
+    r.rflags = RFLAGS_FIXED | RFLAGS_IF | (a[3] & PV_FLAGS_OF_GUEST);
+    world_trap(&r, a[0], at[0] & 0x20);
+}
+
 static void trap(unsigned number, const u64 a[ARGUMENTS], const u8 *at)
 {
-    if (number == USE_LDT)
+    if (number == TRAP)
+        happen(a, at + 2 * ARGUMENTS);
+    else if (number == USE_LDT)
         world_ldt(a[0] % (PV_LDT_FRAMES << PAGE_SHIFT));
     else if (number == PRIVILEGED)
         instruction(a, at, privileged, ARRAY_SIZE(privileged), 0);
@@ -222,6 +290,8 @@ static void make_call(const u8 *at)
         world_store(a[0], &a[1], sizeof(a[1]));
     else if (number == STORE_GRANT)
         store_grant(who, at + 2);
+    else if (number == SET_GATES)
+        set_gates(who, at + 2 + 2 * ARGUMENTS);
     else
         trap(number, a, at + 2);
 }

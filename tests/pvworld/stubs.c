@@ -14,6 +14,7 @@
 #include "extable.h"
 #include "fpu.h"
 #include "guest_access.h"
+#include "host_trap.h"
 #include "machine.h"
 #include "port.h"
 #include "sched.h"
@@ -164,18 +165,14 @@ void pv_report_fall(struct vcpu *v)
     (void)v;
 }
 
-void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
+void pv_trace_arrival(struct vcpu *v)
 {
     (void)v;
-    (void)vector;
-    (void)error;
 }
 
-void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
+void host_interrupt(u8 vector)
 {
-    (void)v;
-    (void)cr2;
-    (void)error;
+    (void)vector;
 }
 
 /* Rights are the same for both of a guest's halves. */

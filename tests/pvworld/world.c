@@ -13,6 +13,7 @@
 #include "layout.h"
 #include "timer.h"
 #include "tlb.h"
+#include "virt.h"
 
 struct domain *world_domain[WORLD_DOMAINS];
 unsigned world_ended;
@@ -463,6 +464,46 @@ void world_instruction(u64 rax, u64 rcx, u64 rdx, u64 table)
         pv_emulate(v);
     v->kicked = 0;
     v->state = VCPU_RUNNABLE;
+    renew();
+    world_check();
+}
+
+/* Where a guest can be after a trap: in code that ring 3 may run, and where a frame led it, if one
+ * did. */
+static void check_place(const struct vcpu *v)
+{
+    enum { RPL = 3 };
+
+    if ((v->regs.cs & RPL) != RPL)
+        fail("a guest runs outside of ring 3", v->regs.cs);
+    if (!v->regs.vector && !canonical(v->regs.rip))
+        fail("a handler that is not canonical", v->regs.rip);
+    if (v->regs.rflags & (RFLAGS_VM | RFLAGS_IOPL))
+        fail("flags that are not a guest's", v->regs.rflags);
+}
+
+void world_trap(const struct regs *r, u64 cr2, bool user)
+{
+    struct vcpu *v = &vcpu[running];
+
+    v->regs = *r;
+    world_cpu.cr2 = cr2;
+    host_pcpu.until = ~0ULL;
+    if (user && v->virt->user_root) {
+        swapgs();
+        v->virt->kernel_mode = false;
+        write_cr3(v->virt->user_root);
+    }
+    pv_trap(v);
+    v->virt->segments_lost |= cr2 & 1;
+    if (!v->domain->doomed)
+        virt_deliver_pending(v);
+    if (!v->domain->doomed)
+        check_place(v);
+    v->kicked = 0;
+    v->state = VCPU_RUNNABLE;
+    check_tlb();
+    world_enter_kernel(v);
     renew();
     world_check();
 }

@@ -26,6 +26,7 @@ enum world_layout {
     WORLD_DATA = 10,    /* first page that nothing else uses */
     WORLD_SPARE_FRAMES = 4,
     WORLD_CODE = (WORLD_SCRATCH << 12) + 2048, /* an address */
+    WORLD_STACK = (WORLD_DATA + 1) << 12,      /* the end of a stack */
 };
 
 extern struct domain *world_domain[WORLD_DOMAINS];
@@ -46,6 +47,12 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d);
  * (and rdi, rsi as rax, rcx): a privileged one, or, if `table` is not 0, a store to this address,
  * which maps a table. */
 void world_instruction(u64 rax, u64 rcx, u64 rdx, u64 table);
+/* Something happens to the running guest in this state, at `r.vector` as the processor says it, in
+ * its kernel or, if it has a table for them, its programs; and what is pending is delivered, as the
+ * run loop does, if cr2 is odd also that a segment could not be loaded. */
+void world_trap(const struct regs *r, u64 cr2, bool user);
+/* bounce.c */
+void world_enter_kernel(struct vcpu *v);
 /* The processor looks into the running guest's LDT, at this byte. */
 void world_ldt(u64 offset);
 /* Stores into the running guest's memory, as it would itself; false: a fault. */
