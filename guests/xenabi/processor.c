@@ -19,7 +19,9 @@ static struct physdev_set_iobitmap wide_bitmap = {.nr_ports = 65537}, no_bitmap;
 static struct xennmi_callback wild_nmi = {.handler_address = ABI_NOT_CANONICAL};
 static struct callback_register wild_callback = {.address = ABI_NOT_CANONICAL},
                                 no_callback = {.type = 99};
-static struct callback_unregister event_callback = {.type = CALLBACKTYPE_event};
+static struct callback_unregister event_callback = {.type = CALLBACKTYPE_event},
+                                  nmi_callback = {.type = CALLBACKTYPE_nmi},
+                                  no_such_callback = {.type = 99};
 static struct vcpu_runstate_info runstate;
 static struct vcpu_register_vcpu_info wild_info = {.offset = 4090};
 static struct vcpu_set_periodic_timer short_period = {.period_ns = 1};
@@ -136,6 +138,12 @@ static const struct abi_case cases[] = {
     {"callback_op: bad address", OP(callback_op), -ABI_EFAULT, CALLBACKOP_register, ABI_BAD, 0, 0},
     {"callback_op: the event's stays", OP(callback_op), -ABI_EINVAL, CALLBACKOP_unregister,
      (u64)&event_callback, 0, 0},
+    {"callback_op: the NMI's goes", OP(callback_op), 0, CALLBACKOP_unregister, (u64)&nmi_callback,
+     0, 0},
+    {"callback_op: none such goes", OP(callback_op), -ABI_ENOSYS, CALLBACKOP_unregister,
+     (u64)&no_such_callback, 0, 0},
+    {"callback_op: unregister, bad address", OP(callback_op), -ABI_EFAULT, CALLBACKOP_unregister,
+     ABI_BAD, 0, 0},
     {"callback_op: no such command", OP(callback_op), -ABI_ENOSYS, 99, 0, 0, 0},
     {"multicall: none", OP(multicall), 0, (u64)calls, 0, 0, 0},
     {"multicall: bad address", OP(multicall), -ABI_EFAULT, ABI_BAD, 1, 0, 0},
@@ -168,10 +176,43 @@ static void check_time_area(void)
     hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0, (u64)&time_area);
 }
 
+static u64 all_states(const struct vcpu_runstate_info *r)
+{
+    u64 sum = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(r->time); i++)
+        sum += r->time[i];
+    return sum;
+}
+
+/* Virtual time: of the real time that passes each nanosecond is one state's. */
+static void check_virtual_time(void)
+{
+    enum { SPINS = 10000 };
+    struct vcpu_runstate_info before, after;
+    u64 start = pv_now(), spent, real;
+
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (u64)&before);
+    for (unsigned i = 0; i < SPINS; i++)
+        pause();
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (u64)&after);
+    real = pv_now() - start;
+    spent = all_states(&after) - all_states(&before);
+    check("runstate: it has run", after.time[RUNSTATE_running] > before.time[RUNSTATE_running]);
+    check("runstate: no more than the real time, and most of it",
+          spent <= real && spent >= real / 2);
+    check("runstate: none runs backwards",
+          after.time[RUNSTATE_runnable] >= before.time[RUNSTATE_runnable] &&
+              after.time[RUNSTATE_blocked] == before.time[RUNSTATE_blocked] &&
+              after.time[RUNSTATE_offline] == before.time[RUNSTATE_offline]);
+}
+
 void abi_processor(void)
 {
     set_xen_guest_handle(wild_port.ports, &port_of_nobody);
     abi_run(cases, ARRAY_SIZE(cases));
     check_multicall();
     check_time_area();
+    check_virtual_time();
 }

@@ -310,6 +310,35 @@ static void exchanged(void **state)
     assert_int_equal(world_call(__HYPERVISOR_memory_op, XENMEM_exchange, SCRATCH, 0, 0), -EINVAL);
 }
 
+/* Its memory as one range of RAM; under Xen a domain 0 has no such map, so no guest asks for it. */
+static void the_memory_map(void **state)
+{
+    enum { E820_RAM = 1, ENTRY_BYTES = 20 };
+    struct xen_memory_map m = {.nr_entries = 4};
+    u8 entry[ENTRY_BYTES];
+    u32 type;
+
+    (void)state;
+    set_xen_guest_handle(m.buffer, (void *)(uintptr_t)PAGE(1));
+    assert_int_equal(
+        world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, put(&m, sizeof(m)), 0, 0), 0);
+    get(&m, sizeof(m));
+    assert_int_equal(m.nr_entries, 1);
+    assert_true(pv_copy_bytes_from(entry, PAGE(1), sizeof(entry)));
+    memcpy(&type, entry + ENTRY_BYTES - sizeof(type), sizeof(type));
+    assert_int_equal(type, E820_RAM);
+    m.nr_entries = 0;
+    assert_int_equal(
+        world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, put(&m, sizeof(m)), 0, 0), -EINVAL);
+    m.nr_entries = 4;
+    set_xen_guest_handle(m.buffer, (void *)(uintptr_t)HYPERVISOR_VIRT_START);
+    assert_int_equal(
+        world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, put(&m, sizeof(m)), 0, 0), -EFAULT);
+    assert_int_equal(
+        world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, HYPERVISOR_VIRT_START, 0, 0),
+        -EFAULT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(released_while_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(granted_and_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_memory_map, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
