@@ -30,6 +30,7 @@ enum { TYPES = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 };
 /* Below 4 GiB, where the devices are: 4 MiB with the I/O APIC and the local APIC, then 16 MiB. */
 #define DEVICES_LOW  0xfec00000ULL
 #define DEVICES_HIGH 0xff000000ULL
+
 static bool type_exists(u64 type)
 {
     return type < 8 && TYPES >> type & 1;

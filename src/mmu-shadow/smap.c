@@ -8,8 +8,9 @@
  *  - What a fault means. When the shadow has no entry yet, the processor has not judged; the walk
  *    does, and has to know AC: mode.smap is 0 for an access that AC lets pass. It does not for an
  *    implicit access (to a descriptor table or the TSS). At CPL 3 every supervisor access is one;
- *    else it is one if the processor, forbids the same instruction again and again what the shadow,
- *    with AC, permits: first it may know older translations, which the faults drop.
+ *    else it is one if the processor forbids the same instruction again and again what the shadow,
+ *    with AC, permits: first it may know older translations, which the faults drop. (The guest has
+ *    its fault then, and the count begins anew: it may come back without a change.)
  *  - CR0.WP = 0. There a leaf has a second form, the supervisor's alone and writable, for a write
  *    of the kernel's to a read-only page (leaf.c). If the page is a user's, the processor would
  *    judge by the wrong U/S. So that form permits no fetch: a kernel's fetch faults, and the walk
@@ -46,8 +47,9 @@ void shadow_judge_smap(struct vcpu *v, const struct exit *e)
     bool passes = virt_get(v, VREG_RFLAGS) & RFLAGS_AC && virt_cpl(v) < 3;
     bool odd = passes && e->error & PF_P && shadow_permits(v, e->gva, e->error & PF_W);
     u64 rip = odd ? virt_get(v, VREG_RIP) : 0;
+    bool again = odd && p->odd_gva == e->gva && p->odd_rip == rip && p->odd_faults < ODD_FAULTS;
 
-    p->odd_faults = odd && p->odd_gva == e->gva && p->odd_rip == rip ? p->odd_faults + 1 : 0;
+    p->odd_faults = again ? p->odd_faults + 1 : 0;
     p->odd_gva = e->gva;
     p->odd_rip = rip;
     p->mode.smap = !passes || p->odd_faults == ODD_FAULTS;

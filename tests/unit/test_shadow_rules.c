@@ -194,12 +194,58 @@ static void recount_finds_damage(void **state)
     end();
 }
 
+/* INVPCID: what is out of sync is brought up to date, and the root flushed; PDPTEs stay. */
+static void forgetting(void **state)
+{
+    u64 root, entry, before;
+
+    (void)state;
+    start(64);
+    root = make_process(0);
+    long_mode(root);
+    use_process(0);
+    entry = map(root, USER_BASE, (DATA + 70) << PAGE_SHIFT | RIGHTS | PTE_A);
+    touch(USER_BASE, PF_U);
+    map(root, 0x700000, (entry & PTE_ADDR) | RIGHTS);
+    touch(0x700000 + (entry & PAGE_OFFSET_MASK), PF_W); /* its table is let go */
+    *guest(entry) = (DATA + 71) << PAGE_SHIFT | RIGHTS | PTE_A;
+    before = sim.flushes;
+    paging_forget(v);
+    assert_true(sim.flushes > before);
+    assert_int_equal(touch(USER_BASE, PF_U), DATA + 71);
+    check();
+    end();
+}
+
+/* An access that AC would let pass, and the processor forbids again and again, is an implicit one:
+ * each time that the guest comes back to it without a change, not only the first. */
+static void implicit_accesses(void **state)
+{
+    struct paging_fault f;
+
+    (void)state;
+    start(64);
+    long_mode(make_process(0));
+    load_registers(CR0_PE | CR0_PG | CR0_WP, sim.reg[VREG_CR3], CR4_PAE | CR4_SMAP,
+                   EFER_LME | EFER_LMA | EFER_NXE);
+    sim.reg[VREG_RFLAGS] = RFLAGS_FIXED | RFLAGS_AC;
+    touch(USER_BASE, 0);
+    for (unsigned again = 0; again < 3; again++) {
+        unsigned patience = 8;
+        while (fault(USER_BASE, PF_P, &f) != PAGING_INJECT)
+            assert_true(patience--);
+        assert_int_equal(f.error, PF_P);
+    }
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_paging), cmocka_unit_test(modes_refused),
         cmocka_unit_test(dirty_log),      cmocka_unit_test(flushes),
         cmocka_unit_test(no_memory),      cmocka_unit_test(recount_finds_damage),
+        cmocka_unit_test(forgetting),     cmocka_unit_test(implicit_accesses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
