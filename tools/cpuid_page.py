@@ -3,11 +3,11 @@
 
     cpuid_page.py            writes it
     cpuid_page.py --check    says whether it is up to date"""
-import os
 import re
 import sys
 
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir)
+from lib import made_page
+
 SOURCE, OUTPUT = "src/cpu/cpuid_features.inc", "docs/cpuid.md"
 ROW = re.compile(r'^CPUID_BIT\((\w+), (\d+), "([^"]+)", ([A-Z]+), "([^"]+)"\)$', re.M)
 ANSWERS = {"PASS": "pass", "MODEL": "emulated", "HIDE": "hidden"}
@@ -44,8 +44,7 @@ tables below with what the code answers for a processor that has everything.
 
 def page():
     """The document's text."""
-    with open(os.path.join(TOP, SOURCE), encoding="ascii") as file:
-        rows = ROW.findall(file.read())
+    rows = ROW.findall(made_page.read(SOURCE))
     text, at = HEAD, ("", -1)
     for group, bit, name, what, why in rows:
         if group != at[0]:
@@ -57,23 +56,5 @@ def page():
     return text
 
 
-def current():
-    """What the page has now."""
-    try:
-        with open(os.path.join(TOP, OUTPUT), encoding="ascii") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-
-
-def main():
-    if "--check" in sys.argv:
-        if current() != page():
-            sys.exit(f"{OUTPUT} is not what {SOURCE} says: `make cpuid` makes it.")
-        return
-    with open(os.path.join(TOP, OUTPUT), "w", encoding="ascii") as file:
-        file.write(page())
-
-
 if __name__ == "__main__":
-    main()
+    made_page.main(SOURCE, OUTPUT, "cpuid", page)

@@ -3,11 +3,11 @@
 
     exits_page.py            writes it
     exits_page.py --check    says whether it is up to date"""
-import os
 import re
 import sys
 
-TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir)
+from lib import made_page
+
 SOURCE, OUTPUT = "src/cpu/vmx/exit_answers.inc", "docs/exits.md"
 ROW = re.compile(r'^EXIT_ANSWER\((\d+),\s*"([^"]+)",\s*([A-Z]+),\s*"([^"]+)"\)$', re.M)
 ANSWERS = {"HANDLED": "handled", "UNDEFINED": "#UD", "ENTRY": "the domain ends", "NEVER": "cannot occur"}
@@ -26,30 +26,11 @@ does not know, the domain ends with its name (`on_unexpected`). Both are counted
 
 def page():
     """The document's text."""
-    with open(os.path.join(TOP, SOURCE), encoding="ascii") as file:
-        rows = ROW.findall(re.sub(r",\n\s+", ", ", file.read()))
+    rows = ROW.findall(re.sub(r",\n\s+", ", ", made_page.read(SOURCE)))
     if [int(row[0]) for row in rows] != list(range(len(rows))):
         sys.exit(f"{SOURCE}: the reasons are not numbered without gaps.")
     return HEAD + "".join(f"| {number} | {name} | {ANSWERS[what]} | {how} |\n" for number, name, what, how in rows)
 
 
-def current():
-    """What the page has now."""
-    try:
-        with open(os.path.join(TOP, OUTPUT), encoding="ascii") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-
-
-def main():
-    if "--check" in sys.argv:
-        if current() != page():
-            sys.exit(f"{OUTPUT} is not what {SOURCE} says: `make exits` makes it.")
-        return
-    with open(os.path.join(TOP, OUTPUT), "w", encoding="ascii") as file:
-        file.write(page())
-
-
 if __name__ == "__main__":
-    main()
+    made_page.main(SOURCE, OUTPUT, "exits", page)

@@ -1,6 +1,7 @@
 // sources: src/cpu/vmx/capability_rules.c src/mmu-ept/ept.c src/mmu-ept/stage2.c
 // sources: src/mmu-ept/physmap_ept.c src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c
 // sources: src/mmu-ept/dirty_log.c src/core/tlb.c src/core/frame.c
+// sources: labs/kit/grade_machine.c tests/unit/stub_heap.c
 // sources: labs/ept/grade_world.c labs/ept/grade_build.c
 /*
  * The host part of the lab ept's grader: filling (ept.4, ept.6), violations (ept.5), the dirty log

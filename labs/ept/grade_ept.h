@@ -6,6 +6,8 @@
 #ifndef GRADE_EPT_H
 #define GRADE_EPT_H
 
+#include "grade_machine.h"
+
 #include "domain.h"
 #include "paging.h"
 #include "types.h"
@@ -54,7 +56,6 @@ const char *world_violate(u64 gpa, u32 error);
 extern struct paging_fault world_fault;
 
 /* Different from call to call and from run to run. */
-u64 random_u64(void);
 
 /* grade_build.c */
 void controls_must(void **state);

@@ -33,7 +33,6 @@ u8 *host_machine_memory;
 
 static void *table;
 static u64 free_at_start, flushes;
-static char violation[200]; /* the first of the recount's, or empty */
 static struct frame *taken[WORLD_FRAMES];
 static unsigned taken_count;
 static struct {
@@ -43,43 +42,10 @@ static struct {
 
 /* What the hypervisor's sources need of the rest of it. */
 
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
 struct domain *domain_by_id(u16 id)
 {
     return id == WORLD_DOMAIN ? &domain : NULL;
 }
-void panic(const char *format, ...)
-{
-    char text[200];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof(text), format, list);
-    va_end(list);
-    GRADE_CASE("the hypervisor gave up: %s", text);
-    GRADE_TRUE("it goes on", false, "what you wrote last");
-    abort();
-}
-void machine_violation(const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    if (!violation[0])
-        vsnprintf(violation, sizeof(violation), format, list);
-    va_end(list);
-}
-
 /* What the exercises do without: leaves of 1 GiB, merging, the processor's own log. */
 
 void physmap_fill_1g(struct domain *d)
@@ -151,18 +117,6 @@ u64 world_flushes(void)
     return flushes;
 }
 
-u64 random_u64(void)
-{
-    static u64 state;
-
-    if (!state)
-        state = grade_seed | 1;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 /* No frame is clean before somebody has cleaned it. */
 static void make_memory(void)
 {
@@ -191,7 +145,7 @@ void world_start(u64 ram_frames, bool small_pages)
     snprintf(domain.config.name, sizeof(domain.config.name), "graded");
     vcpu.domain = &domain;
     flushes = 0;
-    violation[0] = 0;
+    grade_forget_violation();
     memset(tlb, 0, sizeof(tlb));
     if (physmap_init(&domain))
         grade_error("physmap_init fails");
@@ -203,14 +157,15 @@ void world_end(const char *where)
 
     GRADE_CASE("the recount of the second stage (physmap_check.c)");
     physmap_check(&domain);
-    grade_same("what it finds wrong", violation, "", where);
+    grade_same("what it finds wrong", grade_violation(), "", where);
     while (!physmap_destroy(&domain))
         ;
     GRADE_CASE("after the domain's end");
     GRADE_EQUAL("frames that it still has", domain.frames, 0, where);
     GRADE_EQUAL("frames that nobody gave back", free_at_start - frame_free_count(), 0, where);
     bad = frame_check();
-    grade_same("what the frame table's recount finds wrong", bad ? violation : "", "", where);
+    grade_same("what the frame table's recount finds wrong", bad ? grade_violation() : "", "",
+               where);
     munmap(host_machine_memory, (size_t)WORLD_FRAMES << PAGE_SHIFT);
     free(table);
 }
@@ -307,15 +262,9 @@ bool world_access(u64 gfn, bool write, const char *where)
 
 const char *world_violate(u64 gpa, u32 error)
 {
-    static const char *const names[] = {
-        [PAGING_FIXED] = "PAGING_FIXED",
-        [PAGING_INJECT] = "PAGING_INJECT",
-        [PAGING_EMULATE] = "PAGING_EMULATE",
-        [PAGING_KILL] = "PAGING_KILL",
-    };
     const struct exit e = {.reason = EXIT_STAGE2, .gpa = gpa, .error = error, .gva = ~gpa};
 
     world_fault = (struct paging_fault){.gpa = NO_VALUE, .table_write = true};
     unsigned result = paging_fault(&vcpu, &e, &world_fault);
-    return result < ARRAY_SIZE(names) ? names[result] : "no paging_result";
+    return grade_paging_result(result);
 }

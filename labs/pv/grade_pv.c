@@ -1,6 +1,7 @@
 // sources: src/pv/hypercall.c src/pv/multicall.c src/pv/page_type.c src/pv/table.c
 // sources: src/pv/mmu_update.c src/pv/mmuext_op.c src/pv/foreign.c src/pv/page_undo.c
 // sources: src/pv/page_check.c src/pv/segment.c src/core/frame.c src/core/tlb.c
+// sources: labs/kit/grade_machine.c tests/unit/stub_heap.c tests/unit/stub_pv_copy.c
 // sources: labs/pv/grade_world.c labs/pv/grade_dispatch.c labs/pv/grade_update.c
 // sources: labs/pv/grade_tables.c
 // libs: -Wl,--defsym=hypercalls_start=__start_hypercalls
@@ -132,7 +133,7 @@ static void new_type(void **state)
     GRADE_EQUAL("its type", data->type, FT_WRITABLE, WHERE_NEW);
     world_expect("the frame", data, 1, 1, WHERE_NEW);
     GRADE_TRUE("FRAME_VALIDATED is clear", !(data->flags & FRAME_VALIDATED), WHERE_NEW);
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("page_put_last_type of it");
     world_expect("the frame", data, 1, 0, WHERE_LAST);
@@ -145,7 +146,7 @@ static void new_type(void **state)
     GRADE_EQUAL("its type", data->type, FT_SEGDESC, WHERE_NEW);
     GRADE_TRUE("FRAME_VALIDATED is set", data->flags & FRAME_VALIDATED, WHERE_VALID);
     world_expect("the frame", data, 1, 1, WHERE_VALID);
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("page_put_last_type of it");
     GRADE_TRUE("FRAME_VALIDATED is clear", !(data->flags & FRAME_VALIDATED), WHERE_LAST);
@@ -166,28 +167,40 @@ static void new_type(void **state)
     world_end(WHERE_LAST);
 }
 
+static void new_writable(void)
+{
+    page_get_new_type(&world_self, data, FT_WRITABLE);
+}
+
 /* Rule 6. */
 static void flushed_before(void **state)
 {
     (void)state;
     begin();
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_NEW);
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_flushes();
     GRADE_CASE("it was writable and no flush came since; page_get_new_type(FT_WRITABLE)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_NEW);
     GRADE_EQUAL("flushes", world_flushes(), 0, WHERE_NEW);
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     GRADE_CASE("it was writable and no flush came since; page_get_new_type(FT_SEGDESC)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_SEGDESC), 0, WHERE_NEW);
     GRADE_EQUAL("flushes", world_flushes(), 1,
                 "pv.3: src/pv/page_type.c, page_put_last_type notes the end, page_get_new_type "
                 "forgets: rule 6");
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_end(WHERE_LAST);
+    begin();
+    GRADE_CASE("tlb.h's ledger has a translation to a frame, whose record says nothing of it; "
+               "page_get_new_type(FT_WRITABLE)");
+    tlb_note_stale(TLB_ANY_ROOT, TLB_ANY_GVA, frame_mfn(data));
+    GRADE_TRUE("the ledger is asked, and gives up (tlb_assert_gone)", grade_gives_up(new_writable),
+               WHERE_NEW);
+    tlb_flush_all();
 }
 
 static void not_valid(void **state)
@@ -205,7 +218,7 @@ static void not_valid(void **state)
     GRADE_CASE("after that page_get_new_type(FT_WRITABLE)");
     EXPECT_RESULT("the result", page_get_new_type(&world_self, data, FT_WRITABLE), 0, WHERE_VALID);
     GRADE_EQUAL("flushes: the failed attempt was a use, too", world_flushes(), 1, WHERE_VALID);
-    world_at(WHERE_LAST);
+    grade_place(WHERE_LAST);
     page_put_last_type(&world_self, data);
     world_end(WHERE_VALID);
 }
@@ -362,6 +375,21 @@ static s64 set_l1(struct frame *l1, u64 entry)
     return table_set_entry(&world_self, l1, &world_words(l1)[9], entry, false);
 }
 
+/* Whatever the guest sets beside the address: all of it is its own affair. */
+static void every_bit(struct frame *l1)
+{
+    for (u64 bit = 2; bit; bit <<= 1) {
+        if (bit & PTE_ADDR)
+            continue;
+        GRADE_CASE("a read-only entry with bit 0x%lx set", (unsigned long)bit);
+        EXPECT_RESULT("the result", set_l1(l1, world_entry(data, MAP_RO | bit)), 0, WHERE_TAKE);
+        GRADE_TRUE("the bit is set in the entry that is stored", world_words(l1)[9] & bit,
+                   WHERE_TAKE);
+    }
+    EXPECT_RESULT("the result of clearing the entry", set_l1(l1, 0), 0, WHERE_DROP);
+    world_expect("the frame", data, 1, 0, WHERE_DROP);
+}
+
 static void l1_takes(void **state)
 {
     struct frame *l1;
@@ -385,6 +413,7 @@ static void l1_takes(void **state)
     world_expect("the frame", data, 1, 0, WHERE_DROP);
     EXPECT_RESULT("the result of clearing the entry", set_l1(l1, 0), 0, WHERE_DROP);
     world_expect("the table", l1, 2, 1, WHERE_DROP);
+    every_bit(l1);
     world_end(WHERE_DROP);
 }
 
@@ -438,7 +467,7 @@ static void l1_forgotten(void **state)
     EXPECT_RESULT("the result", set_l1(l1, 0), 0, WHERE_DROP);
     GRADE_EQUAL("flushes", world_flushes(), 0, WHERE_DROP);
     GRADE_CASE("the entry for a frame was cleared, and the frame is given back");
-    world_at(WHERE_DROP);
+    grade_place(WHERE_DROP);
     page_release(&world_self, data);
     GRADE_EQUAL("flushes: a TLB may remember the entry", world_flushes(), 1, WHERE_DROP);
     data = world_own(&world_self);

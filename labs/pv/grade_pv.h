@@ -6,6 +6,7 @@
 #define GRADE_PV_H
 
 #include "grade.h"
+#include "grade_machine.h"
 
 #include "domain.h"
 #include "errno.h"
@@ -47,7 +48,7 @@ void world_watch(const u64 *word);
 u64 world_watched(void);
 /* What m2p_set was called with last: the frame << 32 | its number; 0: it was not. */
 u64 world_m2p(void);
-/* Bytes from here on cannot be reached by the hypervisor's copies. */
+/* A page of bytes from here on cannot be reached by the hypervisor's copies. */
 void world_hide(const void *p);
 
 /* The handler that was registered for a hypercall, called as entry.asm does. */
@@ -57,12 +58,9 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d);
 const char *world_error(s64 error);
 #define EXPECT_RESULT(what, got, expected, where)                                                  \
     do {                                                                                           \
-        world_at(where);                                                                           \
+        grade_place(where);                                                                        \
         GRADE_SAME(what, world_error(got), world_error(expected), where);                          \
     } while (0)
-/* Where to look if an assertion of the tree fails in what comes next; EXPECT_RESULT says it for its
- * call. */
-void world_at(const char *where);
 /* The three counts of a frame's record. */
 void world_expect(const char *name, const struct frame *f, unsigned refs, unsigned type_count,
                   const char *where);

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "machine.h"
 #include "sched.h"
+#include "stub_pv_copy.h"
 #include "tlb.h"
 #include "trivisor_op.h"
 
@@ -29,11 +30,9 @@ static struct virt_vcpu virt;
 static struct pv_domain pv;
 static void *records;
 static unsigned flushes;
-static u64 m2p, hidden;
+static u64 m2p;
 static const u64 *watch; /* or NULL */
 static u64 watched;
-static const char *place = "";           /* where to look if something gives up */
-static char violation[200];              /* the first of the recount's, or empty */
 static struct frame *used[WORLD_FRAMES]; /* those that world_used made */
 static unsigned uses[WORLD_FRAMES], used_count;
 
@@ -96,80 +95,11 @@ u64 world_m2p(void)
     m2p = 0;
     return last;
 }
-void world_at(const char *where)
-{
-    place = where;
-}
-void panic(const char *format, ...)
-{
-    char text[200];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof(text), format, list);
-    va_end(list);
-    GRADE_CASE("the hypervisor gave up: %s", text);
-    GRADE_TRUE("it goes on", false, place);
-    abort();
-}
-void machine_violation(const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    if (!violation[0])
-        vsnprintf(violation, sizeof(violation), format, list);
-    va_end(list);
-}
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
-
-/* The guest's memory: the test's own. */
-
-static bool reachable(u64 gva, size_t len)
-{
-    return pv_range_ok(gva, len) && !(hidden && gva + len > hidden && gva < hidden + PAGE_SIZE);
-}
 void world_hide(const void *p)
 {
-    hidden = (uintptr_t)p;
+    stub_pv_bad = (uintptr_t)p;
+    stub_pv_bad_bytes = p ? PAGE_SIZE : 0;
 }
-bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
-{
-    if (!reachable(gva, len))
-        return false;
-    memcpy(to, (const void *)(uintptr_t)gva, len);
-    return true;
-}
-bool pv_copy_to(u64 gva, const void *from, size_t len)
-{
-    if (!reachable(gva, len))
-        return false;
-    memcpy((void *)(uintptr_t)gva, from, len);
-    return true;
-}
-u64 pv_get_words(void *to, u64 gva, u64 count)
-{
-    return !pv_copy_bytes_from(to, gva, count * sizeof(u64));
-}
-u64 pv_get_half(void *to, u64 gva)
-{
-    return !pv_copy_bytes_from(to, gva, sizeof(u32));
-}
-u64 pv_put_word(u64 gva, u64 value)
-{
-    return !pv_copy_to(gva, &value, sizeof(value));
-}
-
 /* The TLB, which is flushed whole. */
 
 void tlb_hw_flush_all(void)
@@ -234,8 +164,9 @@ void world_start(void)
     host_pcpu = (struct pcpu){.current = &world_vcpu};
     used_count = world_clears = 0;
     world_hurry = false;
-    violation[0] = 0;
-    m2p = hidden = watched = 0;
+    grade_forget_violation();
+    m2p = watched = 0;
+    world_hide(NULL);
     watch = NULL;
     tlb_flush_all();
     flushes = 0;
@@ -246,7 +177,7 @@ void world_end(const char *where)
     world_hurry = false;
     GRADE_CASE("the recount of all references (page_check.c)");
     page_check(&world_self);
-    grade_same("what it finds wrong", violation, "", where);
+    grade_same("what it finds wrong", grade_violation(), "", where);
     free(records);
     free(host_machine_memory);
 }

@@ -4,6 +4,7 @@
 // sources: src/mmu-shadow/physmap_shadow.c src/mmu-shadow/pool.c src/mmu-shadow/prefetch.c
 // sources: src/mmu-shadow/reach.c src/mmu-shadow/smap.c src/mmu-shadow/stop_shadowing.c
 // sources: src/mmu-shadow/sync.c src/core/walk.c src/core/tlb.c src/core/frame.c
+// sources: labs/kit/grade_machine.c tests/unit/stub_heap.c tests/unit/stub_pages.c
 // sources: labs/shadow/grade_world.c labs/shadow/grade_links.c labs/shadow/grade_stores.c
 // sources: labs/shadow/grade_drops.c
 /*

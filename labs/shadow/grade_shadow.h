@@ -6,6 +6,8 @@
 #ifndef GRADE_SHADOW_H
 #define GRADE_SHADOW_H
 
+#include "grade_machine.h"
+
 #include "domain.h"
 #include "paging.h"
 #include "types.h"
@@ -33,7 +35,6 @@ void world_start(unsigned pool_tables);
 /* Everything is recounted (check.c), and must be as it was counted. */
 void world_check(const char *where);
 u64 ledger(enum ledger_counter c);
-u64 random_u64(void);
 
 /* The guest's memory at gpa, which the test changes behind the hypervisor's back. */
 u64 *guest(u64 gpa);

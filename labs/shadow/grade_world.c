@@ -30,7 +30,6 @@ struct paging_fault world_fault;
 u8 *host_machine_memory;
 
 static u64 reg[VREG_COUNT], next_table, kernel_tables, flushes;
-static char violation[200]; /* the first of the recount's, or empty */
 static struct {
     u64 page, mfn; /* linear page + 1; 0: nothing */
     u64 rights;    /* PTE_W, PTE_U, PTE_NX */
@@ -38,54 +37,9 @@ static struct {
 
 /* What the hypervisor's sources need of the rest of it. */
 
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
-void *hv_alloc_pages(struct domain *d, unsigned order)
-{
-    struct frame *f = frame_alloc_order(DOMID_HYPERVISOR, order);
-
-    (void)d;
-    return f ? mfn_to_va(frame_mfn(f)) : NULL;
-}
-void hv_free_pages(struct domain *d, void *p, unsigned order)
-{
-    (void)d;
-    for (unsigned i = 0; p && i < 1u << order; i++)
-        frame_put(frame_of(mfn_of(va_to_mfn(p).v + i)));
-}
 struct domain *domain_by_id(u16 id)
 {
     return id == WORLD_DOMAIN ? &domain : NULL;
-}
-void panic(const char *format, ...)
-{
-    char text[200];
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(text, sizeof(text), format, list);
-    va_end(list);
-    GRADE_CASE("the hypervisor gave up: %s", text);
-    GRADE_TRUE("it goes on", false, "what you wrote last");
-    abort();
-}
-void machine_violation(const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    if (!violation[0])
-        vsnprintf(violation, sizeof(violation), format, list);
-    va_end(list);
 }
 u64 virt_get(struct vcpu *v, enum virt_reg r)
 {
@@ -140,18 +94,6 @@ u64 world_flushes(void)
     return flushes;
 }
 
-u64 random_u64(void)
-{
-    static u64 state;
-
-    if (!state)
-        state = grade_seed | 1;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 u64 ledger(enum ledger_counter c)
 {
     return domain.ledger.cell[c].n;
@@ -197,9 +139,9 @@ void world_start(unsigned pool_tables)
 void world_check(const char *where)
 {
     GRADE_CASE("the recount of the shadows (check.c)");
-    violation[0] = 0;
+    grade_forget_violation();
     physmap_check(&domain);
-    grade_same("what it finds wrong", violation, "", where);
+    grade_same("what it finds wrong", grade_violation(), "", where);
 }
 
 /* The guest. */
@@ -401,12 +343,6 @@ struct world_access world_access(u64 la, u32 access, const char *where)
 
 const char *world_exit(u64 la, u32 error, bool pushed)
 {
-    static const char *const names[] = {
-        [PAGING_FIXED] = "PAGING_FIXED",
-        [PAGING_INJECT] = "PAGING_INJECT",
-        [PAGING_EMULATE] = "PAGING_EMULATE",
-        [PAGING_KILL] = "PAGING_KILL",
-    };
     const struct exit e = {.reason = EXIT_PAGE_FAULT,
                            .gva = la,
                            .error = error,
@@ -415,7 +351,7 @@ const char *world_exit(u64 la, u32 error, bool pushed)
 
     world_fault = (struct paging_fault){.cr2 = ~la, .error = ~0u, .gpa = ~0ULL};
     unsigned result = shadow_walk_and_fill(&vcpu, &e, &world_fault);
-    return result < ARRAY_SIZE(names) ? names[result] : "no paging_result";
+    return grade_paging_result(result);
 }
 
 static const char *access_text(u64 la, u32 access)

@@ -1,5 +1,6 @@
 // sources: src/cpu/exits.c src/cpu/breakpoints.c src/cpu/cpuid.c src/cpu/cpuid_policy.c
 // sources: src/io/io_space.c src/cpu/emulate/decode*.c src/cpu/emulate/opcode*.c
+// sources: labs/kit/grade_machine.c tests/unit/stub_heap.c
 // sources: labs/trap/grade_world.c labs/trap/grade_policy.c labs/trap/grade_decode.c
 /*
  * The host part of the lab trap's grader: the handlers of exits, each with a vcpu whose registers

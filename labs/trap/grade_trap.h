@@ -5,6 +5,8 @@
 #ifndef GRADE_TRAP_H
 #define GRADE_TRAP_H
 
+#include "grade_machine.h"
+
 #include "domain.h"
 #include "virt_ops.h"
 
@@ -37,7 +39,6 @@ void world_init(void);
 /* Handles an exit at an instruction of LENGTH bytes. */
 void world_exit(struct exit *e);
 /* Different from call to call and from run to run. */
-u64 random_u64(void);
 /* Checks that RIP is behind the instruction, or still at it. */
 void expect_done(const char *where);
 void expect_not_done(const char *where);

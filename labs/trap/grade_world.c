@@ -24,18 +24,6 @@ struct world w;
 const struct virt_ops *virt_ops;
 u64 tsc_khz = 50000;
 
-u64 random_u64(void)
-{
-    static u64 state;
-
-    if (!state)
-        state = grade_seed | 1;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static bool no(void)
 {
     return false;
@@ -167,19 +155,6 @@ u64 fpu_xcr0(const struct vcpu *v)
     return w.xcr0;
 }
 
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
-
 unsigned virt_cpl(struct vcpu *v)
 {
     (void)v;
@@ -210,7 +185,6 @@ NEVER(enum paging_result, paging_fault, struct vcpu *v UNUSED, const struct exit
 NEVER(void, paging_invalidate, struct vcpu *v UNUSED, u64 gva UNUSED)
 NEVER(u64, paging_toggle, struct vcpu *v UNUSED, bool wp UNUSED, bool pge UNUSED)
 NEVER(bool, paging_table_given_up, struct domain *d UNUSED, void *entry UNUSED)
-NEVER(void, panic, const char *format UNUSED, ...)
 NEVER(s64, trivisor_op, struct vcpu *v UNUSED, u64 command UNUSED, u64 argument UNUSED,
       enum ledger_counter own UNUSED)
 NEVER(void, virt_report, struct vcpu *v UNUSED, const struct exit *e UNUSED)

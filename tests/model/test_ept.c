@@ -4,6 +4,7 @@
 // sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/core/walk.c src/core/tlb.c
 // sources: src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 // sources: tests/include/simmachine.c tests/model/mmu_model.c tests/model/mmu_world.c
+// sources: tests/unit/stub_heap.c tests/unit/stub_pages.c
 /*
  * EPT composed with the guest's walk, against the manual: the walker (src/core/walk.c) over a
  * guest's tables, each of its accesses to guest-physical memory translated by the second stage as

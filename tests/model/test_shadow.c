@@ -7,6 +7,7 @@
 // sources: tests/unit/stub_machine.c tests/include/simmachine.c tests/model/mmu_model.c
 // sources: tests/model/mmu_world.c tests/model/shadow_subject.c
 // sources: src/mmu-shadow/smap.c
+// sources: tests/unit/stub_heap.c tests/unit/stub_pages.c
 /*
  * Shadow paging against the manual: whatever tables a guest builds, each access has the outcome
  * that the manual's rules give, and no other frame is ever reached. The pool is small, or the

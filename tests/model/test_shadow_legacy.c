@@ -7,6 +7,7 @@
 // sources: tests/unit/stub_machine.c tests/include/simmachine.c tests/model/mmu_model.c
 // sources: tests/model/shadow_subject.c
 // sources: src/mmu-shadow/smap.c
+// sources: tests/unit/stub_heap.c tests/unit/stub_pages.c
 /*
  * The paging modes outside long mode against the manual: 32-bit paging with and without CR4.PSE,
  * PAE paging with its four registers, and none, over the same frames, so that a frame is a table of

@@ -223,35 +223,6 @@ void port_write(struct domain *d, u16 port, unsigned size, u32 value)
     (void)value;
 }
 
-/* In place of src/core/heap.c, whose lists would outlive the machine. */
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
-
-void *hv_alloc_pages(struct domain *d, unsigned order)
-{
-    struct frame *f = frame_alloc_order(DOMID_HYPERVISOR, order);
-
-    (void)d;
-    return f ? mfn_to_va(frame_mfn(f)) : NULL;
-}
-
-void hv_free_pages(struct domain *d, void *p, unsigned order)
-{
-    (void)d;
-    for (unsigned i = 0; p && i < 1u << order; i++)
-        frame_put(frame_of(mfn_of(va_to_mfn(p).v + i)));
-}
-
 bool sched_time_is_up(void)
 {
     return sched_now() >= host_pcpu.until;

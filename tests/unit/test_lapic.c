@@ -1,6 +1,6 @@
 // sources: src/io/lapic.c src/io/lapic_regs.c src/io/lapic_msr.c
 // sources: src/io/lapic_send.c src/io/lapic_timer.c
-// sources: src/core/timer.c
+// sources: src/core/timer.c tests/unit/stub_heap.c
 /*
  * The local APIC model: registers, priorities, the timer in both modes, interrupts to oneself.
  */
@@ -65,17 +65,6 @@ void wire_end(struct domain *d, u8 vector)
 {
     (void)d;
     (void)vector;
-}
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
 }
 static unsigned reboots;
 void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)

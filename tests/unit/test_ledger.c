@@ -1,4 +1,4 @@
-// sources: src/core/ledger.c src/core/format.c
+// sources: src/core/ledger.c src/core/format.c tests/unit/stub_heap.c
 /*
  * The ledger: regions gain exactly what happened inside them, names are the JSON's; and the
  * formatter.
@@ -12,22 +12,6 @@
 #include "errno.h"
 #include "ledger.h"
 #include "log.h"
-
-/* The heap of this test. */
-struct domain;
-void *hv_alloc(struct domain *d, size_t size);
-void hv_free(struct domain *d, void *p, size_t size);
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
 
 static struct ledger l;
 

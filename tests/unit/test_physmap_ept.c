@@ -3,6 +3,7 @@
 // sources: src/mmu-ept/execute_only.c tests/unit/stub_second_stage.c
 // sources: src/mmu-ept/physmap_check.c src/mmu-ept/paging_ept.c src/cpu/dirty_command.c
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
+// sources: tests/unit/stub_heap.c
 /*
  * The second stage: filling, large and small pages, the dirty log, and that everything comes back.
  * The tables are read here as the processor would ("EPT Translation Mechanism"), not by the
@@ -38,17 +39,6 @@ static struct vcpu vcpu;
 static u64 free_before;
 static unsigned root_flushes;
 
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
 void virt_paging_changed(struct vcpu *v)
 {
     (void)v;

@@ -1,5 +1,6 @@
 // sources: tests/unit/stub_pv.c tests/unit/stub_panic.c src/core/timer.c
 // sources: src/pv/event_bind.c src/pv/foreign.c
+// sources: tests/unit/stub_pv_copy.c tests/unit/stub_heap.c
 /*
  * Event channels: the two levels of bits and the vcpu's flags, masks, closing, and who may bind
  * what.
@@ -43,7 +44,7 @@ static int setup(void **state)
     domain.vcpu[0] = &vcpu;
     host_pcpu.current = &vcpu;
     host_pcpu.timers = NULL;
-    stub_pv_bad = ~0ULL;
+    stub_pv_bad_bytes = 0;
     stub_pv_woken = stub_pv_drained = 0;
     return 0;
 }
@@ -216,6 +217,7 @@ static void bad_input(void **state)
     assert_int_equal(op(0x7777, &b), -ENOSYS);
     assert_int_equal(do_event_channel_op(EVTCHNOP_send, HYPERVISOR_VIRT_START), -EFAULT);
     stub_pv_bad = (u64)(uintptr_t)&i;
+    stub_pv_bad_bytes = 1;
     assert_int_equal(op(EVTCHNOP_bind_ipi, &i), -EFAULT);
 }
 

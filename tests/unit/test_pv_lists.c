@@ -1,4 +1,5 @@
 // sources: tests/unit/stub_pv.c tests/unit/stub_panic.c src/pv/foreign.c
+// sources: tests/unit/stub_pv_copy.c tests/unit/stub_heap.c
 /*
  * Calls that are made again where they left off when time is up: mmu_update and multicall, one in
  * the other; and the page of stubs.
@@ -120,7 +121,7 @@ static int setup(void **state)
     host_pcpu.current = &vcpu;
     host_pcpu.until = 300;
     stub_pv_now = 0;
-    stub_pv_bad = ~0ULL;
+    stub_pv_bad_bytes = 0;
     written = 0;
     fail_at = ~0u;
     for (unsigned i = 0; i < ITEMS; i++)

@@ -3,6 +3,7 @@
 // sources: src/mmu-ept/write_log.c src/mmu-ept/accessed.c src/mmu-ept/merge.c src/mmu-ept/giga.c
 // sources: src/mmu-ept/execute_only.c
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
+// sources: tests/unit/stub_heap.c
 /*
  * The second stage's logs and rights, on a simulated processor: it walks the tables as the manual
  * says, keeps accessed and dirty flags and a log of writes if it is told to, and a TLB that forgets
@@ -46,17 +47,6 @@ static unsigned cpu_logged, log_exits;
 static u32 features;
 
 /* What the second stage needs of the rest. */
-void *hv_alloc(struct domain *d, size_t size)
-{
-    (void)d;
-    return calloc(1, size);
-}
-void hv_free(struct domain *d, void *p, size_t size)
-{
-    (void)d;
-    (void)size;
-    free(p);
-}
 void tlb_hw_flush_page(mfn_t root, u64 gva)
 {
     (void)root;

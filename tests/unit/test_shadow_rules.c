@@ -7,6 +7,7 @@
 // sources: src/core/tlb.c src/core/frame.c tests/unit/stub_panic.c tests/unit/stub_machine.c
 // sources: tests/include/simmachine.c tests/model/mmu_model.c tests/unit/stub_shadow_guest.c
 // sources: src/mmu-shadow/smap.c
+// sources: tests/unit/stub_heap.c tests/unit/stub_pages.c
 /*
  * Shadow paging: what the differential test (tests/model/test_shadow.c) does not ask: no paging,
  * modes that are refused, the dirty log, flushes, no memory, and that the recount finds damage.
