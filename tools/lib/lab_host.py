@@ -16,6 +16,7 @@ WALL_SECONDS = 120  # the last net: nothing that a student may write waits, so t
 OUTPUT_BYTES = 1 << 20
 COMPILER_LIMITS = [f"--as={3 << 30}", f"--fsize={64 << 20}", "--cpu=60"]  # one that includes /dev/zero, say
 STATUS_ERROR = 99  # labs/kit/grade.c: the grader cannot go on
+UNSET = "-ftrivial-auto-var-init=pattern"  # what is read before it is written is the same in every run, and in every tree
 CACHE = os.path.abspath("build/grade/objects")
 
 
@@ -39,7 +40,7 @@ def within(words, seconds, **options):
 def flags(top, more=()):
     """How host tests are compiled, as the tree's makefiles say; more: what this lab's part wants besides."""
     words = shlex.split(lab_handout.run(["make", "-s", "--no-print-directory", "lab-flags-host"], top))
-    return words + ["-iquote", "labs/kit", *more]
+    return words + ["-iquote", "labs/kit", UNSET, *more]
 
 
 def head(top, path, key):
