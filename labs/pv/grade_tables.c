@@ -6,6 +6,7 @@
 
 #include "layout.h"
 
+#define WHERE_NEW   "pv.3: src/pv/page_type.c, page_get_new_type"
 #define WHERE_VALID "pv.3: src/pv/page_type.c, validate"
 #define WHERE_TABLE "pv.6: src/pv/table.c, validate_entries"
 #define WHERE_PUT   "pv.6: src/pv/table.c, put_entries"
@@ -103,6 +104,31 @@ void tables_slots(void **state)
     }
 }
 
+/* One of the tables below it is wanted as something else while it still waits in the list. */
+static void wanted_while_it_waits(void)
+{
+    struct frame *other;
+
+    make_tables();
+    other = world_own(&world_self);
+    world_words(l2)[9] = world_entry(other, LINK);
+    EXPECT_RESULT("the result of page_pin", page_pin(&world_self, world_number(l2), FT_L2), 0,
+                  WHERE_TABLE);
+    world_hurry = true;
+    GRADE_CASE("page_unpin of an L2 that leads to two L1; time is up after the L2");
+    EXPECT_RESULT("the result", page_unpin(&world_self, world_number(l2)), 0, WHERE_PUT);
+    GRADE_TRUE("the L1 waits in the list", l1->flags & FRAME_UNDOING, WHERE_PUT);
+    GRADE_CASE("page_get_new_type(FT_WRITABLE) of an L1 that waits to be undone");
+    EXPECT_RESULT("the result", page_get_new_type(&world_self, l1, FT_WRITABLE), 0, WHERE_NEW);
+    GRADE_TRUE("it does not wait any more", !(l1->flags & FRAME_UNDOING), WHERE_NEW);
+    world_expect("the L1", l1, 1, 1, WHERE_NEW);
+    world_expect("the page that it has mapped", data, 1, 0, WHERE_NEW);
+    page_put_last_type(&world_self, l1);
+    world_hurry = false;
+    page_undo_some(&world_self);
+    world_end(WHERE_NEW);
+}
+
 void tables_undone(void **state)
 {
     (void)state;
@@ -124,6 +150,7 @@ void tables_undone(void **state)
     }
     maps_itself();
     broken_off_then_bad();
+    wanted_while_it_waits();
 }
 
 /* Time is always up: each attempt makes one table more. */

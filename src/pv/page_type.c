@@ -139,7 +139,8 @@ static int validate(struct domain *d, struct frame *f)
 
 /* A frame that is partial can only be taken up under its own type (else -EBUSY). One that is being
  * undone is either on its way to the allocator, when the list has the last reference (refs is 1:
- * -EBUSY), or is undone now. Then rule 6, rule 3, and the count. */
+ * -EBUSY), or is undone now. Then rule 6, kept by a flush if the last use is not forgotten yet; a
+ * debug build asks tlb.h's ledger whether it was (tlb_assert_gone); rule 3; and the count. */
 int page_get_new_type(struct domain *d, struct frame *f, enum frame_type type)
 {
     ASSERT(f->type_count == 0);

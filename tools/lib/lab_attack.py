@@ -107,6 +107,8 @@ def judge(test, part, build, boot, outcome, nonce, why_not):
     said = [value for name, value in LOOT.findall(outcome.log) if name == boot.guest.name]
     log = os.path.relpath(os.path.join(boot.folder, "com1.txt"))
     kind, why = why_not(boot, outcome)
+    if test.clean:
+        return judge_clean(test, part, outcome, f"{nonce:016x}" in said, (kind, why), log)
     machine_ended = re.search(r"^\[trivisor\] @machine ", outcome.log, re.M)
     if f"{nonce:016x}" in said:
         if build == "weak":
@@ -121,6 +123,18 @@ def judge(test, part, build, boot, outcome, nonce, why_not):
         return lab_verdict.of(test, part, "failure", "what the attack found is not the neighbour's secret", where=log,
                               expected=f"0x{nonce:016x}", got=f"0x{said[-1]}")
     return lab_verdict.of(test, part, "failure", "the attack found nothing", where=log)
+
+
+def judge_clean(test, part, outcome, found, why, log):
+    """The verdict on how an attack that has succeeded leaves the machine: all counts must be right when it is over."""
+    if not found:
+        return lab_verdict.of(test, part, "failure", "counts only once the attack has found the neighbour's secret", where=log)
+    if re.search(r'^\[trivisor\] @machine \{"ok":true,', outcome.log, re.M):
+        return lab_verdict.of(test, part, "success")
+    what = re.search(r'^\[trivisor\] @violation \{"what":"(.*)"\}', outcome.log, re.M)
+    kind, sentence = ("failure", lab_verdict.printable(what.group(1), 200)) if what else why
+    return lab_verdict.of(test, part, "failure" if kind == "crash" else kind,
+                          f"the attack does not clean up what it has written: {sentence}", where=log)
 
 
 def only_with(lab, verdicts):

@@ -19,6 +19,7 @@ class Test:
     points: int
     part: str  # host, boot, answers
     run: int = 0  # which of the boots
+    clean: bool = False  # of an attack: not whether it comes by the secret, but how it leaves the machine
 
 
 @dataclass
@@ -110,7 +111,7 @@ def _tests(lab):
             yield Test(item["name"], item.get("exercise", ""), item["points"], part)
     for number, boot in enumerate(lab.data.get("boot", [])):
         for item in boot["tests"]:
-            yield Test(item["name"], item.get("exercise", ""), item["points"], "boot", number)
+            yield Test(item["name"], item.get("exercise", ""), item["points"], "boot", number, item.get("clean", False))
 
 
 def load(name, top="."):

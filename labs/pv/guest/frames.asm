@@ -1,6 +1,6 @@
 ; Traps whose frames are looked at: see judge.h.
 default rel
-global capture, capture_handler, capture_rsp, capture_flags, capture_frame, capture_int3_end, capture_read
+global capture, capture_handler, capture_rsp, capture_flags, capture_ss, capture_frame, capture_int3_end, capture_read
 
 FRAME_WORDS equ 10
 NO_FLAGS    equ 2
@@ -39,9 +39,16 @@ capture_handler:
     mov [capture_rsp], rsp
     pushfq
     pop qword [capture_flags]
+    mov [capture_ss], ss
     mov rsi, [capture_rsp]
     lea rdi, [capture_frame]
-    mov ecx, FRAME_WORDS
+    mov ecx, esi                               ; no further than the page's end
+    neg ecx
+    and ecx, 4095
+    shr ecx, 3
+    mov eax, FRAME_WORDS
+    cmp ecx, eax
+    cmova ecx, eax
     cld
     rep movsq
     mov rsp, [saved_rsp]
@@ -60,4 +67,5 @@ align 8
 saved_rsp:     resq 1
 capture_rsp:   resq 1
 capture_flags: resq 1
+capture_ss:    resq 1
 capture_frame: resq FRAME_WORDS

@@ -6,6 +6,7 @@
 #include "kit/hypercall.h"
 #include "kit/kit.h"
 #include "kit/pv.h"
+#include "kit/pv_paging.h"
 
 #include "grade_guest.h"
 
@@ -19,13 +20,25 @@ enum {
     FLAGS_ONE = 2,
     FLAGS_AC = 1 << 18,
     FLAGS_CF = 1,
+    FLAGS_TF = 1 << 8,
+    FLAGS_NT = 1 << 14,
     FLAGS_RF = 1 << 16
 };
-enum { PLAIN_WORDS = 7, ERROR_WORDS = 8, MASK_BIT = 32, INFO_RING3 = 3, ERROR_READ_MISSING = 4 };
+enum {
+    SELECTOR = 0xffff,
+    PLAIN_WORDS = 7,
+    ERROR_WORDS = 8,
+    MASK_BIT = 32,
+    INFO_RING3 = 3,
+    OTHER_MASK = 0x80,
+    ERROR_READ_MISSING = 4
+};
 #define MISSING     0x50000000ULL
 #define DIRECT_MAP  0xffff830000000000ULL
 #define KERNEL_CS   (u64)(FLAT_KERNEL_CS & ~3)
 #define NON_CANONIC 0x0000900000001000ULL
+#define LOWER_END   0x0000800000000000ULL
+#define XEN_END     HYPERVISOR_VIRT_END
 
 static u8 stack[STACK] __attribute__((aligned(64)));
 static u64 own_page[PAGE_SIZE / 8] __attribute__((aligned(4096)));
@@ -35,8 +48,8 @@ static volatile u8 *mask(void)
     return (volatile u8 *)&PV_SHARED->vcpu_info[0].evtchn_upcall_mask;
 }
 
-/* A trap from this stack; masked: events are when it happens. */
-static void trap_from(u64 rsp, u64 flags, u64 fault_at, bool masked)
+/* A trap from this stack; masked: the event mask when it happens. */
+static void trap_from(u64 rsp, u64 flags, u64 fault_at, u8 masked)
 {
     for (unsigned i = 0; i < FRAME_WORDS; i++)
         capture_frame[i] = 0;
@@ -55,6 +68,7 @@ static void expect_words(unsigned at, u64 rip, u64 rsp, u64 flags, bool masked)
                 FLAGS_ONE | flags | (masked ? 0 : FLAGS_IF), f[2] & ~(u64)FLAGS_RF, WHERE_FRAME);
     grade_equal("rsp in the frame", rsp, f[3], WHERE_FRAME);
     grade_equal("ss in the frame", FLAT_KERNEL_SS, f[4], WHERE_FRAME);
+    grade_equal("ss in the handler", FLAT_KERNEL_SS, capture_ss & SELECTOR, WHERE_HANDLER);
 }
 
 static void plain_frame(void)
@@ -87,6 +101,17 @@ static void error_frame(void)
     grade_end();
 }
 
+/* Wherever the guest has a page its stack may be: at the end of the lower half, behind the
+ * hypervisor's slots. */
+static void frame_at(const char *what, u64 end)
+{
+    pv_set_entry(space_entry(&kernel_space, end - PAGE_SIZE, 1, true),
+                 pv_entry_of((u64)own_page, ENTRY_USER_RW));
+    trap_from(end, 0, 0, false);
+    grade_equal(what, end, capture_frame[5], WHERE_STACK);
+    grade_equal("rsp in the handler there", end - 8 * PLAIN_WORDS, capture_rsp, WHERE_STACK);
+}
+
 static void aligned_frame(void)
 {
     grade_begin("frame_aligned");
@@ -98,6 +123,8 @@ static void aligned_frame(void)
         grade_equal("rsp in the handler, 7 words below the next multiple of 16",
                     (rsp & ~15ULL) - 8 * PLAIN_WORDS, capture_rsp, WHERE_FRAME);
     }
+    frame_at("rsp in the frame on a stack that ends with the lower half", LOWER_END);
+    frame_at("rsp in the frame on a stack behind the hypervisor's memory", XEN_END + PAGE_SIZE);
     grade_end();
 }
 
@@ -126,6 +153,9 @@ static void event_mask(void)
     expect_words(2, (u64)capture_int3_end, rsp, 0, false);
     trap_from(rsp, 0, 0, true);
     grade_equal("the same when events were masked before", 1, *mask(), WHERE_HANDLER);
+    trap_from(rsp, 0, 0, OTHER_MASK);
+    expect_words(2, (u64)capture_int3_end, rsp, 0, true);
+    grade_true("a mask that is not 0 is not 0 in the handler", *mask() != 0, WHERE_HANDLER);
     *mask() = 1;
     grade_end();
 }
@@ -138,6 +168,12 @@ static void handler_flags(void)
     trap_from(rsp, FLAGS_AC, 0, false);
     expect_words(2, (u64)capture_int3_end, rsp, FLAGS_AC, false);
     grade_equal("AC in the handler", 0, capture_flags & FLAGS_AC, WHERE_HANDLER);
+    trap_from(rsp, FLAGS_NT, 0, false);
+    expect_words(2, (u64)capture_int3_end, rsp, FLAGS_NT, false);
+    grade_equal("NT in the handler", 0, capture_flags & FLAGS_NT, WHERE_HANDLER);
+    trap_from(rsp, FLAGS_TF, 0, false); /* a #DB before INT3 is reached */
+    expect_words(2, (u64)capture_int3_end - 1, rsp, FLAGS_TF, false);
+    grade_equal("TF in the handler", 0, capture_flags & FLAGS_TF, WHERE_HANDLER);
     grade_end();
 }
 
@@ -145,18 +181,30 @@ static void enter(void)
 {
     pv_trap_enter_at(TRAP_BREAKPOINT, capture_handler);
     pv_trap_enter_at(TRAP_PAGE_FAULT, capture_handler);
+    pv_trap_enter_at(TRAP_DEBUG, capture_handler);
 }
 
-/* The frame would lie in the hypervisor's direct map of the machine: that ends the life. */
-void test_bad_stack(void)
+void test_bad_stack(unsigned number)
 {
-    u64 end = DIRECT_MAP + pv_machine((u64)own_page) + PAGE_SIZE;
+    const struct {
+        u64 end;
+        const char *why;
+    } stacks[BAD_STACKS] = {
+        {DIRECT_MAP + pv_machine((u64)own_page) + PAGE_SIZE,
+         "this life ends, as the frame would lie in the hypervisor's memory"},
+        {XEN_END + 16, /* where the frame's last words would be the hypervisor's */
+         "this life ends, as the frame would lie partly in the hypervisor's memory"},
+        {NON_CANONIC, "this life ends, as no frame can lie at an address that is not canonical"},
+        {(u64)own_page + PAGE_SIZE, "this life ends, as its stack cannot be written"},
+    };
 
     enter();
-    trap_from(end, 0, 0, false);
+    if (number == BAD_STACKS - 1)
+        pv_set_entry(space_entry(&kernel_space, (u64)own_page, 1, false),
+                     pv_entry_of((u64)own_page, ENTRY_USER_RO));
+    trap_from(stacks[number].end, 0, 0, false);
     grade_begin("bad_stack");
-    grade_true("this life ends, as the frame would lie in the hypervisor's memory", false,
-               WHERE_STACK);
+    grade_true(stacks[number].why, false, WHERE_STACK);
     grade_equal("words of the frame that were stored there all the same", 0,
                 own_page[PAGE_SIZE / 8 - 1] != 0, WHERE_STACK);
     grade_end();
@@ -167,7 +215,7 @@ void test_frames(void)
     enter();
     plain_frame();
     error_frame();
-    aligned_frame();
     handler_flags();
     event_mask();
+    aligned_frame();
 }

@@ -1,6 +1,6 @@
 /*
- * The guest that judges the lab pv from inside. Its first life ends in a trap on a stack where
- * nobody may store a frame; the second looks at frames.
+ * The guest that judges the lab pv from inside. Its first lives end each in a trap on a stack where
+ * no frame may be stored; the last one looks at frames.
  */
 #include "judge.h"
 #include "kit/kit.h"
@@ -10,19 +10,17 @@
 
 const char guest_name[] = "pv-guest";
 
-enum { FIRST = 1, SECOND = 2 };
-
 void guest_main(void)
 {
     u64 life = (u64)platform->trivisor(TRIVISOR_LIFE, 0, 0);
 
-    if (life == FIRST) {
+    if (life == 1)
         test_memory();
-        test_bad_stack();
-    }
-    if (life == SECOND) {
+    if (life <= BAD_STACKS)
+        test_bad_stack((unsigned)life - 1);
+    if (life == BAD_STACKS + 1) {
         grade_begin("bad_stack");
-        grade_true("the life before has ended", true, "pv.8");
+        grade_true("the lives before have ended", true, "pv.8");
         grade_end();
         test_frames();
     }
