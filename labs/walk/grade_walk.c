@@ -103,6 +103,25 @@ static void error_code(void **state)
     vectors_each("error", NULL, use_error);
 }
 
+/* What the registers say of rights; each bit alone, too. */
+static void expect_rights(u64 cr4)
+{
+    static const u64 alone[] = {CR4_SMEP, CR4_SMAP, CR4_PGE};
+    struct walk_features cpu = {.maxphyaddr = 40, .page1gb = true};
+    struct walk_mode m;
+
+    for (unsigned i = 0; i <= ARRAY_SIZE(alone) * 2; i++) {
+        u64 cr0 = CR0_PE | (i % 2 ? CR0_WP : 0), bits = i ? alone[i / 2 % ARRAY_SIZE(alone)] : cr4;
+
+        walk_mode_init(&m, cr0, 0, bits, 0, &cpu);
+        GRADE_CASE("CR0.WP=%u CR4=0x%lx", i % 2, (unsigned long)bits);
+        GRADE_EQUAL("wp, from CR0.WP", m.wp, i % 2, "walk.2: set_rights");
+        GRADE_EQUAL("smep", m.smep, !!(bits & CR4_SMEP), "walk.2: set_rights");
+        GRADE_EQUAL("smap", m.smap, !!(bits & CR4_SMAP), "walk.2: set_rights");
+        GRADE_EQUAL("pge", m.pge, !!(bits & CR4_PGE), "walk.2: set_rights");
+    }
+}
+
 static void use_fetch(const struct walk_case *v)
 {
     struct walk_features cpu = {.maxphyaddr = 40, .page1gb = true};
@@ -110,11 +129,12 @@ static void use_fetch(const struct walk_case *v)
 
     if (!(v->access & WALK_FETCH))
         return;
+    expect_rights(v->cr4);
     walk_mode_init(&m, CR0_PE, 0, v->cr4, v->efer, &cpu);
     GRADE_CASE("CR4.PAE=%d CR4.SMEP=%d EFER.NXE=%d", !!(v->cr4 & CR4_PAE), !!(v->cr4 & CR4_SMEP),
                !!(v->efer & EFER_NXE));
     GRADE_EQUAL("whether error codes have the I/D flag", m.error_i, !!(v->error & PF_I),
-                "walk.2: error_has_fetch");
+                "walk.2: set_rights");
 }
 
 static void error_fetch(void **state)

@@ -52,20 +52,29 @@ bool walk_permits(const struct walk_mode *m, unsigned access, bool user, bool wr
     /* lab end walk.1 */
 }
 
-/* Does a fetch's fault say so in the error code? The I/D flag is there only in the modes in which
- * the processor tells fetches from reads: with SMEP, or with execute-disable, which needs 8-byte
- * entries ("Page-Fault Exceptions"). */
-static bool error_has_fetch(u64 cr4, u64 efer)
+/* What the control registers say of rights and of error codes: the members of walk_mode from wp to
+ * error_i. Error codes have the I/D flag only in the modes in which the processor tells fetches
+ * from reads: with SMEP, or with execute-disable, which needs 8-byte entries ("Page-Fault
+ * Exceptions"). */
+static inline void set_rights(struct walk_mode *m, u64 cr0, u64 cr4, u64 efer)
 {
-    /* lab walk.2: return lab_missing("walk.2"), false; */
-    return (cr4 & CR4_SMEP) || ((cr4 & CR4_PAE) && (efer & EFER_NXE));
+    /* lab walk.2: lab_missing("walk.2"); */
+    m->wp = cr0 & CR0_WP;
+    m->smep = cr4 & CR4_SMEP;
+    m->smap = cr4 & CR4_SMAP;
+    m->pge = cr4 & CR4_PGE;
+    m->error_i = (cr4 & CR4_SMEP) || ((cr4 & CR4_PAE) && (efer & EFER_NXE));
     /* lab end walk.2 */
 }
 
 u32 walk_error(const struct walk_mode *m, unsigned access, u32 why)
 {
     /* lab walk.2: return lab_missing("walk.2"), 0; */
-    return (access & (PF_W | PF_U | (m->error_i ? PF_I : 0))) | why;
+    u32 told = PF_W | PF_U;
+
+    if (m->error_i)
+        told |= PF_I;
+    return (access & told) | why;
     /* lab end walk.2 */
 }
 
@@ -127,14 +136,8 @@ static void init_32bit(struct walk_mode *m, u64 cr4)
 void walk_mode_init(struct walk_mode *m, u64 cr0, u64 cr3, u64 cr4, u64 efer,
                     const struct walk_features *cpu)
 {
-    *m = (struct walk_mode){
-        .maxphyaddr = cpu->maxphyaddr,
-        .wp = cr0 & CR0_WP,
-        .smep = cr4 & CR4_SMEP,
-        .smap = cr4 & CR4_SMAP,
-        .pge = cr4 & CR4_PGE,
-        .error_i = error_has_fetch(cr4, efer),
-    };
+    *m = (struct walk_mode){.maxphyaddr = cpu->maxphyaddr};
+    set_rights(m, cr0, cr4, efer);
     if (!(cr0 & CR0_PG))
         return;
     if (cr4 & CR4_PAE)

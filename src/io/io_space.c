@@ -95,7 +95,7 @@ find_and_remember(struct domain *d, u16 port, unsigned size)
     return r;
 }
 
-/* port_find, but what is accessed again and again is found at once. */
+/* port_find for who accesses: what is accessed again and again is found at once. */
 static inline const struct port_range *port_of(struct domain *d, u16 port, unsigned size)
 {
     const struct recent_port *recent = &d->io->recent[port % IO_RECENT];
@@ -104,22 +104,27 @@ static inline const struct port_range *port_of(struct domain *d, u16 port, unsig
                                                       : find_and_remember(d, port, size);
 }
 
-/* What the device answers, and no more of it than `size` bytes; nobody's port reads all ones. */
+/* What the device that port_of finds answers, and no more of it than `size` bytes; nobody's port
+ * reads all ones. */
 u32 port_read(struct domain *d, u16 port, unsigned size)
 {
-    const struct port_range *r = port_of(d, port, size);
-
     /* lab trap.4 */
-    return r ? r->ops->read(r->device, port, size) & (u32)all_ones(size) : (u32)all_ones(size);
+    const struct port_range *r = port_of(d, port, size);
+    u32 all = (u32)all_ones(size);
+
+    if (!r)
+        return all;
+    return r->ops->read(r->device, port, size) & all;
     /* lab end trap.4 */
 }
 
-/* The device gets `size` bytes of value, zero-extended; a write to nobody's port does nothing. */
+/* The device that port_of finds gets `size` bytes of value, zero-extended; a write to nobody's port
+ * does nothing. */
 void port_write(struct domain *d, u16 port, unsigned size, u32 value)
 {
+    /* lab trap.4 */
     const struct port_range *r = port_of(d, port, size);
 
-    /* lab trap.4 */
     if (r)
         r->ops->write(r->device, port, size, value & (u32)all_ones(size));
     /* lab end trap.4 */
