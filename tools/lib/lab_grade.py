@@ -49,6 +49,9 @@ class Grader:
 
     def parts(self, files, host=True, boots=None, answers=None):
         """The verdicts for a tree; boots: numbers of the boot parts, or None for all."""
+        if not os.path.exists(os.path.join(self.tree, "build")):
+            lab_tree.sync(self.tree, files)
+            lab_ready.take_over(self.top, self.tree, files)
         self.prepare()
         lab_tree.sync(self.tree, files)
         verdicts = []
@@ -96,11 +99,7 @@ class Grader:
         if wrong:
             return [lab_verdict.of(test, test.part, "failure", wrong) for test in self.lab.tests]
         answers = os.path.abspath(submission) if self.lab.data.get("answers") else None
-        files = lab_tree.overlay(self.clean, found)
-        if not os.path.exists(os.path.join(self.tree, "build")):
-            lab_tree.sync(self.tree, files)
-            lab_ready.take_over(self.top, self.tree, files)
-        return self.parts(files, answers=answers)
+        return self.parts(lab_tree.overlay(self.clean, found), answers=answers)
 
 
 def grade(name, submission, json_path="", junit_path="", seed=None, scratch=None):
