@@ -225,7 +225,7 @@ static struct outcome tables_in_themselves(void)
     for (unsigned i = 0; i < 512; i++)
         if (witness[i] != 2 * i)
             return returned(1 + i);
-    figure_value("tables_summary", summary >> 8, "count");
+    print("page tables in themselves: what was found comes to %lx\n", summary);
     return returned(0);
 }
 

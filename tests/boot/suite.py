@@ -65,6 +65,12 @@ def refusal_logged(boot):
     return re.search(rb"#UD at \w+ for what is not emulated: 66 0f fe [ 0-9a-f]+", console_of(boot))
 
 
+def tables_summary(boot):
+    """What hostile's accesses through page tables in themselves found, as one number that it prints."""
+    said = re.search(rb"page tables in themselves: what was found comes to ([0-9a-f]+)", console_of(boot))
+    return said and said[1].decode()
+
+
 def run(jobs):
     """Boots them all; a failure names the log."""
     pairs = list(repeated())
@@ -75,10 +81,9 @@ def run(jobs):
         yield judge(boot, result)
         if boot.guest.name == "hostile" and boot.column.vtx:
             yield Result(1) if refusal_logged(boot) else Result(0, [f"{boot.label}: no line tells of what is not emulated"])
-        if "tables_summary" in result["figures"]:
-            summaries.setdefault(boot.model, {})[boot.label] = result["figures"]["tables_summary"]["ticks"]
+            summaries.setdefault(boot.model, {})[boot.label] = tables_summary(boot)
     for found in summaries.values():
-        same = len(set(found.values())) == 1
+        same = len(set(found.values())) == 1 and None not in found.values()
         yield Result(1) if same else Result(0, [f"page tables in themselves: what an access found depends on the mode: {found}"])
     for first, again in pairs:
         same = console_of(first) == console_of(again)
