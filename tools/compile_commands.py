@@ -30,6 +30,8 @@ def commands(args):
         yield entry(path, shlex.split(args.plain) + ["-iquote", "guests", "-iquote", os.path.dirname(os.path.dirname(path))])
     for path in sorted(glob.glob("tests/unit/*.c") + glob.glob("tests/model/*.c")):
         yield entry(path, shlex.split(args.test))
+    for path in sorted(glob.glob("tests/pvworld/*.c")):
+        yield entry(path, shlex.split(args.test) + ["-include", "tests/pvworld/insn.h"])
 
 
 def main():
