@@ -163,17 +163,20 @@ static void event_mask(void)
 static void handler_flags(void)
 {
     u64 rsp = (u64)stack + 2048;
+    bool good;
 
     grade_begin("handler_flags");
     trap_from(rsp, FLAGS_AC, 0, false);
     expect_words(2, (u64)capture_int3_end, rsp, FLAGS_AC, false);
-    grade_equal("AC in the handler", 0, capture_flags & FLAGS_AC, WHERE_HANDLER);
+    good = grade_equal("AC in the handler", 0, capture_flags & FLAGS_AC, WHERE_HANDLER);
     trap_from(rsp, FLAGS_NT, 0, false);
     expect_words(2, (u64)capture_int3_end, rsp, FLAGS_NT, false);
-    grade_equal("NT in the handler", 0, capture_flags & FLAGS_NT, WHERE_HANDLER);
-    trap_from(rsp, FLAGS_TF, 0, false); /* a #DB before INT3 is reached */
-    expect_words(2, (u64)capture_int3_end - 1, rsp, FLAGS_TF, false);
-    grade_equal("TF in the handler", 0, capture_flags & FLAGS_TF, WHERE_HANDLER);
+    good &= grade_equal("NT in the handler", 0, capture_flags & FLAGS_NT, WHERE_HANDLER);
+    if (good) { /* a handler that starts with TF never gets beyond its first instruction */
+        trap_from(rsp, FLAGS_TF, 0, false); /* a #DB before INT3 is reached */
+        expect_words(2, (u64)capture_int3_end - 1, rsp, FLAGS_TF, false);
+        grade_equal("TF in the handler", 0, capture_flags & FLAGS_TF, WHERE_HANDLER);
+    }
     grade_end();
 }
 
