@@ -154,8 +154,7 @@ static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value
     return EMULATE_OK;
 }
 
-/* Across two pages, or 16 bytes, it is not one access: a domain has one vcpu, so nobody can tell.
- */
+/* Across two pages, or of 16 bytes, it is not one access. A domain has one vcpu: none can tell. */
 static enum emulate_result cmpxchg_in_two(struct emulate_ctx *ctx, u64 la, u64 *old,
                                           const u64 *new_value, unsigned len)
 {
