@@ -1,7 +1,7 @@
 // sources: src/pv/builder.c src/pv/build_layout.c src/pv/build_start.c src/pv/page_type.c
 // sources: src/pv/page_undo.c src/pv/table.c src/pv/segment.c src/pv/page_check.c
 // sources: src/core/frame.c src/core/tlb.c src/core/format.c tests/unit/stub_panic.c
-// sources: tests/unit/stub_machine.c
+// sources: tests/unit/stub_machine.c tests/unit/stub_pages.c
 /*
  * The start of day: where everything lies, what the first page tables map and how, what start_info
  * says; and what is refused.
@@ -46,21 +46,6 @@ static struct virt_vcpu virt;
 static char why[200];
 
 /* What the builder asks of the rest. The allocator forgets everything between tests. */
-void *hv_alloc_pages(struct domain *d, unsigned order)
-{
-    struct frame *f = frame_alloc_order(DOMID_HYPERVISOR, order);
-
-    (void)d;
-    return f ? mfn_to_va(frame_mfn(f)) : NULL;
-}
-
-void hv_free_pages(struct domain *d, void *p, unsigned order)
-{
-    (void)d;
-    (void)p;
-    (void)order;
-}
-
 void *hv_alloc(struct domain *d, size_t size)
 {
     assert_true(size <= PAGE_SIZE);
