@@ -8,8 +8,15 @@
  *   check      finds a wrong sum
  *   sleep      waits for an interrupt that nobody will send
  *   loop       never comes to its end
+ * and under paravirtualization
+ *   unknown    shuts down for a reason that nobody knows
+ *   suspend    suspends itself, for nobody to resume it
+ *   watchdog   does not set its watchdog again
  */
+#include "kit/hypercall.h"
 #include "kit/kit.h"
+
+#include <xen/sched.h>
 
 const char guest_name[] = "stumble";
 
@@ -40,8 +47,33 @@ static u64 sum_to(unsigned n)
     return sum;
 }
 
+static void shut_down(u32 reason)
+{
+    struct sched_shutdown how = {.reason = reason};
+
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&how);
+}
+
+static void end_by_call(void)
+{
+    enum { UNKNOWN_REASON = 77 };
+    struct sched_watchdog soon = {.timeout = 1};
+
+    if (boot_has_argument("unknown"))
+        shut_down(UNKNOWN_REASON);
+    if (boot_has_argument("suspend"))
+        shut_down(SHUTDOWN_suspend);
+    if (!boot_has_argument("watchdog"))
+        return;
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_watchdog, (u64)&soon);
+    for (;;)
+        pause();
+}
+
 void guest_main(void)
 {
+    if (platform->pv)
+        end_by_call();
     if (boot_has_argument("stack"))
         push_nowhere(NOWHERE);
     if (boot_has_argument("idt"))

@@ -129,6 +129,13 @@ struct xenstore;
 struct xenstore_domain_interface;
 struct pv_grants;
 
+struct pv_watchdog {
+    struct timer timer;    /* its end */
+    struct domain *domain; /* whose, once it was armed */
+    bool taken;            /* somebody has its number */
+};
+enum { PV_WATCHDOGS = 2 }; /* a domain has, as under Xen */
+
 struct pv_domain {
     struct shared_info *shared;        /* a frame of the domain's, also mapped by the guest */
     struct frame *shared_frame;        /* its record */
@@ -151,6 +158,7 @@ struct pv_domain {
     u64 end_at;         /* the frame that the walk of this phase comes to next */
     bool shutdown_said; /* SCHEDOP_shutdown_code was called */
     u8 shutdown_code;   /* with this reason */
+    struct pv_watchdog watchdog[PV_WATCHDOGS]; /* watchdog.c */
 };
 
 static inline bool pv_assisted(const struct domain *d, unsigned type)
@@ -312,6 +320,8 @@ void pv_store_destroy(struct domain *d);
 /* console_input.c: while the domain lives. */
 void pv_console_input_begin(struct domain *d);
 void pv_console_input_end(struct domain *d);
+/* watchdog.c */
+void pv_watchdogs_end(struct domain *d);
 /* pv_time.c */
 void pv_time_update(struct vcpu *v);
 void pv_timer_init(struct vcpu *v);

@@ -51,10 +51,6 @@
     R(memory_op, XENMEM_get_vnumainfo, ENOSYS, "a domain's memory is all alike")                   \
     R(memory_op, XENMEM_reserved_device_memory_map, ENOSYS, "no device is a domain's own")         \
     R(memory_op, XENMEM_acquire_resource, ENOSYS, "for the domain that builds others")             \
-    R(sched_op, SCHEDOP_remote_shutdown, ENOSYS, "for the domain that controls the others")        \
-    R(sched_op, SCHEDOP_watchdog, ENOSYS, "a guest that hangs harms nobody else")                  \
-    R(sched_op, SCHEDOP_pin_override, ENOSYS, "for the domain that controls the machine")          \
-    R(vcpu_op, VCPUOP_get_physid, ENOSYS, "vcpus are pinned to no processor")                      \
     R(event_channel_op, EVTCHNOP_init_control, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_expand_array, ENOSYS, "the FIFO kind: there are two levels")      \
     R(event_channel_op, EVTCHNOP_set_priority, ENOSYS, "the FIFO kind: there are two levels")      \

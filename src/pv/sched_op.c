@@ -5,6 +5,7 @@
 #include "event.h"
 #include "hypercall.h"
 #include "sched.h"
+#include "watchdog.h"
 
 #include <xen/sched.h>
 
@@ -28,26 +29,36 @@ static s64 yield(struct vcpu *v)
     return 0;
 }
 
-static s64 shutdown(struct vcpu *v, u32 reason)
+/* As Xen's toolstack takes a reason. One for which the domain should be resumed, made anew in its
+ * memory, or that nobody knows is its end, too, and not the good one: its code is not 0. */
+void pv_shutdown(struct domain *d, u8 reason)
 {
-    struct domain *d = v->domain;
-
     pv_console_drain(d);
     if (d->pv->shutdown_said)
         reason = d->pv->shutdown_code;
     switch (reason) {
     case SHUTDOWN_poweroff:
         domain_end(d, END_POWEROFF, 0, "%s", "");
-        return 0;
+        break;
     case SHUTDOWN_reboot:
         domain_end(d, END_REBOOT, 0, "%s", "");
-        return 0;
+        break;
     case SHUTDOWN_crash:
-    case SHUTDOWN_watchdog:
         domain_end(d, END_CRASH, reason, "its kernel said that it crashed");
-        return 0;
+        break;
+    case SHUTDOWN_watchdog:
+        domain_end(d, END_CRASH, reason, "its watchdog was not set again in time");
+        break;
+    case SHUTDOWN_suspend:
+        domain_end(d, END_POWEROFF, reason, "it suspended itself, and nobody here can resume it");
+        break;
+    case SHUTDOWN_soft_reset:
+        domain_end(d, END_POWEROFF, reason, "it asked for a soft reset, which is not done here");
+        break;
     default:
-        return -EINVAL;
+        domain_end(d, END_POWEROFF, reason, "it shut down for reason %u, which nobody knows",
+                   reason);
+        break;
     }
 }
 
@@ -88,9 +99,17 @@ static s64 shutdown_code(struct pv_domain *p, u32 reason)
     return 0;
 }
 
+/* Only who controls the other may. */
+static s64 remote_shutdown(domid_t id)
+{
+    return domain_by_id(id) ? -EPERM : -ESRCH;
+}
+
 static s64 do_sched_op(u32 command, u64 argument)
 {
     struct vcpu *v = pv_current();
+    struct sched_remote_shutdown remote;
+    struct sched_watchdog watchdog;
     struct sched_shutdown s;
     struct sched_poll p;
 
@@ -101,12 +120,24 @@ static s64 do_sched_op(u32 command, u64 argument)
         pv_block(v);
         return 0;
     case SCHEDOP_shutdown:
-        return pv_copy_from(&s, argument, sizeof(s)) ? shutdown(v, s.reason) : -EFAULT;
+        if (!pv_copy_from(&s, argument, sizeof(s)))
+            return -EFAULT;
+        pv_shutdown(v->domain, (u8)s.reason);
+        return 0;
     case SCHEDOP_shutdown_code:
         return pv_copy_from(&s, argument, sizeof(s)) ? shutdown_code(v->domain->pv, s.reason)
                                                      : -EFAULT;
     case SCHEDOP_poll:
         return pv_copy_from(&p, argument, sizeof(p)) ? poll(v, &p) : -EFAULT;
+    case SCHEDOP_remote_shutdown:
+        return pv_copy_from(&remote, argument, sizeof(remote)) ? remote_shutdown(remote.domain_id)
+                                                               : -EFAULT;
+    case SCHEDOP_watchdog:
+        return pv_copy_from(&watchdog, argument, sizeof(watchdog))
+                   ? pv_watchdog(v->domain, watchdog.id, watchdog.timeout)
+                   : -EFAULT;
+    case SCHEDOP_pin_override:
+        return -EPERM; /* for the domain that controls the machine */
     default:
         return -ENOSYS;
     }

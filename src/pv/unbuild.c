@@ -79,6 +79,7 @@ static bool stop_devices(struct domain *d)
 {
     io_space_destroy(d);
     pv_console_input_end(d);
+    pv_watchdogs_end(d);
     return true;
 }
 

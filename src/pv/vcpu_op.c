@@ -150,6 +150,8 @@ static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
         return register_info(v, argument);
     case VCPUOP_register_runstate_memory_area:
         return register_runstate(v, argument);
+    case VCPUOP_get_physid:
+        return -EINVAL; /* vcpus are pinned to no processor */
     default:
         return -ENOSYS;
     }

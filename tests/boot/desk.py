@@ -37,6 +37,12 @@ def fallen(name, mode, way, sentences, build="debug"):
     return Case(name, mode, "", sentences + walks + recent + [r'"reason":"crash"'], guest="stumble", args=way, build=build)
 
 
+def ended(way, reason, code, sentence):
+    """A domain that ends itself by a call, under pv."""
+    return Case(way, "pv", "", [rf"stumble ended: {reason}: {sentence}", rf'"reason":"{reason}","code":{code},.*"expected":false'],
+                guest="stumble", args=way)
+
+
 PAGE_FAULTS = [r"stumble has fallen: triple fault", r"the faults that led to it:",
                r"#PF, error code 2, address 7efffffffff8, at rip",
                r"while #PF was delivered: #PF, error code 2, address 7efffffffff8",
@@ -49,6 +55,9 @@ CASES = [
     fallen("stack, release", "ept", "stack", PAGE_FAULTS, build="release"),
     fallen("no table", "shadow", "idt", NO_TABLE),
     fallen("stack", "pv", "stack", [r"cr2 00007efffffffff8"]),
+    ended("unknown", "poweroff", 77, "it shut down for reason 77, which nobody knows"),
+    ended("suspend", "poweroff", 2, "it suspended itself, and nobody here can resume it"),
+    ended("watchdog", "crash", 4, "its watchdog was not set again in time"),
     Case("hypervisor's page fault", "ept", "vmcs=0x6c16:0x0",
          [r"@panic .*exception 14 in the hypervisor", r"cr2 0:", r"tables:  L4", r"not present", r"rsp [0-9a-f]+:",
           r"machine address", r"vmx_run\+0x", r"sched_run\+0x"]),

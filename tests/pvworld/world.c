@@ -17,6 +17,8 @@
 
 struct domain *world_domain[WORLD_DOMAINS];
 unsigned world_ended;
+enum end_reason world_end_reason;
+u64 world_end_code;
 u8 *host_machine_memory;
 static u8 memory[WORLD_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 static struct frame records[WORLD_FRAMES + 1];
@@ -147,10 +149,10 @@ struct domain *domain_by_id(u16 id)
 
 void domain_end(struct domain *d, enum end_reason reason, u64 code, const char *detail, ...)
 {
-    (void)reason;
-    (void)code;
     (void)detail;
     d->doomed = true;
+    world_end_reason = reason;
+    world_end_code = code;
     vcpu[d->id].state = VCPU_DOWN;
 }
 

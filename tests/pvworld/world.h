@@ -30,7 +30,9 @@ enum world_layout {
 };
 
 extern struct domain *world_domain[WORLD_DOMAINS];
-extern unsigned world_ended; /* domains that have ended so far */
+extern unsigned world_ended;             /* domains that have ended so far */
+extern enum end_reason world_end_reason; /* how the last one did, and its code */
+extern u64 world_end_code;
 
 void world_begin(void);
 void world_end(void);

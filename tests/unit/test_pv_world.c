@@ -14,6 +14,7 @@
 
 #include "../../src/pv/refused.h"
 #include "errno.h"
+#include "timer.h"
 
 #include <xen/callback.h>
 #include <xen/memory.h>
@@ -339,6 +340,73 @@ static void the_memory_map(void **state)
         -EFAULT);
 }
 
+static void expect_end(u32 said, u32 reason, enum end_reason end, u64 code)
+{
+    struct sched_shutdown s = {.reason = said};
+    unsigned ended = world_ended;
+
+    world_run(0);
+    assert_int_equal(
+        world_call(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, put(&s, sizeof(s)), 0, 0), 0);
+    s.reason = reason;
+    assert_int_equal(world_call(__HYPERVISOR_sched_op, SCHEDOP_shutdown, put(&s, sizeof(s)), 0, 0),
+                     0);
+    assert_true(world_domain[0]->doomed || world_ended > ended);
+    assert_int_equal(world_end_reason, end);
+    assert_int_equal(world_end_code, code);
+    world_renew();
+}
+
+/* Every reason ends the domain; what it said first counts, and its lowest byte. */
+static void ends(void **state)
+{
+    (void)state;
+    expect_end(SHUTDOWN_poweroff, SHUTDOWN_poweroff, END_POWEROFF, 0);
+    expect_end(SHUTDOWN_reboot, SHUTDOWN_crash, END_REBOOT, 0);
+    expect_end(SHUTDOWN_crash, SHUTDOWN_poweroff, END_CRASH, SHUTDOWN_crash);
+    expect_end(SHUTDOWN_watchdog, SHUTDOWN_watchdog, END_CRASH, SHUTDOWN_watchdog);
+    expect_end(SHUTDOWN_suspend, SHUTDOWN_suspend, END_POWEROFF, SHUTDOWN_suspend);
+    expect_end(SHUTDOWN_soft_reset, SHUTDOWN_soft_reset, END_POWEROFF, SHUTDOWN_soft_reset);
+    expect_end(77, 77, END_POWEROFF, 77);
+    expect_end(0x100, 0x100, END_POWEROFF, 0);
+}
+
+static s64 watchdog(u32 id, u32 seconds)
+{
+    struct sched_watchdog w = {.id = id, .timeout = seconds};
+
+    return world_call(__HYPERVISOR_sched_op, SCHEDOP_watchdog, put(&w, sizeof(w)), 0, 0);
+}
+
+/* One that is set again does not bite, one that is stopped neither, and one of a domain that has
+ * ended is in nobody's list. */
+static void watchdogs(void **state)
+{
+    enum { SECOND = 1000000000 }; /* ticks: tsc_khz is a million here */
+    u64 now = world_cpu.tsc;
+
+    (void)state;
+    world_run(0);
+    assert_int_equal(watchdog(0, 10), 1);
+    assert_int_equal(watchdog(0, 20), 2);
+    assert_int_equal(watchdog(0, 30), -ENOSPC);
+    assert_int_equal(watchdog(3, 30), -EINVAL);
+    assert_int_equal(watchdog(1, 30), 0);
+    assert_int_equal(watchdog(2, 0), 0);
+    assert_int_equal(watchdog(2, 0), -EINVAL);
+    timer_run(now + 29ULL * SECOND);
+    assert_false(world_domain[0]->doomed);
+    timer_run(now + 31ULL * SECOND);
+    assert_true(world_domain[0]->doomed);
+    assert_int_equal(world_end_reason, END_CRASH);
+    assert_int_equal(world_end_code, SHUTDOWN_watchdog);
+    end(0);
+    world_run(0);
+    assert_int_equal(watchdog(0, ~0u), 1);
+    end(0);
+    timer_run(~0ULL - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +422,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(granted_and_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
         cmocka_unit_test_setup_teardown(the_memory_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(watchdogs, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
