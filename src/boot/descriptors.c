@@ -2,9 +2,8 @@
  * The first processor's descriptor tables: GDT, IDT, TSS with interrupt stacks. Source: SDM,
  * "Segment Descriptors", "IDT Descriptors", "Task Management in 64-bit Mode".
  *
- * #DB, NMI, #DF and #MC have stacks of their own (IST), because they can come when the stack
- * pointer is a guest's: between `syscall` and the switch of stacks. #DF and #MC share one: nobody
- * comes back from either.
+ * #DF and #MC have a stack of their own (IST), since the stack may be what is broken. They share
+ * one: nobody comes back from either. Which others have one is the mode's (trap_stack_of).
  */
 #include "boot_steps.h"
 #include "descriptors.h"
@@ -13,9 +12,6 @@
 #include "x86.h"
 
 #include <string.h>
-
-enum ist_index { IST_NONE, IST_FATAL, IST_NMI, IST_DB, IST_STACKS };
-enum { IST_STACK_SIZE = 4096 };
 
 enum descriptor_bits {
     GATE_INTERRUPT = 0x8e00, /* present, DPL 0, 64-bit interrupt gate: IF is cleared */
@@ -52,26 +48,17 @@ struct system_descriptor {
 } __attribute__((packed));
 _Static_assert(sizeof(struct system_descriptor) == 16, "two places");
 
-extern const u64 trap_stubs[256];
+/* boot/traps.asm: the 256 entries, each of so many bytes. */
+enum { TRAP_STUB_SIZE = 12 };
+extern const u8 trap_stubs[256][TRAP_STUB_SIZE];
 
 extern u8 boot_stack[PCPU_STACK_SIZE]; /* boot/stacks.asm */
-u64 gdt_page[PT_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
-static struct gate idt[256] __attribute__((aligned(PAGE_SIZE)));
-static u8 ist_stack[IST_STACKS - 1][IST_STACK_SIZE] __attribute__((aligned(16)));
+static struct gate idt[256] __attribute__((aligned(16)));
+static u8 fatal_stack[TRAP_STACK_SIZE] __attribute__((aligned(16)));
 
 static unsigned ist_of(unsigned vector)
 {
-    switch (vector) {
-    case VEC_DF:
-    case VEC_MC:
-        return IST_FATAL;
-    case VEC_NMI:
-        return IST_NMI;
-    case VEC_DB:
-        return IST_DB;
-    default:
-        return IST_NONE;
-    }
+    return vector == VEC_DF || vector == VEC_MC ? TRAP_STACK_FATAL : trap_stack_of(vector);
 }
 
 void idt_set_dpl(u8 vector, unsigned dpl)
@@ -82,7 +69,7 @@ void idt_set_dpl(u8 vector, unsigned dpl)
 static void idt_init(void)
 {
     for (unsigned v = 0; v < 256; v++) {
-        u64 entry = trap_stubs[v];
+        u64 entry = (u64)(uintptr_t)trap_stubs[v];
         idt[v] = (struct gate){
             .offset_low = (u16)entry,
             .selector = SEL_CS64,
@@ -126,8 +113,9 @@ static void gdt_init(struct pcpu *cpu)
 }
 
 /*
- * Tour 4: a net before the first step. GDT, TSS, and an IDT of 256 gates. Look at `ist_of`: four
- * vectors get stacks of their own. Ask of each of them: can it come while the stack pointer still
+ * Tour 4: a net before the first step. GDT, TSS, and an IDT of 256 gates. Look at `ist_of`: two
+ * vectors get a stack of their own in every mode, and two more under paravirtualization
+ * (pv/trap_stacks.c). Ask of each of them: can it come while the stack pointer is broken, or still
  * belongs to a guest? Selectors begin at 0xe000, because the Xen ABI leaves the lower ones to a
  * paravirtualized guest; so one GDT serves every mode.
  */
@@ -136,8 +124,8 @@ void descriptors_init(void)
     struct pcpu *cpu = (struct pcpu *)boot_stack;
 
     cpu->tss.iomap_base = sizeof(struct tss);
-    for (unsigned i = 1; i < IST_STACKS; i++)
-        cpu->tss.ist[i - 1] = (u64)(uintptr_t)ist_stack[i - 1] + IST_STACK_SIZE;
+    cpu->tss.ist[TRAP_STACK_FATAL - 1] = (u64)(uintptr_t)fatal_stack + sizeof(fatal_stack);
+    trap_stacks_init(&cpu->tss);
     gdt_init(cpu);
     idt_init();
 }

@@ -1,4 +1,4 @@
-; The 256 entries of the interrupt descriptor table.
+; The 256 entries of the interrupt descriptor table, TRAP_STUB_SIZE bytes each (descriptors.c).
 ;
 ; A stub pushes what the processor did not (an error code) and its vector, so that the stack
 ; holds the upper part of struct regs (src/include/vcpu.h). A trap from ring 0 is the hypervisor's own:
@@ -11,11 +11,14 @@ default rel
 extern host_trap, trap_from_guest, trap_from_guest_ist
 
 %define HAS_ERROR_CODE 0x00227d00              ; VECTORS_WITH_ERROR_CODE
-%define HAS_IST        0x00040106              ; #DB 1, NMI 2, #DF 8, #MC 18
+%define HAS_IST        0x00040106              ; #DB 1, NMI 2, #DF 8, #MC 18 (under pv)
+%define TRAP_STUB_SIZE 12
 
 section .text
-%macro STUB 1
+global trap_stubs
 align 4
+trap_stubs:
+%macro STUB 1
 stub_%1:
   %if %1 >= 32 || ((HAS_ERROR_CODE >> %1) & 1) == 0
     push 0
@@ -26,6 +29,7 @@ stub_%1:
   %else
     jmp entry
   %endif
+    times TRAP_STUB_SIZE - ($ - stub_%1) nop
 %endmacro
 
 %assign vector 0
@@ -81,14 +85,3 @@ from_host:
     pop rdi
     add rsp, 16                                ; vector, error code
     iretq
-
-section .rodata
-align 8
-global trap_stubs
-trap_stubs:
-%assign vector 0
-%rep 256
-  %define NAME stub_ %+ vector
-    dq NAME
-  %assign vector vector + 1
-%endrep

@@ -6,8 +6,20 @@
 
 #include "types.h"
 
-/* The page of descriptors at selector 0xe000, the same for every processor but for its TSS. */
-extern u64 gdt_page[PT_ENTRIES];
+struct tss;
+
+/* The descriptors at selector 0xe000, the same for every processor but for its TSS. Each mode has
+ * its own: where guests see it (pv) it is a page with nothing else in it, elsewhere no longer than
+ * it need be. */
+extern u64 gdt_page[];
+
+/* Stacks that a vector's gate names, IST 1 to 7. */
+enum trap_stack { TRAP_STACK_NONE, TRAP_STACK_FATAL, TRAP_STACK_MODE };
+enum { TRAP_STACK_SIZE = 4096 };
+/* The mode's: of a vector other than #DF and #MC, TRAP_STACK_NONE or one from TRAP_STACK_MODE up,
+ * which trap_stacks_init puts into the TSS. */
+unsigned trap_stack_of(unsigned vector);
+void trap_stacks_init(struct tss *tss);
 /* Writes a 16-byte system descriptor (TSS, LDT) into the page at SEL_ selector. */
 void gdt_set_system(u64 *gdt, u16 selector, u64 base, u32 limit, u8 type);
 /* Loads GDTR with this base, then CS, SS and the data segments from it (boot/gdt_load.asm). */

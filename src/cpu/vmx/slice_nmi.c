@@ -62,7 +62,8 @@ static void pit_start(u16 count)
     outb(PIT_CHANNEL0, (u8)(count >> 8));
 }
 
-/* On the NMI's own stack: nothing but this file's data and the PIT is touched. */
+/* Between any two instructions of the hypervisor's: nothing but this file's data and the PIT is
+ * touched. */
 static void found_hypervisor(void)
 {
     armed = 0;
