@@ -4,7 +4,7 @@
 # are run only by name.
 
 GUEST_ORDER := hello compute privileged syscall fault pagetable forkexit switch walk tick print hostile
-GUEST_APART := stumble real events torture devices disk chaos xenabi stage2 msrs mmio control
+GUEST_APART := stumble real events torture devices disk chaos xenabi stage2 msrs mmio control startup
 GUESTS      := $(foreach g,$(GUEST_ORDER) $(GUEST_APART),$(if $(wildcard guests/$(g)/main.c),$(g)))
 
 GUEST_CC    ?= gcc
@@ -16,6 +16,8 @@ GUEST_KERNEL_FLAGS = $(GUEST_FLAGS) -fno-pie -mcmodel=small -mgeneral-regs-only
 GUEST_USER_FLAGS   = $(GUEST_FLAGS) -fpie -fvisibility=hidden -fno-jump-tables -fno-builtin -msse2
 GUEST_LDFLAGS      := -nostdlib -static -T guests/guest.ld -z max-page-size=4096 -z noexecstack \
     --build-id=none --fatal-warnings
+# Where an image lies that does not begin at 1 MiB.
+GUEST_AT_startup   := 0x8000
 
 GUEST_OUT     := build/guests
 GUEST_KIT_SRC := $(filter-out guests/kit/abi_offsets.c,$(wildcard guests/kit/*.c guests/kit/*.asm))
@@ -42,7 +44,7 @@ define guest_build
 GUEST_OBJ_$(1) := $$(patsubst guests/%,$(GUEST_OUT)/obj/%.o,$$(wildcard guests/$(1)/*.c guests/$(1)/*.asm))
 
 $(GUEST_OUT)/$(1).elf: $$(GUEST_OBJ_$(1)) $(GUEST_KIT_OBJ) guests/guest.ld
-	@ld $(GUEST_LDFLAGS) -o $$@ $(GUEST_KIT_OBJ) $$(GUEST_OBJ_$(1))
+	@ld $(GUEST_LDFLAGS) $$(GUEST_AT_$(1):%=--defsym=LOAD_ADDRESS=%) -o $$@ $(GUEST_KIT_OBJ) $$(GUEST_OBJ_$(1))
 	@echo "built $$@"
 
 -include $$(GUEST_OBJ_$(1):.o=.d)

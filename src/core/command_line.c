@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { DEFAULT_MEM = 32 << 20, DEFAULT_SHADOW = 1 << 20, DEFAULT_WEIGHT = 256 };
+enum { REAL_MODE_END = 1 << 20 }; /* what a start-up message can name lies below */
 
 /* The next word: sets *word and *len, returns what follows it; NULL at the end or at a lone `--`.
  */
@@ -58,18 +59,29 @@ const char *command_line_rest(const char *line)
     return "";
 }
 
-/* A number with an optional K, M or G; -EINVAL for anything else or an overflow. */
+/* The value of a digit; what is none is none in any base. */
+static unsigned digit(char c)
+{
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : (unsigned)(c - '0');
+}
+
+/* A number, decimal or hexadecimal after 0x, with an optional K, M or G; -EINVAL for anything else
+ * or an overflow. */
 static int parse_number(const char *s, u64 *out)
 {
     u64 v = 0;
-    unsigned shift = 0;
+    unsigned shift = 0, base = 10;
 
-    if (*s < '0' || *s > '9')
+    if (s[0] == '0' && s[1] == 'x') {
+        base = 16;
+        s += 2;
+    }
+    if (digit(*s) >= base)
         return -EINVAL;
-    for (; *s >= '0' && *s <= '9'; s++) {
-        if (v > (~0ULL - 9) / 10)
+    for (; digit(*s) < base; s++) {
+        if (v > (~0ULL >> 5))
             return -EINVAL;
-        v = v * 10 + (u64)(*s - '0');
+        v = v * base + digit(*s);
     }
     if (*s == 'K' || *s == 'M' || *s == 'G') {
         shift = *s == 'K' ? 10 : *s == 'M' ? 20 : 30;
@@ -121,6 +133,10 @@ static int parse_pair(const char *key, const char *value, struct domain_config *
     if (strcmp(key, "vcpus") == 0) {
         c->vcpus = (u32)n;
         return n == 1 ? error : -EINVAL;
+    }
+    if (strcmp(key, "start_at") == 0) {
+        c->start_at = (u32)n;
+        return n && n < REAL_MODE_END && !(n & PAGE_OFFSET_MASK) ? error : -EINVAL;
     }
     if (strcmp(key, "weight") == 0) {
         c->weight = (u32)n;

@@ -85,8 +85,8 @@ bool cpu_handle_fault(struct vcpu *v, struct exit *e, struct paging_fault *f,
                       enum paging_result result);
 
 /* start_up.c: v's state after INIT and a start-up message with this vector: real mode, at
- * vector * 4096. */
-void cpu_start_up(struct vcpu *v, u8 vector);
+ * vector * 4096. As paging_load_root answers: PAGING_KILL with *f filled is lack of memory. */
+enum paging_result cpu_start_up(struct vcpu *v, u8 vector, struct paging_fault *f);
 
 /* task_switch.c */
 void cpu_exit_task_switch(struct vcpu *v, struct exit *e);

@@ -1,12 +1,14 @@
 /*
  * Building a fully virtualized domain: its RAM, its devices, its image, and vcpu 0 as a loader
  * would leave it: 32-bit protected mode, flat segments, paging off, a register pointing to the
- * start of day. What the image is and what its start of day looks like is told by src/cpu/image/.
+ * start of day; or, with start_at=, as a start-up message leaves it (start_up.c). What the image is
+ * and what its start of day looks like is told by src/cpu/image/.
  */
 #include "acpi.h"
 #include "boot.h"
 #include "cpuid_policy.h"
 #include "boot_steps.h"
+#include "cpu.h"
 #include "devices.h"
 #include "domain.h"
 #include "errno.h"
@@ -225,6 +227,16 @@ static void set_registers(struct vcpu *v, const struct image *image, const struc
     virt_set(v, VREG_EFER, 0);
 }
 
+/* Puts vcpu 0 where it begins. */
+static enum paging_result begin(struct vcpu *v, const struct image *image,
+                                const struct start *start, struct paging_fault *f)
+{
+    if (v->domain->config.start_at)
+        return cpu_start_up(v, (u8)(v->domain->config.start_at >> PAGE_SHIFT), f);
+    set_registers(v, image, start);
+    return paging_load_root(v, f);
+}
+
 static int ready_vcpus(struct domain *d)
 {
     int error = 0;
@@ -236,6 +248,21 @@ static int ready_vcpus(struct domain *d)
             error = paging_vcpu_init(d->vcpu[i]);
     }
     return error;
+}
+
+/* Whether its configuration can be had here, with that image. */
+static int check_wishes(const struct domain *d, const struct image *image, char *why,
+                        size_t whysize)
+{
+    if (!image_contains(image, image->entry)) /* the image's own entry always is */
+        return fail(why, whysize, -EINVAL, "start_at= is no address of its image's");
+    if (d->config.mem_bytes > DEVICE_HOLE)
+        return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
+    if (d->config.log_by_processor && !(virt_ops->second_stage() & SECOND_STAGE_LOG))
+        return fail(why, whysize, -ENODEV,
+                    "dirty_log=pml: there is no page-modification logging here (it goes with EPT, "
+                    "on processors that have it)");
+    return 0;
 }
 
 /*
@@ -255,16 +282,14 @@ int domain_build(struct domain *d, char *why, size_t whysize)
 
     if (error)
         return error;
+    if (d->config.start_at)
+        image.entry = d->config.start_at;
     if (image.format->pc)
         log_line("%s: a %s, enters at 0x%x%s", d->config.name, image.format->name, image.entry,
                  image.wants_video ? "; it asks for a video mode, and there is none" : "");
-    if (d->config.mem_bytes > DEVICE_HOLE)
-        return fail(why, whysize, -EINVAL, "mem= reaches the devices: at most 4076M");
-    if (d->config.log_by_processor && !(virt_ops->second_stage() & SECOND_STAGE_LOG))
-        return fail(
-            why, whysize, -ENODEV,
-            "dirty_log=pml: there is no page-modification logging here (it goes with EPT, on "
-            "processors that have it)");
+    error = check_wishes(d, &image, why, whysize);
+    if (error)
+        return error;
     if (physmap_init(d) || devices_attach(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its tables");
     error = load(d, &image, &start, why, whysize);
@@ -274,8 +299,7 @@ int domain_build(struct domain *d, char *why, size_t whysize)
         return error;
     if (ready_vcpus(d))
         return fail(why, whysize, -ENOMEM, "there is no memory for its vcpus");
-    set_registers(d->vcpu[0], &image, &start);
-    if (paging_load_root(d->vcpu[0], &f) == PAGING_KILL)
+    if (begin(d->vcpu[0], &image, &start, &f) == PAGING_KILL)
         return fail(why, whysize, -ENOMEM, f.why);
     return 0;
 }

@@ -2,10 +2,13 @@
  * Where a processor begins: after INIT, and at the address that a start-up message names. Source:
  * SDM, "Processor State After Reset" (the column INIT), "MP Initialization Protocol".
  *
- * A domain has one vcpu so far, which its loader starts; whoever gives it more calls this for a
- * vcpu that is VCPU_DOWN when its local APIC receives the second of INIT and start-up.
+ * A domain has one vcpu so far, which its loader starts, so with start_at= (docs/formats.md); who
+ * gives it more calls this for a vcpu that is VCPU_DOWN when its local APIC receives the second of
+ * INIT and start-up. What INIT leaves alone (x87 and SSE state, XCR0, TSC, MSRs but EFER) is not
+ * touched; CR0.CD and CR0.NW are as no code has ever changed them.
  */
 #include "cpu.h"
+#include "cpuid_policy.h"
 #include "paging.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -20,7 +23,7 @@ enum start {
     TSS_BUSY = SEG_ATTR_P | 0xb,
 };
 
-void cpu_start_up(struct vcpu *v, u8 vector)
+enum paging_result cpu_start_up(struct vcpu *v, u8 vector, struct paging_fault *f)
 {
     const struct segment code = {.selector = (u16)(vector << VECTOR_TO_SEGMENT),
                                  .base = (u64)vector << VECTOR_TO_BASE,
@@ -29,9 +32,10 @@ void cpu_start_up(struct vcpu *v, u8 vector)
     const struct segment data = {.limit = LIMIT, .attr = DATA};
     const struct segment ldt = {.limit = LIMIT, .attr = LDT};
     const struct segment tss = {.limit = LIMIT, .attr = TSS_BUSY};
-    struct paging_fault f = {0};
+    enum paging_result loaded;
 
-    v->regs = (struct regs){0};
+    /* The processor's signature. */
+    v->regs = (struct regs){.rdx = cpuid_tables.basic[LEAF_FEATURES][CPUID_EAX]};
     for (unsigned s = SEG_ES; s <= SEG_GS; s++)
         virt_set_segment(v, s, s == SEG_CS ? &code : &data);
     virt_set_segment(v, SEG_LDTR, &ldt);
@@ -55,6 +59,7 @@ void cpu_start_up(struct vcpu *v, u8 vector)
     virt_ops->completed(v, false);
     virt_ops->block_nmi(v, false);
     paging_flush(v);
-    paging_load_root(v, &f);
+    loaded = paging_load_root(v, f);
     cpu_look_at_state(v);
+    return loaded;
 }

@@ -19,6 +19,8 @@ struct domain_config {
     u64 shadow_bytes;        /* shadow=, the pool of shadow tables */
     u32 vcpus;               /* vcpus= */
     u32 weight;              /* weight= */
+    u32 start_at;            /* start_at=: the page below 1 MiB where it begins as a secondary
+                              * processor does, or 0: at its image's entry */
     bool eager;              /* populate=eager */
     bool small_pages;        /* pages=4k */
     bool log_by_processor;   /* dirty_log=pml */

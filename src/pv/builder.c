@@ -211,6 +211,10 @@ int domain_build(struct domain *d, char *why, size_t whysize)
 
     if (error)
         return error;
+    if (d->config.start_at)
+        return fail(
+            why, whysize, -EINVAL,
+            "start_at= is for full virtualization: a paravirtualized kernel has no real mode");
     if (image.notes.entry == ELF_NOTE_ABSENT)
         return fail(why, whysize, -ENOEXEC,
                     "its ELF has no note XEN_ELFNOTE_ENTRY: it cannot be paravirtualized");

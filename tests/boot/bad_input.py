@@ -15,6 +15,9 @@ from result import Result
 BUDGET = 2000000000
 NO_NOTE = {"pv": r"note", "ept": r"no note XEN_ELFNOTE_PHYS32_ENTRY", "shadow": r"no note XEN_ELFNOTE_PHYS32_ENTRY"}
 
+NO_START = {"pv": r"start_at= is for full virtualization", "ept": r"start_at= is no address of its image's",
+            "shadow": r"start_at= is no address of its image's"}
+
 
 @dataclass
 class Case:
@@ -71,6 +74,8 @@ def modules_case(mode, made):
         ("hello", "colour=red", r"unknown word `colour`"),
         ("hello", "vcpus=3", r"bad value in `vcpus=3`"),
         ("hello", "dirty_log=yes", r"bad value in `dirty_log=yes`"),
+        ("hello", "start_at=0x8001", r"bad value in `start_at=0x8001`"),
+        ("hello", "start_at=0x8000", NO_START[mode]),
     ]
     if mode == "shadow":
         wishes.append(("hello", "mem=32M dirty_log=pml", r"there is no page-modification logging here"))

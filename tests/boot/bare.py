@@ -1,8 +1,8 @@
 """Guests apart from the measured set, each where it means something. Those that need a processor of their own (16-bit
 code, task switches, ...): natively, where a check that fails is the test's own fault, and in the modes of full
 virtualization; the calls of the paravirtual interface under pv (and, by hand, under Xen)."""
-from lib import columns, guests, kernels, record, runs
-from suite import NO_EPT, NO_LOG, debug_boot
+from lib import columns, guests, kernels, qemu, record, runs
+from suite import NO_EPT, NO_LOG, debug_boot, judge
 from result import Result
 
 UMIP = "corei7_icelake_u"  # the only model but corei3_cnl that has UMIP and VT-x as the others
@@ -13,6 +13,7 @@ GUESTS = {"real": [("native", ""), ("ept", ""), ("shadow", ""), ("shadow", NO_EP
           "devices": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "msrs": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "control": [(column, model) for column in ("native", "shadow", "ept") for model in ("", UMIP)] + [("shadow", NO_EPT)],
+          "startup": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
           "mmio": [("native", ""), ("shadow", ""), ("ept", "")],
           "stage2": [("shadow", ""), ("ept", ""), ("ept", NO_LOG)],
           "disk": [("native", ""), ("shadow", ""), ("shadow", NO_EPT), ("ept", "")],
@@ -62,3 +63,5 @@ def run(jobs):
             yield Result(0, [f"boot {boot.label}: {reclaimed} shadow tables reclaimed, expected at least {RECLAIMED_AT_LEAST}"])
         else:
             yield Result(1)
+    boot = debug_boot("native", guests.load("startup"), args="signature", tag="qemu")  # another maker's second processor
+    yield judge(boot, record.make(boot, qemu.run(boot), "qemu"))

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../../src/cpu/cpu.h"
+#include "../../src/cpu/cpuid_policy.h"
 #include "../../src/cpu/instruction.h"
 #include "../../src/cpu/vmx/check/checks.h"
 #include "../../src/cpu/vmx/enterable.h"
@@ -22,6 +23,7 @@
 enum { CASES = 400000, SEGMENTS = SEG_TR + 1 };
 
 struct vmx_capability vmx_cap;
+struct cpuid_tables cpuid_tables;
 const struct virt_ops *virt_ops;
 static struct segment segment[SEGMENTS];
 static u64 reg[VREG_COUNT];
@@ -202,12 +204,15 @@ static void start_up(void **state)
                                              .block_nmi = block_nmi,
                                              .enterable = vmx_enterable};
 
+    struct paging_fault f = {0};
+
     (void)state;
     virt_ops = &vmx_like;
     vmx_cap.ept = false;
     memset(started.reg, 0xff, sizeof(started.reg));
     vcpu.regs.rax = 1;
-    cpu_start_up(&vcpu, 0x9a);
+    cpuid_tables.basic[LEAF_FEATURES][CPUID_EAX] = 0x50654;
+    assert_int_equal(cpu_start_up(&vcpu, 0x9a, &f), PAGING_FIXED);
     assert_int_equal(segment[SEG_CS].selector, 0x9a00);
     assert_int_equal(segment[SEG_CS].base, 0x9a000);
     assert_int_equal(segment[SEG_CS].limit, 0xffff);
@@ -217,6 +222,7 @@ static void start_up(void **state)
     assert_int_equal(started.reg[VREG_RFLAGS], 2);
     assert_int_equal(started.reg[VREG_EFER], 0);
     assert_int_equal(vcpu.regs.rax, 0);
+    assert_int_equal(vcpu.regs.rdx, 0x50654); /* the processor's signature */
     assert_int_equal(vcpu.dr7, 0x400);
     assert_int_equal(started.tables, 2);
     assert_true(started.flushes == 1 && started.roots == 1);

@@ -19,7 +19,7 @@ display_library: {display}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 {memory}
-cpu: model={model}, ips=50000000, reset_on_triple_fault=0
+cpu: {count}model={model}, ips=50000000, reset_on_triple_fault=0
 clock: sync=none, time0=946684800
 {drives}
 boot: cdrom
@@ -64,7 +64,8 @@ def configure(boot, image, display=HEADLESS, serial=TO_FILE):
         path = os.path.basename(disk.make(boot.folder, boot.guest.disk))
         drives = DISK.format(path=path, cylinders=disk.cylinders(boot.guest.disk), heads=disk.HEADS, track=disk.TRACK,
                              cdrom=drives.replace("ata0", "ata1"))
-    text = CONFIG.format(display=display, memory=memory(boot.megs), model=boot.model, drives=drives,
+    text = CONFIG.format(display=display, memory=memory(boot.megs), model=boot.model,
+                         count=f"count={boot.processors}, " if boot.processors > 1 else "", drives=drives,
                          serial=serial)
     with open(os.path.join(boot.folder, "bochsrc"), "w", encoding="ascii") as file:
         file.write(text)

@@ -30,6 +30,11 @@ class Boot:
         """Where the image, the emulator's files and the log lie."""
         return os.path.join("build", "boots", self.label)
 
+    @property
+    def processors(self):
+        """How many the machine has: the hypervisor uses one."""
+        return 1 if self.column.under else self.guest.processors
+
     def hypervisor_line(self):
         """The command line of the hypervisor."""
         return " ".join(word for word in ("domains=serial", self.hypervisor) if word)

@@ -8,8 +8,9 @@ from lib.usage import Mistake, choose
 ORDER = ["hello", "compute", "privileged", "syscall", "fault", "pagetable", "forkexit", "switch", "walk", "tick",
          "print", "hostile"]
 # Run only by name: one never ends well, one is for Xen's interface, the others are for full virtualization.
-APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "disk", "chaos", "stage2", "msrs", "mmio", "control"]
-KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes", "DISK": "0"}
+APART = ["stumble", "xenabi", "real", "events", "torture", "devices", "disk", "chaos", "stage2", "msrs", "mmio", "control", "startup"]
+KEYS = {"MEM": "32M", "BUDGET": "2000000000", "CONFIG": "", "ARGS": "", "BESIDE": "", "XEN": "yes", "QEMU": "yes", "DISK": "0",
+        "PROCESSORS": "1"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Guest:
     initrd: str = ""  # its RAM disk, or none; for some kernels several, with blanks between them
     loader: str = "multiboot2"  # GRUB's command that boots it natively: multiboot2, multiboot or linux
     disk: int = 0  # KiB of its ATA disk (lib/disk.py), 0: none
+    processors: int = 1  # of the machine, natively
+    cd: bool = False  # natively QEMU boots it by GRUB, too: its own loader cannot
     entry: int = 0  # where it begins to run natively (physical), the second time that the processor comes there
 
     @property
@@ -58,7 +61,8 @@ def load(name):
                 raise Mistake(f"{path}:{number}: expected one of {', '.join(KEYS)} and `=`.")
             values[key] = value.strip().strip('"')
     return Guest(name, values["MEM"], int(values["BUDGET"]), values["CONFIG"], values["ARGS"], values["BESIDE"],
-                 values["XEN"] != "no", values["QEMU"] != "no", disk=int(values["DISK"]))
+                 values["XEN"] != "no", values["QEMU"] != "no", disk=int(values["DISK"]),
+                 processors=int(values["PROCESSORS"]), cd=values["QEMU"] == "grub")
 
 
 def lab_guest(path):

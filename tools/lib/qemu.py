@@ -1,4 +1,4 @@
-"""Runs a boot under QEMU: fast, without VT-x, entered through PVH without GRUB.
+"""Runs a boot under QEMU: fast, without VT-x, entered through PVH without GRUB (but for QEMU=grub).
 
 Natively the guest is the -kernel; paravirtualized the hypervisor is, and its domains come in one
 newc cpio archive (docs/formats.md).
@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from lib.bochs import Outcome, follow
-from lib.image import strip
+from lib.image import for_boot, strip
 from lib.usage import Mistake
 
 # Without SMAP: executed in ring 3, iretq under SMAP faults here where no processor does.
@@ -76,10 +76,13 @@ def command(boot, accelerator="tcg", serial="stdio"):
     if kernel.endswith(".elf") and kernel != boot.guest.kernel:
         strip(kernel, os.path.join(boot.folder, "kernel.elf"))
         kernel = os.path.join(boot.folder, "kernel.elf")
-    words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot",
-             "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", kernel]
+    words = ["qemu-system-x86_64", "-m", str(boot.megs), "-smp", str(boot.processors), "-display", "none", "-nodefaults", "-no-reboot",
+             "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
     words += ["-debugcon", f"file:{debug_output(boot)}"]
     words += ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else ["-accel", "tcg", "-cpu", CPU]
+    if boot.guest.cd and not boot.column.under:
+        return words + ["-cdrom", for_boot(boot)]
+    words += ["-kernel", kernel]
     if boot.column.under == "trivisor":
         modules = os.path.join(boot.folder, "domains.cpio")
         archive(boot, modules)
