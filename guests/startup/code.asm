@@ -32,6 +32,13 @@ CR0_PG        equ 1 << 31
 CR4_PSE       equ 1 << 4
 CR4_PAE       equ 1 << 5
 MSR_EFER      equ 0xc0000080
+MSR_APIC_BASE equ 0x1b
+APIC_AT       equ 0xfee00000
+APIC_BASE_FIRST equ 1 << 8                 ; the bootstrap processor's
+APIC_BASE_ENABLE equ 1 << 11
+APIC_MASKED   equ 1 << 16
+VECTOR_GP     equ 13
+INTERRUPT     equ 0x60
 EFER_LME      equ 1 << 8
 EFER_LMA      equ 1 << 10
 EFER_NXE      equ 1 << 11
@@ -39,10 +46,12 @@ FLAGS_STATUS  equ 0x8d5                    ; OF, SF, ZF, AF, PF, CF
 
 %define OFFSET(label) ((label) - start_up)
 
-; KEEP "what", value: EAX is to be value. It is stored in `results`, the expectation beside the guest's
+; KEEP "what", value [, NOT_TCG]: EAX is to be value (but not under QEMU's TCG, where segments do not
+; end). It is stored in `results`, the expectation beside the guest's
 ; other data, for main.c. 16-bit code reaches the results by CS.
+%define NOT_TCG 1
 %assign slot 0
-%macro KEEP 2
+%macro KEEP 2-3 0
   %if __?BITS?__ == 16
     mov [cs:OFFSET(results) + 4 * slot], eax
   %else
@@ -52,9 +61,15 @@ FLAGS_STATUS  equ 0x8d5                    ; OF, SF, ZF, AF, PF, CF
 %%name: db %1, 0
     [section .rodata.expect]
     dq %%name
-    dd %2, 0
+    dd %2, %3
     __SECT__
     %assign slot slot + 1
+%endmacro
+
+; APIC "what", register, value: the local APIC's register is to be value. 32-bit code, unpaged.
+%macro APIC 3
+    mov eax, [APIC_AT + %2]
+    KEEP %1, %3
 %endmacro
 
 section .rodata.expect
@@ -133,6 +148,10 @@ start_up:                                  ; CS:IP = 0800:0000
     KEEP "DR6", 0xffff0ff0
     mov eax, dr7
     KEEP "DR7", 0x400
+    mov ecx, MSR_APIC_BASE
+    rdmsr
+    and eax, ~APIC_BASE_FIRST              ; natively it is another processor's
+    KEEP "IA32_APIC_BASE", APIC_AT | APIC_BASE_ENABLE
     o32 sgdt [OFFSET(scratch)]
     movzx eax, word [OFFSET(scratch)]
     KEEP "GDTR's limit", 0xffff
@@ -144,12 +163,44 @@ start_up:                                  ; CS:IP = 0800:0000
     mov eax, [OFFSET(scratch) + 2]
     KEEP "IDTR's base", 0
 
+    ; Interrupts through the table at 0, where IDTR's base is.
+    xor ax, ax
+    mov es, ax
+    push dword [es:4 * INTERRUPT]
+    push dword [es:4 * VECTOR_GP]
+    mov dword [es:4 * INTERRUPT], (BASE << 12) + OFFSET(on_interrupt)
+    mov dword [es:4 * VECTOR_GP], (BASE << 12) + OFFSET(on_gp)
+    xor eax, eax
+    int INTERRUPT
+    KEEP "INT goes through the table at 0", INTERRUPT
+    mov eax, [fs:0xfffc]
+    xor eax, eax
+    mov eax, [fs:0xfffd]
+    KEEP "FS ends at 64 KiB", VECTOR_GP, NOT_TCG
+    xor eax, eax
+    mov eax, [gs:0xfffd]
+    KEEP "GS ends at 64 KiB", VECTOR_GP, NOT_TCG
+    xor eax, eax
+    mov eax, [cs:0xfffd]
+    KEEP "CS ends at 64 KiB", VECTOR_GP, NOT_TCG
+    pop dword [es:4 * VECTOR_GP]
+    pop dword [es:4 * INTERRUPT]
+
     ; The 32-bit way.
     lgdt [OFFSET(gdtr)]
     mov eax, cr0
     or al, CR0_PE
     mov cr0, eax
     jmp dword SEL_CODE32:in_32bit
+
+on_interrupt:
+    mov ax, INTERRUPT
+    iret
+on_gp:                                     ; the instruction has 5 bytes
+    mov ax, VECTOR_GP
+    mov bp, sp
+    add word [bp], 5
+    iret
 
 bits 32
 in_32bit:
@@ -166,6 +217,18 @@ in_32bit:
     mov fs, eax
     mov gs, eax
     mov esp, stack_top
+    APIC "APIC: TPR", 0x80, 0
+    APIC "APIC: LDR", 0xd0, 0
+    APIC "APIC: DFR", 0xe0, 0xffffffff
+    APIC "APIC: SVR", 0xf0, 0xff
+    APIC "APIC: ESR", 0x280, 0
+    APIC "APIC: timer's vector", 0x320, APIC_MASKED
+    APIC "APIC: LINT0", 0x350, APIC_MASKED
+    APIC "APIC: LINT1", 0x360, APIC_MASKED
+    APIC "APIC: error's vector", 0x370, APIC_MASKED
+    APIC "APIC: initial count", 0x380, 0
+    APIC "APIC: current count", 0x390, 0
+    APIC "APIC: divide configuration", 0x3e0, 0
     call sum
     KEEP "unpaged code has its memory", SUM
     mov eax, cr4
@@ -266,6 +329,9 @@ in_64bit:
     cmp dword [kit_runs], 0
     je .to_kit
     mov eax, SIGNATURE                     ; what the next INIT must clear
+    push 5
+    pop rcx
+    mov cr8, rcx
     mov cr2, rax
     mov dr0, rax
     mov dr3, rax

@@ -16,7 +16,7 @@ const char guest_name[] = "startup";
 struct expectation {
     const char *what; /* for the @check line */
     u32 value;        /* that is to be found */
-    u32 zero;
+    u32 not_tcg;      /* but not under QEMU's TCG */
 };
 extern const struct expectation expectations[];
 extern u32 results[], kit_runs, first_cr0, first_edx;
@@ -35,6 +35,8 @@ enum icr {
 };
 /* "MP Initialization Protocol Algorithm": INIT, 10 ms, start-up, 200 us, start-up. */
 enum { START_UP_PAGE = 8, STARTS = 2, INIT_US = 10000, START_UP_US = 200, PATIENCE_US = 500000 };
+enum { HYPERVISOR_LEAF = 0x40000000, SIGNATURE_TCG = 0x54474354 };
+#define HYPERVISOR (1u << 31)
 enum { CR0_AFTER_RESET = 0x60000010 };
 
 static volatile u32 arrived; /* how often secondary code has come to C */
@@ -68,21 +70,30 @@ static void wait(u32 us, u32 count)
         pause();
 }
 
-/* The processor's signature in EDX: the manual's, and QEMU's. Bochs 2.7 leaves 0 there. */
-static void check_signature(void)
+/* Whether this is QEMU's translator, by its CPUID signature. */
+static bool is_tcg(void)
 {
-    u32 signature = cpuid(1, 0).eax;
+    return cpuid(1, 0).ecx & HYPERVISOR && cpuid(HYPERVISOR_LEAF, 0).ebx == SIGNATURE_TCG;
+}
 
-    if (platform->trivisor || first_edx || boot_has_argument("signature"))
-        check_equal("EDX is the processor's signature", signature, first_edx);
+/* The processor's signature in EDX. Bochs 2.7 leaves 0 there, natively. */
+static void check_signature(bool tcg)
+{
+    if (platform->trivisor || tcg || first_edx)
+        check_equal("EDX is the processor's signature", cpuid(1, 0).eax, first_edx);
 }
 
 static void check_state(void)
 {
-    check_signature();
+    bool tcg = is_tcg();
+
+    check_signature(tcg);
     for (u32 i = 0; i < result_count; i++) {
-        check_equal(expectations[i].what, expectations[i].value, results[i]);
-        results[i] = ~expectations[i].value;
+        const struct expectation *e = &expectations[i];
+
+        if (!tcg || !e->not_tcg)
+            check_equal(e->what, e->value, results[i]);
+        results[i] = ~e->value;
     }
 }
 

@@ -9,6 +9,7 @@
  */
 #include "cpu.h"
 #include "cpuid_policy.h"
+#include "lapic.h"
 #include "paging.h"
 #include "virt_ops.h"
 #include "x86.h"
@@ -58,6 +59,7 @@ enum paging_result cpu_start_up(struct vcpu *v, u8 vector, struct paging_fault *
     v->virt->has_event = false;
     virt_ops->completed(v, false);
     virt_ops->block_nmi(v, false);
+    lapic_reset(v->lapic);
     paging_flush(v);
     loaded = paging_load_root(v, f);
     cpu_look_at_state(v);

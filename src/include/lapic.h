@@ -73,6 +73,9 @@ struct lapic_message {
 
 /* Makes v->lapic, as firmware leaves it. 0 or -ENOMEM. */
 int lapic_init(struct vcpu *v);
+/* As it is when the processor has been switched on, and after INIT: all but its mode, its number
+ * and what comes in at LINT0. */
+void lapic_reset(struct lapic *l);
 void lapic_destroy(struct vcpu *v);
 /* Claims the MMIO page for the domain. 0 or -E. */
 int lapic_attach(struct domain *d);

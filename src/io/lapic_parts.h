@@ -68,7 +68,6 @@ static inline u32 lapic_x2_ldr(u32 id)
 /* lapic.c */
 bool lapic_has(const u32 *bitmap, u8 vector);
 u32 lapic_priority(const struct lapic *l);
-void lapic_reset(struct lapic *l);
 /* Requests a vector; not below LOWEST_VECTOR, and only if the APIC is enabled. */
 void lapic_request_as(struct lapic *l, u8 vector, bool level);
 /* LINT0 or what it may do has changed. */

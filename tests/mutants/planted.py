@@ -42,6 +42,11 @@ MUTANTS = [
            "(sched_now() - start)", "unit/test_trace"),
     Mutant("the trace stays on when nobody wants it", "src/core/trace.c", "trace_groups = interested ? chosen : 0;",
            "trace_groups = chosen;", "unit/test_trace"),
+    Mutant("a start-up page may lie above 1 MiB", "src/core/command_line.c", "n < REAL_MODE_END && ", "", "unit/test_command_line"),
+    # src/cpu
+    Mutant("a started processor does not know its signature", "src/cpu/start_up.c",
+           "(struct regs){.rdx = cpuid_tables.basic[LEAF_FEATURES][CPUID_EAX]};", "(struct regs){0};", "unit/test_by_hand"),
+    Mutant("INIT leaves the local APIC as it was", "src/cpu/start_up.c", "    lapic_reset(v->lapic);\n", "", "unit/test_by_hand"),
     # src/cpu/emulate
     Mutant("a segment's limit off by one", "src/cpu/emulate/access.c", "    return last <= s->limit;",
            "    return last <= s->limit + 1ULL;", "unit/test_emulate_rules"),

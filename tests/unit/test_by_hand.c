@@ -156,7 +156,7 @@ static void real_mode_only_with_unrestricted_guest(void **state)
 /* A vcpu that has been started: real mode, at the vector's page, run by hand or not. */
 static struct {
     u64 reg[VREG_COUNT];
-    unsigned tables, flushes, roots;
+    unsigned tables, flushes, roots, apics;
 } started;
 void virt_set(struct vcpu *v, enum virt_reg r, u64 value)
 {
@@ -179,6 +179,10 @@ enum paging_result paging_load_root(struct vcpu *v, struct paging_fault *out)
     (void)out;
     started.roots++;
     return PAGING_FIXED;
+}
+void lapic_reset(struct lapic *l)
+{
+    started.apics += l == vcpu.lapic;
 }
 static void set_table(struct vcpu *v, bool idt, u64 base, u16 limit)
 {
@@ -225,7 +229,7 @@ static void start_up(void **state)
     assert_int_equal(vcpu.regs.rdx, 0x50654); /* the processor's signature */
     assert_int_equal(vcpu.dr7, 0x400);
     assert_int_equal(started.tables, 2);
-    assert_true(started.flushes == 1 && started.roots == 1);
+    assert_true(started.flushes == 1 && started.roots == 1 && started.apics == 1);
     assert_true(virt.by_hand);
     reg[VREG_CR0] = CR0_PE; /* nothing but PE is in its way */
     assert_true(vmx_enterable(&vcpu));
