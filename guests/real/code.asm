@@ -59,6 +59,8 @@ real_count: dw 0
 real_resume: dw 0
 real_seen: dd 0
 real_seen_stack: dw 0
+real_dr6: dd 0
+real_seen_di: dw 0
 
 %define RESULTS OFFSET(low_results)
 bits 16
@@ -69,6 +71,7 @@ real_checks:
     %include "real/alu.inc"
     %include "real/strings.inc"
     %include "real/interrupts.inc"
+    %include "real/breakpoints.inc"
     %include "real/far.inc"
     %include "real/system.inc"
     %include "real/between.inc"

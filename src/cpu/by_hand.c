@@ -3,16 +3,16 @@
  * (always so under shadow paging), and on the way from there to protected mode until the segments
  * are such that a VM entry would pass. Instruction by instruction, with the emulator of
  * src/cpu/emulate/; interrupts and faults go through the guest's table of vectors, or of
- * gates.
+ * gates; breakpoints on code are looked for before each instruction.
  *
  * Virtual-8086 mode would run most real-mode code at full speed, but not all: not with limits
  * beyond 64 KiB ("unreal mode"), not MOV to CR0, not an interrupt without an exit of its own. What
  * runs here is seldom more than some 10,000 instructions of a loader; so one way for all of it.
  *
  * Invariants
- *  - common.by_hand is set, and common.run leads here, if and only if the vcpu cannot be entered;
- *    that is looked at again after each instruction and event here, and after each MOV to CR0 that
- *    changes PE.
+ *  - common.by_hand is set, and common.run leads here, if and only if the vcpu cannot be entered,
+ * or holds a #DB back for one instruction; that is looked at again after each instruction and event
+ *    here, and after each MOV to CR0 that changes PE.
  *  - An event is delivered, or the vcpu can be entered, before the next instruction.
  *  - No stretch lasts beyond `until`.
  */
@@ -27,8 +27,23 @@
 
 void cpu_look_at_state(struct vcpu *v)
 {
-    v->virt->by_hand = !virt_ops->enterable(v);
+    v->virt->by_hand = v->virt->held || !virt_ops->enterable(v);
     v->virt->run = v->virt->by_hand ? cpu_run_by_hand : virt_ops->run;
+}
+
+/* At the handler: MOV SS's shadow is over, and #DB is next if a stack or table has met a
+ * breakpoint, or INT came behind a load of SS that had. With a fault there that one is lost. */
+static void delivered(struct vcpu *v, const struct virt_event *ev, u64 met)
+{
+    if (ev->type >= VIRT_SOFT_INT)
+        met |= v->virt->held;
+    v->virt->held = 0;
+    virt_ops->completed(v, false);
+    if (ev->type == VIRT_NMI)
+        virt_ops->block_nmi(v, true);
+    if (met)
+        cpu_trap(v, met);
+    cpu_look_at_state(v); /* CS is another */
 }
 
 /* Pushes FLAGS, CS and IP and goes to the handler. Error codes are not pushed in real mode; in
@@ -48,9 +63,7 @@ static void deliver(struct vcpu *v, struct exit *e)
     case EMULATE_OK:
         x->has_event = false;
         cpu_end_emulation(&i);
-        if (ev.type == VIRT_NMI)
-            virt_ops->block_nmi(v, true);
-        cpu_look_at_state(v); /* CS is another */
+        delivered(v, &ev, i.met);
         break;
     case EMULATE_FAULT: /* it combines with the event, which is still there */
         virt_inject(v, &ctx.fault);
@@ -75,6 +88,27 @@ static bool execute(struct vcpu *v, struct exit *e)
     return i.exit;
 }
 
+/* A breakpoint on the next instruction: #DB instead of it, a fault, and before any other of the
+ * instruction's ("Instruction-Breakpoint Exception Condition"). The flags that are pushed have RF
+ * as it is, 0: the handler sets it there, or in real mode returns by IRETD, to get past. */
+static bool meets_breakpoint(struct vcpu *v)
+{
+    struct segment cs;
+    u64 la, met;
+
+    if (likely(!(v->dr7 & DR7_ENABLES)) || virt_get(v, VREG_RFLAGS) & RFLAGS_RF ||
+        virt_ops->blocking(v) & BLOCKING_DEBUG)
+        return false;
+    virt_get_segment(v, SEG_CS, &cs);
+    la = cs.base + virt_get(v, VREG_RIP);
+    if (!(cs.attr & SEG_ATTR_L))
+        la = (u32)la;
+    met = cpu_breakpoints_met(v, ACCESS_CODE, la, 1);
+    if (met)
+        cpu_trap(v, met);
+    return met;
+}
+
 /* A window that was asked for is open. */
 static bool window_open(struct vcpu *v)
 {
@@ -95,7 +129,7 @@ void cpu_run_by_hand(struct vcpu *v, u64 until, struct exit *e)
     do {
         if (v->virt->has_event)
             deliver(v, e);
-        else if (execute(v, e))
+        else if (!meets_breakpoint(v) && execute(v, e))
             break;
     } while (goes_on(v, until));
     if (window_open(v)) {

@@ -28,11 +28,13 @@ static inline void cpu_skip(struct vcpu *v, const struct exit *e)
 /* virt.c: an instruction has been completed: ends STI's and MOV SS's shadow; single_step: #DB
  * follows. */
 void cpu_completed(struct vcpu *v, bool single_step);
-/* #DB behind an instruction that has been completed; why: bits of DR6. */
+/* #DB: behind an instruction that has been completed, or for a breakpoint on the next one; why:
+ * bits of DR6. */
 void cpu_trap(struct vcpu *v, u64 why);
 /* breakpoints.c: the breakpoints, as bits of DR6, that an access of len bytes meets at a linear
- * address, or at a port. Ask only if DR7_ENABLES says that there are any. */
-enum cpu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_PORT };
+ * address, or at a port; ACCESS_CODE: an instruction that begins there, of 1. Ask only if
+ * DR7_ENABLES says that there are any. */
+enum cpu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_PORT, ACCESS_CODE };
 u64 cpu_breakpoints_met(struct vcpu *v, enum cpu_access how, u64 at, unsigned len);
 
 /* Once, after the vendor is up: the policy of CPUID. */

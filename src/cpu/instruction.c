@@ -100,12 +100,6 @@ static void write_part(struct vcpu *v, const struct place *at, const char *from,
     }
 }
 
-static inline void watch(struct instruction *i, enum cpu_access how, u64 at, unsigned len)
-{
-    if (unlikely(i->vcpu->dr7 & DR7_ENABLES))
-        i->met |= cpu_breakpoints_met(i->vcpu, how, at, len);
-}
-
 static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)
 {
     struct place at;
@@ -130,7 +124,7 @@ static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value
 
     if (result)
         return result;
-    watch(i, ACCESS_READ, la, len);
+    cpu_watch(i, ACCESS_READ, la, len);
     *value = 0;
     read_part(i->vcpu, &at[0], (char *)value, part);
     if (part < len)
@@ -147,7 +141,7 @@ static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value
 
     if (result)
         return result;
-    watch(i, ACCESS_WRITE, la, len);
+    cpu_watch(i, ACCESS_WRITE, la, len);
     write_part(i->vcpu, &at[0], (const char *)&value, part);
     if (part < len)
         write_part(i->vcpu, &at[1], (const char *)&value + part, len - part);
@@ -187,7 +181,7 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     enum emulate_result result = find(ctx, la, WALK_WRITE, &at);
     if (result)
         return result;
-    watch(i, ACCESS_WRITE, la, len);
+    cpu_watch(i, ACCESS_WRITE, la, len);
     if (!at.p) {
         old[0] = mmio_read(i->vcpu, at.gpa, len);
         if (old[0] == expected)
@@ -212,7 +206,7 @@ static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigne
 {
     struct instruction *i = ctx->opaque;
 
-    watch(i, ACCESS_PORT, port, len);
+    cpu_watch(i, ACCESS_PORT, port, len);
     *value = port_read(i->vcpu->domain, port, len);
     return EMULATE_OK;
 }
@@ -221,7 +215,7 @@ static enum emulate_result hook_io_out(struct emulate_ctx *ctx, u16 port, unsign
 {
     struct instruction *i = ctx->opaque;
 
-    watch(i, ACCESS_PORT, port, len);
+    cpu_watch(i, ACCESS_PORT, port, len);
     port_write(i->vcpu->domain, port, len, (u32)value);
     return EMULATE_OK;
 }
@@ -309,6 +303,20 @@ void cpu_refuse_instruction(struct vcpu *v, const struct emulate_ctx *ctx)
     virt_inject_fault(v, VEC_UD, 0);
 }
 
+/* An instruction has been completed that has met breakpoints: #DB, but behind a load of SS only
+ * after the next one ("Masking Exceptions and Interrupts When Switching Stacks"). */
+static void met_breakpoints(struct vcpu *v, u64 met, unsigned notes)
+{
+    u64 held = v->virt->held;
+
+    v->virt->held = 0;
+    cpu_completed(v, false);
+    if (notes & EMULATE_MOV_SS_SHADOW && v->virt->by_hand)
+        v->virt->held = met | held;
+    else
+        cpu_trap(v, met | held | (notes & EMULATE_SINGLE_STEP ? DR6_BS : 0));
+}
+
 enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
 {
     struct vcpu *v = i->vcpu;
@@ -316,13 +324,16 @@ enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
 
     cpu_begin_emulation(i, ctx);
     ledger_count(&v->domain->ledger, LC_EMULATED_INSN);
+    if (unlikely(v->dr7 & DR7_ENABLES))
+        ctx->rep_limit = 1; /* a breakpoint is a trap behind the iteration that meets it */
     result = emulate_insn(ctx);
     if (result == EMULATE_OK) {
         bool step = ctx->notes & EMULATE_SINGLE_STEP;
         cpu_end_emulation(i);
-        cpu_completed(v, step && !i->met);
-        if (unlikely(i->met))
-            cpu_trap(v, i->met | (step ? DR6_BS : 0));
+        if (likely(!i->met))
+            cpu_completed(v, step);
+        else
+            met_breakpoints(v, i->met, ctx->notes);
         if (unlikely(ctx->insn.operation == OP_IRET && i->by_hand))
             virt_ops->block_nmi(v, false);
         if (unlikely(ctx->notes & (EMULATE_STI_SHADOW | EMULATE_MOV_SS_SHADOW)))

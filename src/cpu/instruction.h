@@ -4,7 +4,9 @@
 #ifndef INSTRUCTION_H
 #define INSTRUCTION_H
 
+#include "cpu.h"
 #include "emulate.h"
+#include "vcpu.h"
 
 /* One emulation: the executor's context and what the exit has told already. */
 struct instruction {
@@ -18,6 +20,13 @@ struct instruction {
     u64 rip, rflags, rsp; /* as they were before */
     u64 met;              /* bits of DR6: breakpoints that its accesses have met */
 };
+
+/* Notes the breakpoints that an access meets. */
+static inline void cpu_watch(struct instruction *i, enum cpu_access how, u64 at, unsigned len)
+{
+    if (unlikely(i->vcpu->dr7 & DR7_ENABLES))
+        i->met |= cpu_breakpoints_met(i->vcpu, how, at, len);
+}
 
 /* instruction.c: fills ctx and the vcpu's general registers for an emulation. */
 void cpu_begin_emulation(struct instruction *i, struct emulate_ctx *ctx);

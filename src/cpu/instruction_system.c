@@ -56,9 +56,11 @@ static enum emulate_result system_access(struct emulate_ctx *ctx, u64 la, void *
     unsigned part = (unsigned)MIN(len, PAGE_SIZE - (la & PAGE_OFFSET_MASK));
     enum emulate_result result = system_part(ctx, la, data, part, write);
 
-    if (result != EMULATE_OK || part == len)
-        return result;
-    return system_part(ctx, la + part, (char *)data + part, len - part, write);
+    if (result == EMULATE_OK && part != len)
+        result = system_part(ctx, la + part, (char *)data + part, len - part, write);
+    if (result == EMULATE_OK)
+        cpu_watch(ctx->opaque, write ? ACCESS_WRITE : ACCESS_READ, la, len);
+    return result;
 }
 
 enum emulate_result hook_system_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len)

@@ -272,13 +272,23 @@ void cpu_trap(struct vcpu *v, u64 why)
     virt_inject_fault(v, VEC_DB, 0);
 }
 
+/* By hand the #DB is due at once: of a single step, and of what a load of SS held back. */
+static void completed_by_hand(struct vcpu *v, bool single_step)
+{
+    u64 why = v->virt->held | (single_step ? DR6_BS : 0);
+
+    v->virt->held = 0;
+    if (why)
+        cpu_trap(v, why);
+}
+
 void cpu_completed(struct vcpu *v, bool single_step)
 {
     bool by_hand = v->virt->by_hand;
 
     virt_ops->completed(v, single_step && !by_hand);
-    if (unlikely(single_step && by_hand))
-        cpu_trap(v, DR6_BS);
+    if (unlikely(by_hand))
+        completed_by_hand(v, single_step);
 }
 
 void virt_skip(struct vcpu *v, unsigned len)

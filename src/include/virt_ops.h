@@ -21,6 +21,7 @@ enum virt_blocking {
     BLOCKING_NONE = 0,
     BLOCKING_INTERRUPTS = 1 << 0, /* STI or MOV SS has just been executed */
     BLOCKING_NMI = 1 << 1,        /* an NMI is being handled */
+    BLOCKING_DEBUG = 1 << 2,      /* it was MOV SS: breakpoints too, besides interrupts */
 };
 
 /* What is to be done before the next entry: a bit for each enum virt_reg, and these. One word, so
@@ -60,6 +61,8 @@ struct virt_vcpu {
     bool window_wanted;        /* an exit is to come as soon as an interrupt could be delivered */
     bool live;                 /* loaded on this processor */
     bool by_hand;              /* the processor cannot enter it as it is: by_hand.c runs it */
+    u8 held;                   /* by hand: breakpoints, as bits of DR6, that a load of SS has met:
+                                  #DB comes behind the next instruction */
     struct virt_event event;   /* see has_event */
     u64 pat;                   /* the guest's IA32_PAT, which nothing obeys */
     struct mtrr mtrr;          /* the same for its MTRRs */

@@ -63,6 +63,7 @@ static void code_and_ports(void **state)
 {
     (void)state;
     arm(0, 0x60, 0, 0); /* code */
+    arm(1, 0x60, 0, 1); /* code of two bytes: undefined */
     arm(2, 0x61, 2, 1); /* ports 0x60 and 0x61 */
     assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_PORT, 0x60, 1), 0);
     cr4 = CR4_DE;
@@ -70,6 +71,9 @@ static void code_and_ports(void **state)
     assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_PORT, 0x5e, 4), 4);
     assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_PORT, 0x62, 1), 0);
     assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_WRITE, 0x60, 1), 0);
+    assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_CODE, 0x60, 1), 1);
+    assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_CODE, 0x5f, 1), 0);
+    assert_int_equal(cpu_breakpoints_met(&vcpu, ACCESS_CODE, 0x61, 1), 0);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-// sources: src/cpu/by_hand.c src/cpu/start_up.c src/cpu/vmx/enterable.c
+// sources: src/cpu/by_hand.c src/cpu/breakpoints.c src/cpu/start_up.c src/cpu/vmx/enterable.c
 // sources: src/cpu/vmx/check/entry_check.c
 // sources: src/cpu/vmx/check/entry_check_segments.c src/cpu/vmx/field_names.c src/core/format.c
 /*
@@ -163,6 +163,11 @@ void virt_set(struct vcpu *v, enum virt_reg r, u64 value)
     (void)v;
     started.reg[r] = reg[r] = value;
 }
+void virt_get_segment(struct vcpu *v, enum seg s, struct segment *out)
+{
+    (void)v;
+    *out = segment[s];
+}
 void virt_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
 {
     (void)v;
@@ -246,6 +251,10 @@ static struct {
     unsigned halt_at;    /* that one is HLT */
     unsigned window_at;  /* from that one on an interrupt could be delivered */
     bool handler_faults; /* delivering an event faults */
+    u64 meets;           /* breakpoints that delivering one meets, as bits of DR6 */
+    enum virt_blocking blocking;
+    u64 trap;       /* what the last #DB was for */
+    unsigned ended; /* shadows that have been ended */
     u64 now;
 } w;
 
@@ -254,13 +263,32 @@ static bool enterable(struct vcpu *v)
     (void)v;
     return w.executed >= w.real_for;
 }
-static const struct virt_ops ops = {.enterable = enterable};
+static enum virt_blocking blocking(struct vcpu *v)
+{
+    (void)v;
+    return w.blocking;
+}
+static void shadow_ends(struct vcpu *v, bool single_step)
+{
+    (void)v;
+    assert_false(single_step);
+    w.ended++;
+}
+static const struct virt_ops ops = {
+    .enterable = enterable, .blocking = blocking, .completed = shadow_ends};
+void cpu_trap(struct vcpu *v, u64 why)
+{
+    w.trap = why;
+    virt_inject_fault(v, VEC_DB, 0);
+}
 
 enum emulate_result cpu_execute(struct instruction *i, struct emulate_ctx *ctx)
 {
     assert_true(i->by_hand);
     ctx->insn.length = 1;
     w.executed++;
+    reg[VREG_RFLAGS] &= ~(u64)RFLAGS_RF;
+    reg[VREG_RIP]++;
     if (w.executed == w.halt_at) {
         i->exit = EXIT_HLT;
         return EMULATE_RETRY;
@@ -276,6 +304,7 @@ void cpu_begin_emulation(struct instruction *i, struct emulate_ctx *ctx)
 {
     memset(ctx, 0, sizeof(*ctx));
     ctx->regs = &i->vcpu->regs;
+    i->met = w.meets;
 }
 void cpu_end_emulation(const struct instruction *i)
 {
@@ -285,6 +314,7 @@ enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u
 {
     assert_int_equal(return_to, ctx->regs->rip + (vector == 0x60 ? 2 : 0));
     w.delivered++;
+    reg[VREG_RIP] = 0;
     return w.handler_faults ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
 }
 enum emulate_result emulate_protected_interrupt(struct emulate_ctx *ctx,
@@ -350,6 +380,8 @@ static int setup(void **state)
     memset(&w, 0, sizeof(w));
     memset(&virt, 0, sizeof(virt));
     domain.doomed = false;
+    vcpu.dr7 = DR7_RESET;
+    reg[VREG_RIP] = reg[VREG_RFLAGS] = 0;
     virt.by_hand = true;
     virt_ops = &ops;
     reg[VREG_CR0] = 0;
@@ -429,6 +461,64 @@ static void events_go_through_gates(void **state)
     assert_int_equal(w.killed, 1);
 }
 
+/* Before the instruction, once each time, not with RF, and not behind a load of SS. */
+static void breakpoints_on_code(void **state)
+{
+    (void)state;
+    segment[SEG_CS] = (struct segment){.base = 0xfffff000, .limit = 0xffff, .attr = 0x9b};
+    vcpu.dr[2] = 5; /* the linear address wraps around at 4 GiB */
+    vcpu.dr7 |= 2 << 4;
+    reg[VREG_RIP] = 0x1003;
+    w.real_for = 2;
+    run(1000);
+    assert_true(w.trap == 0 && w.executed == 2);
+    virt.by_hand = true;
+    w.real_for = 4;
+    w.window_at = 2;
+    virt.window_wanted = true; /* to see it before its event is delivered */
+    run(1000);
+    assert_int_equal(w.trap, 4);
+    assert_true(w.executed == 2 && virt.has_event && virt.event.vector == VEC_DB);
+    virt.has_event = false;
+    reg[VREG_RFLAGS] = RFLAGS_RF;
+    run(1000);
+    assert_true(w.executed == 4 && w.delivered == 0);
+    reg[VREG_RIP] = 0x1005;
+    w.blocking = BLOCKING_INTERRUPTS | BLOCKING_DEBUG;
+    virt.by_hand = true;
+    w.real_for = 5;
+    run(1000);
+    assert_true(w.executed == 5 && w.delivered == 0);
+    reg[VREG_RIP] = 0x1005;
+    w.blocking = BLOCKING_INTERRUPTS; /* behind STI */
+    virt.by_hand = true;
+    w.real_for = 6;
+    run(1000);
+    assert_true(w.executed == 6 && w.delivered == 1);
+}
+
+/* What a load of SS has met: for one more instruction by hand, then with an INT's own, or lost. */
+static void breakpoints_held_back(void **state)
+{
+    static const u8 types[] = {VIRT_SOFT_INT, VIRT_EXCEPTION};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+        setup(state);
+        virt.held = 2;
+        w.real_for = 0;
+        cpu_look_at_state(&vcpu);
+        assert_true(virt.by_hand);
+        w.meets = 1;
+        virt.has_event = true;
+        virt.event =
+            (struct virt_event){.type = types[i], .vector = i ? VEC_UD : 0x60, .insn_len = 2};
+        run(0);
+        assert_int_equal(w.trap, types[i] == VIRT_SOFT_INT ? 3 : 1);
+        assert_true(w.ended == 1 && virt.held == 0 && virt.event.vector == VEC_DB);
+        assert_false(virt.by_hand);
+    }
+}
+
 static void what_cannot_be_emulated_is_undefined(void **state)
 {
     (void)state;
@@ -463,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup(until_the_window_opens, setup),
         cmocka_unit_test_setup(events_go_first, setup),
         cmocka_unit_test_setup(events_go_through_gates, setup),
+        cmocka_unit_test_setup(breakpoints_on_code, setup),
+        cmocka_unit_test_setup(breakpoints_held_back, setup),
         cmocka_unit_test_setup(what_cannot_be_emulated_is_undefined, setup),
         cmocka_unit_test_setup(faults_while_delivering_end, setup),
     };

@@ -199,6 +199,10 @@ static void step_and_resume_flags(void **state)
     assert_int_equal(run("f3 aa"), EMULATE_OK);
     assert_int_equal(ctx.notes, EMULATE_SINGLE_STEP | EMULATE_REP_MORE);
     assert_int_equal(regs.rcx, 2);
+    assert_true(regs.rflags & RFLAGS_RF); /* between two iterations */
+    regs.rcx = 1;
+    assert_int_equal(run("f3 aa"), EMULATE_OK);
+    assert_false(regs.rflags & RFLAGS_RF);
 }
 
 static void rep_stops_and_goes_on(void **state)

@@ -85,6 +85,23 @@ static void arrives(u8 attr, u8 type, bool has_error, bool rf)
     assert_int_equal(regs.rflags, RFLAGS_FIXED | RFLAGS_CF | (attr & 1 ? RFLAGS_IF : 0));
 }
 
+/* RF that was set: INT n begins by clearing it, and an interrupt between two iterations of a REP
+ * finds it. */
+static void resume_flag(void **state)
+{
+    (void)state;
+    set_gate(INTERRUPT_32, CODE_0, CODE);
+    regs.rflags |= RFLAGS_RF;
+    assert_int_equal(deliver(VIRT_SOFT_INT, VECTOR, false), EMULATE_OK);
+    assert_false(pushed(TOP - 4, 4) & RFLAGS_RF);
+    set_up(state);
+    set_gate(INTERRUPT_32, CODE_0, CODE);
+    regs.rflags |= RFLAGS_RF;
+    assert_int_equal(deliver(VIRT_INTERRUPT, VECTOR, false), EMULATE_OK);
+    assert_true(pushed(TOP - 4, 4) & RFLAGS_RF);
+    assert_false(regs.rflags & RFLAGS_RF);
+}
+
 static void arrivals(void **state)
 {
     static const u8 gates[] = {INTERRUPT_16, TRAP_16, INTERRUPT_32, TRAP_32};
@@ -151,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrivals),
+        cmocka_unit_test_setup(resume_flag, set_up),
         cmocka_unit_test_setup(refusals, set_up),
         cmocka_unit_test_setup(left_alone, set_up),
     };

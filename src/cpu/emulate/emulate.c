@@ -178,7 +178,10 @@ static bool steps(const struct emulate_ctx *ctx)
            !(op >= OP_INT && op <= OP_INT1 && (ctx->notes & EMULATE_JUMPED));
 }
 
-/* RIP goes on, RF is cleared, and a single step is due if TF was set before. */
+/* RIP goes on, RF is cleared, and a single step is due if TF was set before. Between iterations of
+ * a REP RF is set, as in what a processor pushes there: no breakpoint on the instruction is met
+ * again.
+ */
 static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
 {
     struct regs *regs = ctx->regs;
@@ -188,7 +191,9 @@ static inline void retire(struct emulate_ctx *ctx, u64 rflags_before)
         if (ctx->code_size != CODE_64)
             regs->rip = (u32)regs->rip;
     }
-    if (likely(ctx->insn.operation != OP_IRET)) /* which loads it */
+    if (unlikely(ctx->notes & EMULATE_REP_MORE))
+        regs->rflags |= RFLAGS_RF;
+    else if (likely(ctx->insn.operation != OP_IRET)) /* which loads it */
         regs->rflags &= ~RFLAGS_RF;
     if (unlikely(rflags_before & RFLAGS_TF) && steps(ctx))
         ctx->notes |= EMULATE_SINGLE_STEP;

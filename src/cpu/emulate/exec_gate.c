@@ -48,10 +48,18 @@ static enum emulate_result handler_of(struct emulate_ctx *ctx, u64 gate, bool wi
     return check_code_segment(ctx, selector, &d, offset, ctx->cpl, target);
 }
 
-/* Its instruction will be started again, past a breakpoint on it. */
-static bool is_fault(const struct virt_event *ev)
+/* The flags that are pushed, with RF as "Instruction-Breakpoint Exception Condition" says: 1 of a
+ * fault, whose instruction will be started again past a breakpoint on it, but not of #DB, which is
+ * that breakpoint or comes behind an instruction; 0 of INT n; otherwise as it is. */
+static u64 pushed_flags(const struct emulate_ctx *ctx, const struct virt_event *ev)
 {
-    return ev->type == VIRT_EXCEPTION && ev->vector != VEC_DB && ev->vector != VEC_DF;
+    u64 flags = ctx->regs->rflags;
+
+    if (ev->type >= VIRT_SOFT_INT)
+        return flags & ~RFLAGS_RF;
+    if (ev->type == VIRT_EXCEPTION && ev->vector != VEC_DB && ev->vector != VEC_DF)
+        return flags | RFLAGS_RF;
+    return flags;
 }
 
 static enum emulate_result go_through(struct emulate_ctx *ctx, const struct virt_event *ev,
@@ -68,7 +76,7 @@ static enum emulate_result go_through(struct emulate_ctx *ctx, const struct virt
     TRY(handler_of(ctx, gate, wide, &target));
     TRY(HOOK(ctx, segment, SEG_CS, &cs));
     TRY(stack_open(ctx, &s));
-    values[0] = is_fault(ev) ? flags | RFLAGS_RF : flags;
+    values[0] = pushed_flags(ctx, ev);
     values[1] = cs.selector;
     values[2] = return_to;
     values[3] = ev->error;

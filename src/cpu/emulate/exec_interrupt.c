@@ -74,11 +74,12 @@ enum emulate_result exec_bound(struct emulate_ctx *ctx)
     return EMULATE_OK;
 }
 
-/* IRET loads RF too; IF and IOPL as POPF; VIF and VIP in protected mode at CPL 0. */
+/* IRET loads RF too, of 16 bits a 0; IF and IOPL as POPF; VIF and VIP in protected mode at CPL 0.
+ */
 static void load_flags(struct emulate_ctx *ctx, enum processor_mode mode, u64 value)
 {
     unsigned size = ctx->insn.operand_size;
-    u64 loadable = loadable_flags(ctx, size) | (size > 2 ? RFLAGS_RF : 0);
+    u64 loadable = loadable_flags(ctx, size) | RFLAGS_RF;
 
     if (mode == MODE_PROTECTED && ctx->cpl == 0 && size > 2)
         loadable |= RFLAGS_VIF | RFLAGS_VIP;

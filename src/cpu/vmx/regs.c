@@ -141,6 +141,8 @@ enum virt_blocking vmx_blocking(struct vcpu *v)
 
     if (state & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
         b |= BLOCKING_INTERRUPTS;
+    if (state & BLOCKED_BY_MOV_SS)
+        b |= BLOCKING_DEBUG;
     if (state & BLOCKED_BY_NMI)
         b |= BLOCKING_NMI;
     return b;
