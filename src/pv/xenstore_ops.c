@@ -249,6 +249,20 @@ static int op_write(struct request *r)
     return 0;
 }
 
+/* A node that goes takes along those below it; who watches one of them hears of that one, behind
+ * the answer. */
+static void owe_those_below(const struct request *r)
+{
+    u32 len;
+
+    for (unsigned i = 0; i < STORE_WATCHES && !r->head->tx_id; i++) {
+        struct store_watch *w = &r->s->watch[i];
+        if (w->used && strcmp(w->path, r->path) != 0 && store_is_below(w->path, r->path) &&
+            store_read(r->tree, w->path, &len))
+            w->owed = true;
+    }
+}
+
 static int op_remove(struct request *r)
 {
     const u8 *value;
@@ -259,6 +273,7 @@ static int op_remove(struct request *r)
         return -EACCES;
     if (error)
         return error;
+    owe_those_below(r);
     store_remove(r->tree, r->path);
     ok(r);
     tell_change(r);
@@ -398,6 +413,8 @@ static int op_domain(struct request *r)
     char text[32];
     u32 id = 0;
 
+    if (!*r->body)
+        return -EINVAL;
     for (const char *c = r->body; *c; c++) {
         if (*c < '0' || *c > '9' || id > DOMID_FIRST_RESERVED)
             return -EINVAL;

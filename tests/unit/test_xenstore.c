@@ -221,6 +221,32 @@ static u32 begin(void)
     return (u32)atoi(body);
 }
 
+/* Who watches a node hears of its end, too, when one above it is removed; once. */
+static void removal_is_heard_below(void **state)
+{
+    static const bool in_transaction[] = {false, true};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(in_transaction); i++) {
+        ask(XS_WRITE, 0, "device/vif/0\0x", 14);
+        ask(XS_WATCH, 0, "device/vif/0\0tok", 17);
+        next_message();                            /* at once */
+        ask(XS_WATCH, 0, "device/vif/1\0tok", 17); /* there is none */
+        next_message();
+        u32 tx = in_transaction[i] ? begin() : 0;
+        ASK(XS_RM, tx, "device/vif");
+        expect("OK");
+        if (tx)
+            ASK(XS_TRANSACTION_END, tx, "T");
+        expect("OK");
+        next_message();
+        assert_int_equal(head.type, XS_WATCH_EVENT);
+        assert_memory_equal(body, "device/vif/0\0tok", 17);
+        nothing_more();
+        ASK(XS_RESET_WATCHES, 0, "");
+    }
+}
+
 static void transactions(void **state)
 {
     u32 one, two;
@@ -424,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(values, fresh, gone),
         cmocka_unit_test_setup_teardown(refusals, fresh, gone),
         cmocka_unit_test_setup_teardown(watches, fresh, gone),
+        cmocka_unit_test_setup_teardown(removal_is_heard_below, fresh, gone),
         cmocka_unit_test_setup_teardown(in_pieces, fresh, gone),
         cmocka_unit_test_setup_teardown(permissions, fresh, gone),
         cmocka_unit_test_setup_teardown(a_long_directory, fresh, gone),
