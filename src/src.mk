@@ -29,7 +29,7 @@ HV_FAST := \
     $(call hv_in,io,board io_space ioapic lapic lapic_msr uart) \
     $(call hv_in,mmu-ept,dirty_log ept paging_ept physmap_ept stage2) \
     $(call hv_in,mmu-shadow,entry fill leaf out_of_sync paging_shadow prefetch quick second_stage sync) \
-    $(call hv_in,pv,bounce callbacks console_ring debug_registers descriptor_tables event_bind \
+    $(call hv_in,pv,bounce callbacks console_ring control_registers debug_registers descriptor_tables event_bind \
         event_channel foreign grant_access grant_copy grant_map grant_table guest_memory held \
         hypercall m2p memory_exchange memory_op mmu_update mmuext_op multicall nmi_op \
         page_type page_undo physdev_op privileged pv_time roots runstate sched_op segment \

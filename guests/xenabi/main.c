@@ -46,4 +46,5 @@ void guest_main(void)
     abi_events();
     abi_grants();
     abi_compat();
+    abi_control();
 }

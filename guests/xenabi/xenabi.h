@@ -27,6 +27,7 @@ void abi_memory(void);
 void abi_events(void);
 void abi_grants(void);
 void abi_compat(void);
+void abi_control(void);
 
 enum abi_errors {
     ABI_EPERM = 1,

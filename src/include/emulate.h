@@ -49,6 +49,7 @@ enum emulate_notes {
     EMULATE_JUMPED = 1 << 4,        /* RIP is a branch's target */
     EMULATE_NEW_TASK = 1 << 5,      /* emulate_switch_task: registers are the new task's */
     EMULATE_TASK_TRAP = 1 << 6,     /* its TSS has the T bit: #DB with DR6.BT is due */
+    EMULATE_BREAKPOINT = 1 << 7,    /* set by hooks only: one was met, #DB is due */
 };
 
 /* Descriptor-table registers of LGDT, LIDT, SGDT, SIDT. */

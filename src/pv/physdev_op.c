@@ -6,6 +6,7 @@
 #include "errno.h"
 #include "hypercall.h"
 #include "layout.h"
+#include "pv_emulate.h"
 #include "table.h"
 
 #include <xen/physdev.h>
@@ -50,13 +51,20 @@ static u8 bitmap_byte(const struct vcpu *v, u64 gva)
     return *(volatile const u8 *)mpa_to_va(mpa_of((*l1 & PTE_ADDR) + (gva & PAGE_OFFSET_MASK)));
 }
 
+/* The kernel counts as level 1, or as level 0. */
+bool pv_level_suffices(const struct vcpu *v)
+{
+    const struct virt_vcpu *x = v->virt;
+
+    return x->iopl >= (x->kernel_mode ? 1 : 3) ||
+           (x->kernel_mode && pv_assisted(v->domain, VMASST_TYPE_architectural_iopl));
+}
+
 bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len)
 {
     const struct virt_vcpu *x = v->virt;
 
-    /* The kernel counts as level 1, or as level 0. */
-    if (x->iopl >= (x->kernel_mode ? 1 : 3) ||
-        (x->kernel_mode && pv_assisted(v->domain, VMASST_TYPE_architectural_iopl)))
+    if (pv_level_suffices(v))
         return true;
     if (!x->io_ports || port + len > x->io_ports)
         return false;

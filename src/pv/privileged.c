@@ -18,12 +18,6 @@
 #include "sched.h"
 #include "tlb.h"
 
-/* Setting any other bit is #GP ("Control Registers"). */
-#define CR4_DEFINED                                                                                \
-    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |      \
-     CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP |  \
-     CR4_SMAP | CR4_PKE)
-
 static struct vcpu *vcpu_of(struct emulate_ctx *ctx)
 {
     return ctx->opaque;
@@ -49,77 +43,9 @@ static enum emulate_result hook_fetch(struct emulate_ctx *ctx, u64 la, u8 *to, u
     return pv_emulate_fetch(ctx, vcpu_of(ctx), la, to, len);
 }
 
-static enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value)
-{
-    const struct virt_vcpu *x = vcpu_of(ctx)->virt;
-
-    switch (cr) {
-    case 0:
-        *value = (read_cr0() & ~CR0_TS) | (x->ts ? CR0_TS : 0);
-        return EMULATE_OK;
-    case 2:
-        *value = x->info->arch.cr2;
-        return EMULATE_OK;
-    case 3:
-        *value = x->kernel_root;
-        return EMULATE_OK;
-    case 4:
-        *value = read_cr4() & ~(CR4_SMEP | CR4_UMIP);
-        return EMULATE_OK;
-    default:
-        return EMULATE_UNHANDLEABLE;
-    }
-}
-
-void pv_set_ts(struct vcpu *v, bool ts)
-{
-    v->virt->ts = ts;
-    write_cr0(ts ? read_cr0() | CR0_TS : read_cr0() & ~CR0_TS);
-}
-
-static s64 do_fpu_taskswitch(u32 set)
-{
-    pv_set_ts(pv_current(), set);
-    return 0;
-}
-HYPERCALL(__HYPERVISOR_fpu_taskswitch, do_fpu_taskswitch, LC_HC_FPU_TASKSWITCH);
-
-static enum emulate_result hook_write_cr3(struct emulate_ctx *ctx, u64 value)
-{
-    struct vcpu *v = vcpu_of(ctx);
-    int error = value & ~PTE_ADDR ? -EINVAL : pv_new_kernel_root(v, value >> PAGE_SHIFT);
-
-    if (error != -ERESTART)
-        return error ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
-    v->kicked = 1; /* time is up: the same instruction once more */
-    return EMULATE_RETRY;
-}
-
-static enum emulate_result hook_write_cr(struct emulate_ctx *ctx, unsigned cr, u64 value)
-{
-    struct vcpu *v = vcpu_of(ctx);
-
-    switch (cr) {
-    case 0: /* only TS can be changed */
-        if ((value ^ read_cr0()) & ~CR0_TS)
-            return emulate_raise(ctx, VEC_GP, 0);
-        pv_set_ts(v, value & CR0_TS);
-        return EMULATE_OK;
-    case 2:
-        v->virt->info->arch.cr2 = value;
-        return EMULATE_OK;
-    case 3:
-        return hook_write_cr3(ctx, value);
-    case 4: /* as under Xen: bits that are not the guest's to change stay */
-        return value & ~CR4_DEFINED ? emulate_raise(ctx, VEC_GP, 0) : EMULATE_OK;
-    default:
-        return EMULATE_UNHANDLEABLE;
-    }
-}
-
 static enum emulate_result hook_read_dr(struct emulate_ctx *ctx, unsigned dr, u64 *value)
 {
-    *value = pv_debug_register(vcpu_of(ctx), dr);
+    *value = (u64)pv_debug_register(vcpu_of(ctx), dr);
     return EMULATE_OK;
 }
 
@@ -144,10 +70,21 @@ static enum emulate_result hook_io_allowed(struct emulate_ctx *ctx, u16 port, un
     return pv_port_allowed(vcpu_of(ctx), port, len) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
+static void watch_port(struct emulate_ctx *ctx, u16 port, unsigned len)
+{
+    u8 met = pv_breakpoints_on_port(vcpu_of(ctx), port, len);
+
+    if (!met)
+        return;
+    vcpu_of(ctx)->dr6 |= met;
+    ctx->notes |= EMULATE_BREAKPOINT;
+}
+
 static enum emulate_result hook_io_in(struct emulate_ctx *ctx, u16 port, unsigned len, u64 *value)
 {
     if (!pv_port_allowed(vcpu_of(ctx), port, len))
         return emulate_raise(ctx, VEC_GP, 0);
+    watch_port(ctx, port, len);
     *value = port_read(vcpu_of(ctx)->domain, port, len);
     return EMULATE_OK;
 }
@@ -156,7 +93,52 @@ static enum emulate_result hook_io_out(struct emulate_ctx *ctx, u16 port, unsign
 {
     if (!pv_port_allowed(vcpu_of(ctx), port, len))
         return emulate_raise(ctx, VEC_GP, 0);
+    watch_port(ctx, port, len);
     port_write(vcpu_of(ctx)->domain, port, len, (u32)value);
+    return EMULATE_OK;
+}
+
+/* Only INS and OUTS have memory here. */
+static bool is_string(const struct emulate_ctx *ctx)
+{
+    return ctx->insn.operation == OP_INS || ctx->insn.operation == OP_OUTS;
+}
+
+/* INS reads first what it will overwrite: written back at once, it is known that it can be. */
+static enum emulate_result hook_read(struct emulate_ctx *ctx, u64 la, u64 *value, unsigned len,
+                                     enum emulate_access why)
+{
+    struct access_fault f;
+
+    if (!is_string(ctx))
+        return EMULATE_UNHANDLEABLE;
+    *value = 0;
+    if (guest_read(vcpu_of(ctx), value, la, len, &f) != len ||
+        (why == EMULATE_RMW && guest_write(vcpu_of(ctx), la, value, len, &f) != len))
+        return emulate_page_fault(ctx, f.gva, f.error);
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value, unsigned len)
+{
+    struct access_fault f;
+
+    if (guest_write(vcpu_of(ctx), la, &value, len, &f) != len)
+        return emulate_page_fault(ctx, f.gva, f.error);
+    return EMULATE_OK;
+}
+
+enum emulate_result pv_emulate_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
+{
+    (void)ctx;
+    *out = (struct segment){.base = rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE)};
+    return EMULATE_OK;
+}
+
+static enum emulate_result hook_rdtsc(struct emulate_ctx *ctx, u64 *value)
+{
+    (void)ctx;
+    *value = rdtsc();
     return EMULATE_OK;
 }
 
@@ -197,16 +179,17 @@ static enum emulate_result hook_hlt(struct emulate_ctx *ctx)
 /* As under Xen: a guest's IF is its event mask, which CLI and STI do not reach. */
 static enum emulate_result hook_set_if(struct emulate_ctx *ctx, bool enable)
 {
-    const struct virt_vcpu *x = vcpu_of(ctx)->virt;
-
     (void)enable;
-    return x->iopl >= (x->kernel_mode ? 1 : 3) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
+    return pv_level_suffices(vcpu_of(ctx)) ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
 }
 
 static const struct emulate_ops hooks = {
     .fetch = hook_fetch,
-    .read_cr = hook_read_cr,
-    .write_cr = hook_write_cr,
+    .read = hook_read,
+    .write = hook_write,
+    .segment = pv_emulate_segment,
+    .read_cr = pv_emulate_read_cr,
+    .write_cr = pv_emulate_write_cr,
     .read_dr = hook_read_dr,
     .write_dr = hook_write_dr,
     .read_msr = hook_read_msr,
@@ -215,6 +198,7 @@ static const struct emulate_ops hooks = {
     .io_in = hook_io_in,
     .io_out = hook_io_out,
     .cpuid = hook_cpuid,
+    .rdtsc = hook_rdtsc,
     .xsetbv = hook_xsetbv,
     .invlpg = hook_invlpg,
     .wbinvd = hook_wbinvd,
@@ -224,9 +208,10 @@ static const struct emulate_ops hooks = {
 
 void pv_emulate_done(struct vcpu *v, const struct emulate_ctx *ctx)
 {
-    if (likely(!(ctx->notes & EMULATE_SINGLE_STEP)))
+    if (likely(!(ctx->notes & (EMULATE_SINGLE_STEP | EMULATE_BREAKPOINT))))
         return;
-    v->dr6 |= DR6_BS;
+    if (ctx->notes & EMULATE_SINGLE_STEP)
+        v->dr6 |= DR6_BS;
     pv_bounce_trap(v, VEC_DB, 0);
 }
 

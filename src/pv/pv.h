@@ -52,6 +52,7 @@ struct virt_vcpu {
     bool kernel_mode;           /* the guest's kernel runs, not a user program */
     bool ts;                    /* the guest has set CR0.TS */
     u8 iopl;                    /* virtual I/O privilege level */
+    u32 cr4;                    /* what it has set of PV_CR4_OWN */
     u32 io_ports;               /* ports that the bitmap speaks of */
     u64 io_bitmap;              /* of PHYSDEVOP_set_iobitmap: 0 allows; the kernel's address */
     u64 kernel_root, user_root; /* machine addresses of the L4 tables; user_root may be 0 */
@@ -248,20 +249,25 @@ void pv_show_m2p(const struct domain *d, u64 l4, bool show);
 /* report_pv.c: v's domain is about to end by its own fault: all that is known, on one screen. */
 void pv_report_fall(struct vcpu *v);
 
+/* control_registers.c */
+void pv_set_ts(struct vcpu *v, bool ts);
+/* The processor's CR0.TS and CR4.TSD as the guest has set them, and as the hypervisor has them. */
+void pv_load_control(const struct vcpu *v);
+void pv_unload_control(void);
 /* privileged.c */
 /* Carries out the privileged instruction at rip; false: it is none that we do. */
 bool pv_emulate(struct vcpu *v);
 /* table_write.c: carries out a store of the kernel's that faulted because gva maps a table; false:
  * it is none, or its entry is refused. */
 bool pv_write_table(struct vcpu *v, u64 gva);
-void pv_set_ts(struct vcpu *v, bool ts);
 enum pv_version { PV_VERSION_MAJOR = 4, PV_VERSION_MINOR = 17 };
 /* cpuid_pv.c */
 enum { PV_MSR_HYPERCALL_PAGE = 0x40000000 }; /* where Xen has it: written, it fills a page */
 void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 /* debug_registers.c: 0, -EPERM, -EINVAL, -ENODEV */
 int pv_set_debug_register(struct vcpu *v, unsigned dr, u64 value);
-u64 pv_debug_register(struct vcpu *v, unsigned dr);
+s64 pv_debug_register(const struct vcpu *v, unsigned dr);
+void pv_load_debug_registers(const struct vcpu *v);
 /* mmuext_op.c: the L4 that the kernel runs on. 0, -EINVAL */
 int pv_new_kernel_root(struct vcpu *v, u64 mfn);
 /* sched_op.c: unmasks events and sleeps unless one is pending. */

@@ -11,7 +11,6 @@
  */
 #include "emulate.h"
 #include "guest_access.h"
-#include "insn.h"
 #include "layout.h"
 #include "ledger.h"
 #include "pv.h"
@@ -84,20 +83,12 @@ static enum emulate_result hook_cmpxchg(struct emulate_ctx *ctx, u64 la, u64 *ol
     return result;
 }
 
-/* The base is all that matters in 64-bit code. */
-static enum emulate_result hook_segment(struct emulate_ctx *ctx, enum seg seg, struct segment *out)
-{
-    (void)ctx;
-    *out = (struct segment){.base = rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE)};
-    return EMULATE_OK;
-}
-
 static const struct emulate_ops hooks = {
     .fetch = hook_fetch,
     .read = hook_read,
     .write = hook_write,
     .cmpxchg = hook_cmpxchg,
-    .segment = hook_segment,
+    .segment = pv_emulate_segment,
 };
 
 bool pv_write_table(struct vcpu *v, u64 gva)

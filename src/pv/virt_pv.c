@@ -124,15 +124,6 @@ void virt_vcpu_destroy(struct vcpu *v)
     v->virt = NULL;
 }
 
-static void load_debug_registers(const struct vcpu *v)
-{
-    write_dr0(v->dr[0]);
-    write_dr1(v->dr[1]);
-    write_dr2(v->dr[2]);
-    write_dr3(v->dr[3]);
-    write_dr7(v->dr7);
-}
-
 void virt_vcpu_load(struct vcpu *v)
 {
     this_pcpu()->tss.rsp[0] = (u64)(uintptr_t)v + sizeof(struct regs);
@@ -140,9 +131,9 @@ void virt_vcpu_load(struct vcpu *v)
     pv_load_tables(v);
     pv_load_segments(v);
     fpu_load(v);
-    write_cr0(v->virt->ts ? read_cr0() | CR0_TS : read_cr0() & ~CR0_TS);
+    pv_load_control(v);
     if (v->dr7 & DR7_ENABLES)
-        load_debug_registers(v);
+        pv_load_debug_registers(v);
     pv_time_update(v);
     pv_runstate_change(v, RUNSTATE_running);
     armed = 0;
@@ -152,7 +143,7 @@ void virt_vcpu_put(struct vcpu *v)
 {
     pv_runstate_change(v, v->state == VCPU_RUNNABLE ? RUNSTATE_runnable : RUNSTATE_blocked);
     write_dr7(DR7_RESET);
-    write_cr0(read_cr0() & ~CR0_TS);
+    pv_unload_control();
     fpu_save(v);
     pv_save_segments(v);
     pv_unload_tables(v);

@@ -140,6 +140,11 @@ static const u8 privileged[][CODE_BYTES] = {
     {0xfa},             /* cli */
     {0xec},             /* in al, dx */
     {0xee},             /* out dx, al */
+    {0xf3, 0x6c},       /* rep insb */
+    {0x6f},             /* outsd */
+    {0x0f, 0x31},       /* rdtsc */
+    {0x0f, 0x20, 0xe0}, /* mov rax, cr4 */
+    {0x0f, 0x21, 0xe8}, /* mov rax, dr5 */
     {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2},
 };
 static const u8 stores[][CODE_BYTES] = {

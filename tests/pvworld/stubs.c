@@ -188,6 +188,13 @@ size_t guest_fetch(struct vcpu *v, void *to, u64 gva, size_t len, struct access_
     return guest_read(v, to, gva, len, f);
 }
 
+size_t guest_write(struct vcpu *v, u64 gva, const void *from, size_t len, struct access_fault *f)
+{
+    (void)v;
+    *f = (struct access_fault){.gva = gva, .error = PF_W};
+    return pv_copy_to(gva, from, len) ? len : 0;
+}
+
 void pv_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 {
     (void)leaf;

@@ -373,8 +373,24 @@ static void check_grants(const struct domain *d)
         fail("grants in use and handles differ", uses - handles);
 }
 
+/* What the guests write to control and debug registers: the processor's are all 0 but for what they
+ * may have there. */
+static void check_registers(void)
+{
+    enum { CONDITIONS = 16, ON = 3, ON_PORT = 2 };
+
+    if (world_cpu.cr0 & ~CR0_TS || world_cpu.cr4 & ~CR4_TSD)
+        fail("a control register", world_cpu.cr0 | world_cpu.cr4);
+    if (world_cpu.dr7 & DR7_GD)
+        fail("general detect", world_cpu.dr7);
+    for (unsigned i = 0; i < 4; i++)
+        if (world_cpu.dr7 >> 2 * i & 3 && (world_cpu.dr7 >> (CONDITIONS + 4 * i) & ON) == ON_PORT)
+            fail("a breakpoint on a port", world_cpu.dr7);
+}
+
 void world_check(void)
 {
+    check_registers();
     for (unsigned i = 0; i < WORLD_DOMAINS; i++) {
         struct domain *d = world_domain[i];
 

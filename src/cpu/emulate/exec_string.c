@@ -172,6 +172,8 @@ enum emulate_result exec_string(struct emulate_ctx *ctx)
         write_reg(ctx, REG_RCX, width, --count);
         if (ended_by_flag(ctx))
             return EMULATE_OK;
+        if (ctx->notes & EMULATE_BREAKPOINT)
+            limit = 1;
     }
     return EMULATE_OK;
 }
