@@ -74,6 +74,7 @@ run_arguments = --guests "$(WANTED)" --modes "$(MODES)" $(if $(XEN),--xen) $(if 
 
 test-long: setup-test setup-linux ## longer tests: the emulator against Unicorn; fuzzers; page tables in all states; a leaf of 1 GiB; Linux as a PV domain under Bochs, as its bzImage, its clock over a minute; random code as guests [CASES=20000000] [SEED=1] [SECONDS=300]
 	@$(MAKE) -s $(BUILD_JOBS) host-tests
+	@$(MAKE) build-run
 	@$(MAKE) build-debug
 	@$(PYTHON) tests/long.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(SECONDS),--seconds $(SECONDS))

@@ -22,6 +22,7 @@ MINUTE = 60  # seconds
 GIGA_MEGS = 2112  # so much that the second GiB is free and cleared as a whole
 GIGA_REST, GIGA_TICKS = 64, 3_000_000_000
 TORTURE_TICKS = 40_000  # at most, for a case
+SLOW_TICKS = 10_000_000  # a second, of an emulator on a machine that has much else to do: for the last net
 
 
 def emulate(args):
@@ -42,7 +43,8 @@ def torture(args):
                                                      "budget": args.torture * TORTURE_TICKS}), "debug", tag="long")
              for name in TORTURE_COLUMNS]
     every += [bare.torture_boot(name, column, TORTURE_32_CASES, tag="long") for name in bare.TORTURES for column in TORTURE_COLUMNS]
-    results = runs.all_of(every, os.cpu_count(), runs.Progress(len(every)))
+    seconds = max(boot.guest.budget for boot in every) // SLOW_TICKS
+    results = runs.all_of(every, os.cpu_count(), runs.Progress(len(every)), wall_seconds=seconds)
     return sum(not result["ok"] for _, result in results)
 
 
