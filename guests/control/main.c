@@ -191,7 +191,7 @@ static void check_umip(void)
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     has_invpcid = cpuid(LEAF_EXTENDED, 0).ebx & FEATURE_INVPCID;
     trap_handle(TRAP_GENERAL_PROTECTION, on_fault);

@@ -8,7 +8,7 @@ const char guest_name[] = "devices";
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     if (platform->trivisor)
         check_resets();

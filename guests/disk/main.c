@@ -139,7 +139,7 @@ static void check_reset(void)
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     out8(ATA_CONTROL, CONTROL_NO_INTERRUPT);
     check_identity();

@@ -22,7 +22,7 @@ static void reload_task_register(void)
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     low_run();
     reload_task_register();

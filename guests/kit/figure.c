@@ -4,6 +4,7 @@
  */
 #include "kit/figure.h"
 #include "kit/insn.h"
+#include "kit/kit.h"
 #include "kit/platform.h"
 #include "kit/print.h"
 
@@ -158,4 +159,11 @@ void figure_none(const char *name, const char *why)
 {
     print("@figure {\"name\":\"%s\",\"none\":\"%s\"}\n", name, why);
     print("  %s: none, %s\n", name, why);
+}
+
+bool not_for_pv(void)
+{
+    if (platform->pv)
+        figure_none(guest_name, "it is for full virtualization");
+    return platform->pv;
 }

@@ -28,6 +28,9 @@ u64 figure(const struct figure *f);
 void figure_value(const char *name, u64 value, const char *unit);
 /* Prints that a figure has no meaning here, and why. */
 void figure_none(const char *name, const char *why);
+/* True, and said in the guest's own name: it is for full virtualization, and runs under
+ * paravirtualization. */
+bool not_for_pv(void);
 /* Prints the line for samples that were taken elsewhere, their overhead already off.
  * again, if not NULL, does the same operation ops times, which is then done in a ledger region. */
 u64 figure_samples(const char *name, const u64 *sample, unsigned n, void (*again)(void),

@@ -276,7 +276,7 @@ void guest_main(void)
     unsigned rounds = (unsigned)boot_number("rounds", ROUNDS);
 
     random_state = 0x9e3779b97f4a7c15ULL * (2 * boot_number("seed", 1) + 1);
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     prepare();
     for (unsigned i = 0; i < form_count; i++) {

@@ -136,7 +136,7 @@ void guest_main(void)
 {
     u32 features = cpuid(1, 0).edx;
 
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     trap_handle(TRAP_GENERAL_PROTECTION, on_fault);
     check("CPUID has MTRRs", features & FEATURE_MTRR);

@@ -10,7 +10,7 @@ const char guest_name[] = "real";
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     low_run();
     check("64-bit mode is back", true);

@@ -121,7 +121,7 @@ static void begin_again(void)
 
 void guest_main(void)
 {
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     if (!platform->trivisor) {
         kit_runs = 1;

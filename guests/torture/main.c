@@ -116,7 +116,7 @@ void guest_main(void)
     unsigned cases = (unsigned)boot_number("cases", SHARE);
     struct tally tally;
 
-    if (!check("it is not for paravirtualization", !platform->pv))
+    if (not_for_pv())
         return;
     prepare();
     torture(&target, cases, (unsigned)boot_number("first", 0), PAGE,
