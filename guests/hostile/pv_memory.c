@@ -371,7 +371,7 @@ static const struct attack attacks[] = {
     {"map the L4 table writable", SURVIVES, try_map_root_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable by mmu_update", SURVIVES, try_map_by_update, RETURNS(-PV_EBUSY), 0},
     {"a 2 MiB page", SURVIVES, try_map_large, RETURNS(-PV_EINVAL), 0},
-    {"a writable page as a page table", SURVIVES, try_data_as_table, RETURNS(-PV_EBUSY), 0},
+    {"a writable page as a page table", SURVIVES, try_data_as_table, RETURNS(-PV_EINVAL), 0},
     {"the hypervisor's slot of the L4", SURVIVES, try_hypervisor_slot, RETURNS(-PV_EINVAL), 0},
     {"mmu_update of a page of data", SURVIVES, try_update_data_frame, RETURNS(1), 0},
     {"mmu_update of a frame of the hypervisor's", SURVIVES, try_update_foreign_frame,

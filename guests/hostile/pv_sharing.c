@@ -258,29 +258,6 @@ static s64 populate_overflow(void)
     return reserve(XENMEM_populate_physmap, ~0ULL, 0);
 }
 
-static s64 recursive_table(void)
-{
-    u64 *root = (u64 *)pv_start.pt_base;
-
-    return pv_update(pv_machine((u64)&root[300]), pv_machine((u64)root) | TABLE, DOMID_SELF) < 0;
-}
-
-/* Through such an entry the L4's slot 262, the hypervisor's, is a table of level 2 at an address of
- * the guest's own: the hypervisor, which ignores U, would read the machine's memory there for us.
- */
-static s64 recursive_read_only(void)
-{
-    enum { READ_ONLY = 5, SLOT = 300, DIRECT_MAP = 262 };
-    u64 *root = (u64 *)pv_start.pt_base;
-    u64 at = 0xffff000000000000ULL | (u64)SLOT << 39 | (u64)DIRECT_MAP << 30;
-    u64 entry = pv_machine((u64)&root[SLOT]);
-    bool refused = pv_update(entry, pv_machine((u64)root) | READ_ONLY, DOMID_SELF) < 0;
-    bool unread = hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_send, at) == -PV_EFAULT;
-
-    pv_update(entry, 0, DOMID_SELF);
-    return refused && unread;
-}
-
 static s64 time_into_hypervisor(void)
 {
     struct vcpu_register_time_memory_area r = {.addr.p = HYPERVISOR_IMAGE};
@@ -336,8 +313,6 @@ ATTEMPT(exchange_without_end)
 ATTEMPT(exchange_huge)
 ATTEMPT(populate_huge)
 ATTEMPT(populate_overflow)
-ATTEMPT(recursive_table)
-ATTEMPT(recursive_read_only)
 ATTEMPT(time_into_hypervisor)
 ATTEMPT(ports_by_hypervisors_memory)
 ATTEMPT(others_ports)
@@ -376,9 +351,6 @@ static const struct attack attacks[] = {
     {"exchange an extent of order 60", SURVIVES, try_exchange_huge, RETURNS(-PV_EPERM), 0},
     {"populate an extent of order 63", SURVIVES, try_populate_huge, RETURNS(0), 0},
     {"populate 2^64 - 1 extents", SURVIVES, try_populate_overflow, RETURNS(0), 0},
-    {"a writable recursive L4 entry", SURVIVES, try_recursive_table, RETURNS(1), 0},
-    {"the hypervisor's slots through a read-only one", SURVIVES, try_recursive_read_only,
-     RETURNS(1), 0},
     {"the time written into the hypervisor", SURVIVES, try_time_into_hypervisor, RETURNS(1), 0},
     {"a bitmap of ports in the hypervisor", SURVIVES, try_ports_by_hypervisors_memory,
      RETURNS(-PV_EINVAL), 0},

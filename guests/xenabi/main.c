@@ -43,6 +43,7 @@ void guest_main(void)
     }
     abi_processor();
     abi_memory();
+    abi_linear();
     abi_events();
     abi_grants();
     abi_compat();

@@ -24,6 +24,7 @@ static inline void abi_equal(const char *what, s64 expected, s64 got)
 /* Each file's calls. */
 void abi_processor(void);
 void abi_memory(void);
+void abi_linear(void);
 void abi_events(void);
 void abi_grants(void);
 void abi_compat(void);

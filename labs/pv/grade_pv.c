@@ -298,7 +298,7 @@ static void set_refused(void **state)
     for (unsigned i = 0; i < 3; i++) {
         const u64 entries[] = {world_entry(foreign, LINK), world_entry(a, LINK | PTE_PS),
                                world_entry(l2, LINK)};
-        const s64 errors[] = {-EPERM, -EINVAL, -EBUSY};
+        const s64 errors[] = {-EPERM, -EINVAL, -EINVAL};
         static const char *const what[] = {"a frame that is another's", "a large page",
                                            "a table of the wrong level"};
 

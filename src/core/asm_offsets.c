@@ -41,6 +41,8 @@ void asm_offsets(void)
     OFFSET(PCPU_current, struct pcpu, current);
     OFFSET(PCPU_saved_rsp, struct pcpu, saved_rsp);
     OFFSET(PCPU_guest_rsp, struct pcpu, guest_rsp);
+    OFFSET(PCPU_read_below, struct pcpu, read_below);
+    OFFSET(PCPU_read_above, struct pcpu, read_above);
     OFFSET(PCPU_rsp0, struct pcpu, tss.rsp[0]);
     OFFSET(VCPU_domain, struct vcpu, domain);
     OFFSET(VCPU_virt, struct vcpu, virt);

@@ -46,6 +46,7 @@ struct domain {
     u32 tables_made;                     /* pv: counts its frames that became page tables */
     u32 undoing;                         /* pv: first of its FRAME_UNDOING frames, or 0 */
     bool undo_runs;                      /* pv: they are being worked on */
+    bool linear_l4;                      /* pv: an L4 of its own has led to one; stays true */
     u32 life;                            /* 1, 2, ...: on_crash=restart */
     u32 expect;                          /* enum trivisor_expect of this life */
     u16 trace_life;                      /* number of this life in the trace, or 0 */

@@ -43,6 +43,8 @@ struct pcpu {
     struct vcpu *vmcs_of;    /* full virtualization: whose VMCS is current, or NULL */
     u64 saved_rsp;           /* pv: the run loop's stack pointer while a guest runs */
     u64 guest_rsp;           /* pv: scratch of the entry by `syscall` */
+    u64 read_below;          /* pv: guest addresses below this, */
+    u64 read_above;          /* and above this are read as they stand (src/pv/linear.c) */
     u32 id;                  /* 0.. */
     struct vcpu *queue_head; /* run queue: the vcpu that runs or should run, or NULL */
     struct vcpu *queue_tail; /* its last */

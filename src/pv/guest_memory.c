@@ -2,8 +2,9 @@
  * The hypervisor's access to the running guest's memory: through the guest's own tables, which are
  * loaded, with the exception table behind it.
  *
- * Invariants: no access reaches the hypervisor's slots (pv_range_ok before each); CR0.WP is set, so
- * what the guest may not write the hypervisor does not write for it.
+ * Invariants: no access reaches the hypervisor's slots (pv_range_ok before each; before a read
+ * pv_read_plain, or it is linear.c's); CR0.WP is set, so what the guest may not write the
+ * hypervisor does not write for it.
  */
 #include "extable.h"
 #include "guest_access.h"
@@ -14,12 +15,19 @@
 
 #include <string.h>
 
+/* Bytes not copied, as safe_copy. */
+static inline size_t copy_in(void *to, u64 gva, size_t len, u64 *error)
+{
+    if (unlikely(!pv_read_plain(gva)))
+        return pv_read_careful(to, gva, len, error);
+    return safe_copy(to, (const void *)(uintptr_t)gva, len, error);
+}
+
 bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
 {
     u64 error;
 
-    return likely(pv_range_ok(gva, len)) &&
-           likely(!safe_copy(to, (const void *)(uintptr_t)gva, len, &error));
+    return likely(!copy_in(to, gva, len, &error));
 }
 
 bool pv_copy_to(u64 gva, const void *from, size_t len)
@@ -55,9 +63,7 @@ size_t guest_read(struct vcpu *v, void *to, u64 gva, size_t len, struct access_f
 {
     u64 error = 0;
 
-    if (!in_reach(gva, len, f))
-        return 0;
-    return account(v, gva, len, safe_copy(to, (const void *)(uintptr_t)gva, len, &error), error, f);
+    return account(v, gva, len, copy_in(to, gva, len, &error), error, f);
 }
 
 size_t guest_write(struct vcpu *v, u64 gva, const void *from, size_t len, struct access_fault *f)

@@ -9,7 +9,7 @@ default rel
 %include "asm_offsets.inc"
 %include "extable.inc"
 
-extern pv_iret_unreadable, pv_iret_no_table
+extern boot_stack, pv_iret_frame, pv_iret_unreadable, pv_iret_no_table
 
 %macro FETCH 2                                 ; register, member of the frame
 %%at: mov %1, [rsi + IRET_ %+ %2]
@@ -28,9 +28,8 @@ align 16
 global pv_iret
 pv_iret:
     mov rsi, [rbx + REGS_rsp]
-    mov rax, rsi
-    shr rax, LOW_HALF_BITS
-    jnz .high_frame
+    cmp rsi, [boot_stack + PCPU_read_below]
+    jae .high_frame
 .fetch:
     FETCH rdx, cs
     FETCH r8, rflags
@@ -83,9 +82,15 @@ pv_iret:
     mov [rbx + REGS_r11], r8
     jmp .segments
 .high_frame:
-    mov rax, HYPERVISOR_END_40 << 40
-    cmp rsi, rax
-    jae .fetch
+    cmp rsi, [boot_stack + PCPU_read_above]
+    ja .fetch
+    mov rdi, rbx
+    sub rsp, 8
+    call pv_iret_frame
+    add rsp, 8
+    mov rsi, rax
+    test rax, rax
+    jnz .fetch
 .unreadable:
     mov rdi, rbx
     jmp pv_iret_unreadable

@@ -2,8 +2,9 @@
  * The machine-to-physical table: a guest reads it at MACH2PHYS_VIRT_START, the first of the
  * hypervisor's slots, and can change an entry of its own frames by MMU_MACHPHYS_UPDATE only.
  *
- * Invariant: it is mapped for ring 3, read-only, in slot 256; the hypervisor writes it through its
- * direct map.
+ * Invariant: it is mapped for ring 3, read-only at every level, in slot 256; the hypervisor writes
+ * it through its direct map. Of the hypervisor's slots it is the only one that has U, so all that a
+ * guest can read through a linear L4 (linear.c) beside its own are these tables.
  */
 #include "boot_steps.h"
 #include "frame.h"
@@ -27,7 +28,7 @@ static u64 *table_below(u64 *entry)
             panic("no memory for the M2P's page tables");
         *entry = va_to_mpa(t).v;
     }
-    *entry |= PTE_P | PTE_W | PTE_U;
+    *entry |= PTE_P | PTE_U;
     return mpa_to_va(mpa_of(*entry & PTE_ADDR));
 }
 

@@ -43,7 +43,8 @@ static void check_entry(struct recount *r, const struct frame *table, u64 at, u6
         if (entry & PTE_W && f->type != FT_WRITABLE)
             violation(r, mfn, "maps writable what has another type", at);
     } else if (f->type == table->type) {
-        if (entry & PTE_W || (f != table && (f->linear <= 0 || table->linear >= 0)))
+        if (entry & PTE_W || (f != table && (f->linear <= 0 || table->linear >= 0)) ||
+            (f->type == FT_L4 && !r->d->linear_l4))
             violation(r, mfn, "leads to a table of its level, which it may not", at);
     } else if (f->type != table->type - 1 || !(f->flags & FRAME_VALIDATED)) {
         violation(r, mfn, "leads to what is no such table", at);

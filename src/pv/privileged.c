@@ -30,7 +30,7 @@ enum emulate_result pv_emulate_fetch(struct emulate_ctx *ctx, struct vcpu *v, u6
     struct access_fault f;
 
     /* The usual case: a whole instruction's bytes, as two words that overlap. */
-    if (likely(len == INSN_MAX && pv_range_ok(la, len)) && likely(!pv_get_words(to, la, 1)) &&
+    if (likely(len == INSN_MAX && pv_read_plain(la)) && likely(!pv_get_words(to, la, 1)) &&
         likely(!pv_get_words(to + LAST_WORD, la + LAST_WORD, 1)))
         return EMULATE_OK;
     if (guest_fetch(v, to, la, len, &f) == len)

@@ -72,6 +72,7 @@ struct virt_vcpu {
     u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: not used since the LDT was set */
     u64 ldt_gva;                     /* where the guest has it */
     u64 *window;                     /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
+    struct iret_context iret_frame;  /* of the iret that is made, where its address is walked */
 
     /* What it is told. */
     struct vcpu_info *info;             /* shared with the guest */
@@ -189,10 +190,23 @@ static inline bool pv_range_ok(u64 gva, u64 len)
     return (gva < HYPERVISOR_VIRT_START && len <= HYPERVISOR_VIRT_START - gva) ||
            gva >= HYPERVISOR_VIRT_END;
 }
+/* Such a range from gva on that may be read through the loaded tables with no further look: one
+ * that goes on beyond the lower half faults. Any other goes through pv_read_careful. */
+static inline bool pv_read_plain(u64 gva)
+{
+    const struct pcpu *p = this_pcpu();
+
+    return gva < p->read_below || gva > p->read_above;
+}
+/* linear.c: bytes not copied, and the fault's error code, as safe_copy. pv_set_reach: to be called
+ * when d comes to run, and when its linear_l4 changes. */
+size_t pv_read_careful(void *to, u64 gva, size_t len, u64 *error);
+void pv_set_reach(const struct domain *d);
 /* Copies between the hypervisor and the running guest's memory: true if all was copied. */
 bool pv_copy_bytes_from(void *to, u64 gva, size_t len);
 bool pv_copy_to(u64 gva, const void *from, size_t len);
-/* access.asm: 0, or what the fault was; the range must have been checked. */
+/* access.asm: 0, or what the fault was; the range must have been checked, for pv_get_* by
+ * pv_read_plain. */
 u64 pv_put_word(u64 gva, u64 value);
 u64 pv_get_half(void *to, u64 gva);
 u64 pv_get_words(void *to, u64 gva, u64 words);
@@ -200,8 +214,8 @@ static inline bool pv_copy_from(void *to, u64 gva, size_t len)
 {
     if (!__builtin_constant_p(len) || (len % sizeof(u64) && len != sizeof(u32)))
         return pv_copy_bytes_from(to, gva, len);
-    if (unlikely(!pv_range_ok(gva, len)))
-        return false;
+    if (unlikely(!pv_read_plain(gva)))
+        return pv_copy_bytes_from(to, gva, len);
     return likely(
         !(len == sizeof(u32) ? pv_get_half(to, gva) : pv_get_words(to, gva, len / sizeof(u64))));
 }
@@ -235,6 +249,8 @@ void pv_deliver_events(struct vcpu *v);
 
 /* iret.asm, and what is left to do if it fails (callbacks.c) */
 s64 pv_iret(void);
+/* Its frame, where it cannot be read as it stands: ours, or NULL. */
+const struct iret_context *pv_iret_frame(struct vcpu *v);
 s64 pv_iret_unreadable(struct vcpu *v);
 s64 pv_iret_no_table(struct vcpu *v);
 

@@ -35,6 +35,14 @@ void l4_fill(const struct domain *d, u64 *l4)
         l4[HYPERVISOR_FIRST_SLOT] = 0;
 }
 
+void l4_linear_noted(const struct domain *d)
+{
+    const struct vcpu *v = pv_current();
+
+    if (v && v->domain == d)
+        pv_set_reach(d);
+}
+
 void l4_clear(u64 *l4)
 {
     for (unsigned i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)

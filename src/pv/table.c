@@ -6,14 +6,13 @@
  * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
  * ring 3).
  *
- * Linear tables: a read-only entry of an L2 or L3 may lead to a table of its own level, so that
+ * Linear tables: a read-only entry of an L2, L3 or L4 may lead to a table of its own level, so that
  * the tables appear in the guest's address space. If it leads to its own table it holds nothing. If
  * it leads to another one that one must be in use already; the entry holds a reference of each
  * kind, and `linear` of the two frames sees to it that a table that is led to in this way leads to
  * none itself: so there is no cycle, and rule 4 still holds. What the processor reaches through
- * such an entry is a table, and never writable. At level 4 there are none: an L4 holds the
- * hypervisor's slots, too, and through a guest's address that leads there the hypervisor's own
- * accesses for the guest, which ignore U, would reach the whole machine.
+ * such an entry is a table, and never writable. An L4 holds the hypervisor's slots, too; what that
+ * means is at the head of linear.c.
  */
 #include "table.h"
 
@@ -85,22 +84,29 @@ static inline void l1_put(struct domain *d, u64 entry)
     /* lab end pv.5 */
 }
 
-static int linear_get(struct frame *table, struct frame *f)
+/* The table is to lead to f, which is of its own type. 0, or -EINVAL: neither of the two ways of
+ * the head. An L4 that does changes how its domain's memory is read (linear.c), before it is
+ * stored. */
+static int linear_get(struct domain *d, struct frame *table, struct frame *f)
 {
-    if (table->type == FT_L4)
-        return -EBUSY;
-    if (f == table)
-        return 0;
-    if (!(f->flags & FRAME_VALIDATED) || f->type != table->type || f->linear < 0 ||
-        table->linear > 0 || f->linear == INT8_MAX || table->linear == INT8_MIN ||
-        f->type_count == ~0u || !page_get(f))
-        return -EBUSY;
-    f->type_count++;
-    f->linear++;
-    table->linear--;
+    if (f != table) {
+        if (!(f->flags & FRAME_VALIDATED) || f->type != table->type || f->linear < 0 ||
+            table->linear > 0 || f->linear == INT8_MAX || table->linear == INT8_MIN ||
+            f->type_count == ~0u || !page_get(f))
+            return -EINVAL;
+        f->type_count++;
+        f->linear++;
+        table->linear--;
+    }
+    if (table->type == FT_L4 && !d->linear_l4) {
+        d->linear_l4 = true;
+        l4_linear_noted(d);
+    }
     return 0;
 }
 
+/* Takes the references of a present entry of an L2, L3 or L4; nothing having been taken: as l1_get,
+ * but that a frame which is in use as something else is -EINVAL, as under Xen. */
 static int table_get(struct domain *d, struct frame *table, u64 entry)
 {
     struct frame *f;
@@ -109,9 +115,12 @@ static int table_get(struct domain *d, struct frame *table, u64 entry)
     if (entry & ~TABLE_ALLOWED)
         return -EINVAL;
     error = page_get_and_type(d, entry_mfn(entry), table->type - 1, &f);
-    if (likely(error != -EBUSY) || entry & PTE_W)
+    if (likely(error != -EBUSY))
         return error;
-    return linear_get(table, &frame_table[entry_mfn(entry)]);
+    f = &frame_table[entry_mfn(entry)];
+    if (!f->type_count || f->type == table->type - 1)
+        return -EBUSY;
+    return entry & PTE_W ? -EINVAL : linear_get(d, table, f);
 }
 
 static void table_put(struct domain *d, struct frame *table, u64 entry)

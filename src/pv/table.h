@@ -14,8 +14,8 @@
  * not; one that is not present is stored as it is. (The flags are those of the moment of the call:
  * the one processor is here, and walks no table of the guest's before the entry is stored.) 0, or,
  * the entry being as before: -EINVAL: bits that may not be set, no such frame, or the slot is the
- * hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY: it is in use as something
- * else. */
+ * hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY, or for an entry that is to
+ * lead to a table -EINVAL: it is in use as something else. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* Stores an L1 entry whose references are held already, or 0; those of the old one are dropped. */
 void table_store_held(struct domain *d, u64 *p, u64 entry);
@@ -29,6 +29,8 @@ static inline bool slot_is_hypervisors(unsigned slot)
 
     return slot - FIRST < COUNT;
 }
+/* d->linear_l4 has become true (roots.c; in host tests a stub). */
+void l4_linear_noted(const struct domain *d);
 /* Writes the hypervisor's slots of a guest's L4 (roots.c; in host tests a stub), or clears them. */
 void l4_fill(const struct domain *d, u64 *l4);
 void l4_clear(u64 *l4);

@@ -127,6 +127,8 @@ void virt_vcpu_destroy(struct vcpu *v)
 void virt_vcpu_load(struct vcpu *v)
 {
     this_pcpu()->tss.rsp[0] = (u64)(uintptr_t)v + sizeof(struct regs);
+    pv_set_reach(v->domain);
+    ASSERT(read_cr0() & CR0_WP);
     pv_load_root(v);
     pv_load_tables(v);
     pv_load_segments(v);

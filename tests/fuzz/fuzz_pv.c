@@ -27,7 +27,7 @@ enum word_kinds {
     WORD_ENTRY,   /* an entry for a frame of its own */
     WORD_FOREIGN, /* an entry for any frame */
     WORD_PLACE,   /* the machine address of an entry in a page of its own */
-    WORD_VA,      /* an address in its memory */
+    WORD_VA, /* an address in its memory, or, through a slot of the L4, in what that leads to */
     WORD_WILD,
 };
 
@@ -56,6 +56,7 @@ static u64 word_of(unsigned who, const u8 *at)
         65536,
         512,
     };
+    enum { LINEAR = 0x80, PAGE_SHIFT_512G = 39, DIRECT_MAP_SLOT = 262 };
     unsigned kind = at[0] & 7, high = at[0] >> 3, n = at[1];
     u64 own = world_mfn(who, n % WORLD_PAGES);
 
@@ -74,6 +75,9 @@ static u64 word_of(unsigned who, const u8 *at)
     case WORD_PLACE:
         return own << PAGE_SHIFT | (u64)(high & 7) << 3 | (u64)(high >> 3);
     case WORD_VA:
+        if (n & LINEAR)
+            return (u64)(n & 7) << PAGE_SHIFT_512G |
+                   (n & 8 ? DIRECT_MAP_SLOT : (u64)(n >> 4 & 7)) << PAGE_SHIFT_1G | (u64)high * 8;
         return ((u64)(n % (WORLD_PAGES + 8)) << PAGE_SHIFT) + (u64)high * 8;
     default:
         return wild[n % ARRAY_SIZE(wild)] + (high & 7);

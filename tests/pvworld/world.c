@@ -9,6 +9,7 @@
 
 #include "../../src/pv/event_channel.h"
 #include "../../src/pv/table.h"
+#include "boot_steps.h"
 #include "frame_setup.h"
 #include "layout.h"
 #include "timer.h"
@@ -59,16 +60,21 @@ static const u64 *table_of(u64 entry)
     return mfn_to_va(mfn_of(mfn));
 }
 
-/* The L1 entry of an address in the tables that are loaded; 0: none. */
-static u64 walk(u64 va)
+/* The L1 entry of an address in the tables that are loaded, W being that of all levels; 0: none, or
+ * none for ring 3. In ring 0 U means nothing. */
+static u64 walk(u64 va, unsigned ring)
 {
-    u64 entry = world_cpu.cr3 | PTE_P;
+    u64 entry = world_cpu.cr3 | PTE_P, all = PTE_W | PTE_U;
 
     if (!canonical(va) || slot_is_hypervisors(pt_index(va, 4)))
         return 0;
-    for (unsigned level = 4; level > 0 && entry & PTE_P; level--)
+    for (unsigned level = 4; level > 0 && entry & PTE_P; level--) {
         entry = table_of(entry)[pt_index(va, level)];
-    return entry & PTE_P ? entry : 0;
+        all &= entry;
+    }
+    if (!(entry & PTE_P) || (ring == 3 && !(all & PTE_U)))
+        return 0;
+    return (entry & ~(u64)PTE_W) | (all & PTE_W);
 }
 
 /* A frame that the running guest reaches: its own, granted, or left behind by one that has ended.
@@ -87,10 +93,10 @@ static void check_reached(u64 mfn, bool write)
         fail("a writable translation leads to what is no such memory", mfn);
 }
 
-/* One access of the guest's within a page: our pointer to it, or NULL. */
-static void *reach(u64 va, bool write)
+/* One access within a page: our pointer to it, or NULL. */
+static void *reach(u64 va, bool write, unsigned ring)
 {
-    u64 entry = walk(va);
+    u64 entry = walk(va, ring);
 
     if (!entry || (write && !(entry & PTE_W)))
         return NULL;
@@ -98,11 +104,11 @@ static void *reach(u64 va, bool write)
     return (u8 *)mfn_to_va(mfn_of((entry & PTE_ADDR) >> PAGE_SHIFT)) + (va & PAGE_OFFSET_MASK);
 }
 
-static bool copy(u64 gva, void *ours, size_t len, bool write)
+static bool copy(u64 gva, void *ours, size_t len, bool write, unsigned ring)
 {
     for (size_t done = 0; done < len;) {
         size_t part = MIN(len - done, PAGE_SIZE - ((gva + done) & PAGE_OFFSET_MASK));
-        void *p = reach(gva + done, write), *q = (u8 *)ours + done;
+        void *p = reach(gva + done, write, ring), *q = (u8 *)ours + done;
 
         if (!p)
             return false;
@@ -112,34 +118,50 @@ static bool copy(u64 gva, void *ours, size_t len, bool write)
     return true;
 }
 
+/* The hypervisor's own accesses, in ring 0; those of guest_memory.c and access.asm. */
+size_t safe_copy(void *to, const void *from, size_t len, u64 *error)
+{
+    *error = 0;
+    return copy((u64)(uintptr_t)from, to, len, false, 0) ? 0 : len;
+}
+
 bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
 {
-    return pv_range_ok(gva, len) && copy(gva, to, len, false);
+    u64 error;
+
+    if (!pv_read_plain(gva))
+        return !pv_read_careful(to, gva, len, &error);
+    return copy(gva, to, len, false, 0);
 }
 
 bool pv_copy_to(u64 gva, const void *from, size_t len)
 {
-    return pv_range_ok(gva, len) && copy(gva, (void *)(uintptr_t)from, len, true);
+    return pv_range_ok(gva, len) && copy(gva, (void *)(uintptr_t)from, len, true, 0);
 }
 
 u64 pv_put_word(u64 gva, u64 value)
 {
-    return !copy(gva, &value, sizeof(value), true);
+    return !copy(gva, &value, sizeof(value), true, 0);
 }
 
 u64 pv_get_half(void *to, u64 gva)
 {
-    return !copy(gva, to, sizeof(u32), false);
+    return !copy(gva, to, sizeof(u32), false, 0);
 }
 
 u64 pv_get_words(void *to, u64 gva, u64 words)
 {
-    return !copy(gva, to, words * sizeof(u64), false);
+    return !copy(gva, to, words * sizeof(u64), false, 0);
 }
 
 bool world_store(u64 gva, const void *from, size_t len)
 {
-    return pv_copy_to(gva, from, len);
+    return copy(gva, (void *)(uintptr_t)from, len, true, 3);
+}
+
+bool world_load(void *to, u64 gva, size_t len)
+{
+    return copy(gva, to, len, false, 3);
 }
 
 struct domain *domain_by_id(u16 id)
@@ -286,7 +308,24 @@ void world_run(unsigned which)
 {
     running = dying[which] ? !which : which;
     host_pcpu.current = &vcpu[running];
+    pv_set_reach(world_domain[running]);
     pv_load_root(&vcpu[running]);
+}
+
+/* A little of a direct map: tables of the hypervisor's in its slot, as in layout.h. */
+static void make_direct_map(void)
+{
+    enum { ENTRIES = 8, DIRECT_MAP_SLOT = 262, LEVELS = 3 };
+    u64 *above = &hypervisor_l4[DIRECT_MAP_SLOT], count = 1;
+
+    for (unsigned level = 0; level < LEVELS; level++) {
+        u64 mfn = frame_mfn(frame_alloc(DOMID_HYPERVISOR)).v;
+
+        for (u64 i = 0; i < count; i++)
+            above[i] = mfn << PAGE_SHIFT | PTE_P | PTE_W | PTE_A;
+        above = mfn_to_va(mfn_of(mfn));
+        count = ENTRIES;
+    }
 }
 
 void world_begin(void)
@@ -298,6 +337,7 @@ void world_begin(void)
     memset(&host_pcpu, 0, sizeof(host_pcpu));
     memset(&world_cpu, 0, sizeof(world_cpu));
     world_calls_init();
+    make_direct_map();
     for (unsigned i = 0; i < WORLD_DOMAINS; i++)
         build(i);
     world_run(0);
@@ -317,7 +357,7 @@ void world_end(void)
 static void check_tlb(void)
 {
     for (u64 page = 0; page < WORLD_PAGES + PT_ENTRIES; page++) {
-        u64 entry = walk(page << PAGE_SHIFT), mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
+        u64 entry = walk(page << PAGE_SHIFT, 3), mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
 
         if (!entry)
             continue;

@@ -59,6 +59,8 @@ void world_enter_kernel(struct vcpu *v);
 void world_ldt(u64 offset);
 /* Stores into the running guest's memory, as it would itself; false: a fault. */
 bool world_store(u64 gva, const void *from, size_t len);
+/* Loads from there, in the same way. */
+bool world_load(void *to, u64 gva, size_t len);
 /* stubs.c: fills the table of hypercalls. */
 void world_calls_init(void);
 /* Aborts if something does not hold. */

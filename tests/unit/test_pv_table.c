@@ -33,6 +33,12 @@ bool sched_time_is_up(void)
     return hurry;
 }
 
+static unsigned linear_noted;
+void l4_linear_noted(const struct domain *d)
+{
+    linear_noted += d->linear_l4;
+}
+
 void l4_fill(const struct domain *d, u64 *table)
 {
     (void)d;
@@ -225,8 +231,8 @@ static void wrong_levels(void **state)
     (void)state;
     assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
     assert_int_equal(page_pin(&self, number(l3), FT_L2), -EBUSY);
-    assert_int_equal(table_set_entry(&self, l4, &words(l4)[1], entry(l2, LINK), false), -EBUSY);
-    assert_int_equal(table_set_entry(&self, l4, &words(l4)[1], entry(l4, LINK), false), -EBUSY);
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[1], entry(l2, LINK), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[1], entry(l4, LINK), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, &words(l4)[256], 0, false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, &words(l4)[271], entry(l3, LINK), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, &words(l4)[272], entry(l3, LINK), false), 0);
@@ -417,29 +423,24 @@ static void linear_tables(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
         struct frame *t = levels[i];
         u32 refs = t->refs;
-        assert_int_equal(table_set_entry(&self, t, &words(t)[300], entry(t, LINK), false), -EBUSY);
+        assert_int_equal(table_set_entry(&self, t, &words(t)[300], entry(t, LINK), false), -EINVAL);
         assert_int_equal(table_set_entry(&self, t, &words(t)[300], entry(t, MAP_RO), false), 0);
         assert_int_equal(t->refs, refs);
         assert_null(
             table_find_l1(&self, number(l4) << PAGE_SHIFT, 300ULL << PAGE_SHIFT_2M, &table));
     }
-    /* Never at level 4, where the hypervisor's slots are. */
-    assert_int_equal(table_set_entry(&self, l4, &words(l4)[300], entry(l4, MAP_RO), false), -EBUSY);
-    assert_int_equal(page_pin(&self, number(a), FT_L4), 0);
-    assert_int_equal(table_set_entry(&self, l4, &words(l4)[300], entry(a, MAP_RO), false), -EBUSY);
-    assert_int_equal(page_unpin(&self, number(a)), 0);
     /* To another: it must be in use, and neither may be both. */
     assert_int_equal(table_set_entry(&self, l3, &words(l3)[301], entry(a, MAP_RO), false), 0);
     assert_int_equal(a->type, FT_L2);
     assert_int_equal(table_set_entry(&self, l3, &words(l3)[301], 0, false), 0);
     assert_int_equal(page_pin(&self, number(a), FT_L3), 0);
     assert_int_equal(page_pin(&self, number(b), FT_L3), 0);
-    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, LINK), false), -EBUSY);
+    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, LINK), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, MAP_RO), false), 0);
     assert_int_equal(b->type_count, 2);
     assert_int_equal(b->linear, 1);
-    assert_int_equal(table_set_entry(&self, b, &words(b)[1], entry(a, MAP_RO), false), -EBUSY);
-    assert_int_equal(table_set_entry(&self, l3, &words(l3)[2], entry(a, MAP_RO), false), -EBUSY);
+    assert_int_equal(table_set_entry(&self, b, &words(b)[1], entry(a, MAP_RO), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l3, &words(l3)[2], entry(a, MAP_RO), false), -EINVAL);
     assert_int_equal(page_check(&self), 0);
     assert_int_equal(page_unpin(&self, number(b)), 0);
     assert_int_equal(b->type, FT_L3);
@@ -448,6 +449,79 @@ static void linear_tables(void **state)
     assert_int_equal(a->linear | b->linear, 0);
     assert_int_equal(a->refs + b->refs, 2);
     assert_int_equal(page_unpin(&self, number(l4)), 0);
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
+}
+
+/* As the others, but that the domain's memory is read in another way from then on, for good. */
+static void linear_l4(void **state)
+{
+    (void)state;
+    struct frame *a = own(&self), *b = own(&self), *table;
+    u64 *slot = &words(l4)[300];
+
+    linear_noted = 0;
+    self.linear_l4 = false;
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), 0);
+    /* None of these is one: writable; to no table, to a lower one; another's; the hypervisor's. */
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(l4, LINK), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(l2, MAP_RO), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(foreign, MAP_RO), false), -EPERM);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(l4, MAP_RO | PTE_PS), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l4, &words(l4)[262], entry(l4, MAP_RO), false),
+                     -EINVAL);
+    assert_int_equal(linear_noted, 0);
+    assert_false(self.linear_l4);
+    /* To itself: nothing is held. */
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(l4, MAP_RO), false), 0);
+    assert_int_equal(l4->refs, 2);
+    assert_int_equal(l4->linear, 0);
+    assert_true(linear_noted == 1 && self.linear_l4);
+    assert_null(table_find_l1(&self, number(l4) << PAGE_SHIFT, 300ULL << 39, &table));
+    assert_int_equal(page_check(&self), 0);
+    self.linear_l4 = false;
+    assert_true(page_check(&self) > 0);
+    self.linear_l4 = true;
+    /* To another: in use, and neither may be both. */
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(a, MAP_RO), false), 0);
+    assert_int_equal(a->type, FT_L3); /* it was of no type: an empty L3 */
+    assert_int_equal(table_set_entry(&self, l4, slot, 0, false), 0);
+    assert_int_equal(page_pin(&self, number(a), FT_L4), 0);
+    assert_int_equal(page_pin(&self, number(b), FT_L4), 0);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(a, LINK), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(a, MAP_RO), false), 0);
+    assert_true(a->linear == 1 && l4->linear == -1 && a->type_count == 2);
+    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(b, MAP_RO), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, b, &words(b)[1], entry(l4, MAP_RO), false), -EINVAL);
+    assert_int_equal(table_set_entry(&self, a, &words(a)[1], entry(a, MAP_RO), false), 0);
+    assert_int_equal(page_check(&self), 0);
+    /* It stays an L4 while it is led to; when both are gone nothing is left. */
+    assert_int_equal(page_unpin(&self, number(a)), 0);
+    assert_true(a->type == FT_L4 && a->type_count == 1);
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+    assert_int_equal(page_unpin(&self, number(b)), 0);
+    assert_int_equal(a->type_count | a->linear | l4->linear, 0);
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs + a->refs + b->refs, 7);
+    assert_true(self.linear_l4);
+}
+
+/* It holds such an entry when it is made an L4, and when that breaks off. */
+static void a_linear_l4_is_validated(void **state)
+{
+    (void)state;
+    self.linear_l4 = false;
+    words(l4)[1] = entry(l4, MAP_RO);
+    words(l4)[2] = entry(foreign, MAP_RO);
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
+    assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
+    words(l4)[2] = 0;
+    hurry = true;
+    while (page_pin(&self, number(l4), FT_L4) == -ERESTART)
+        assert_int_equal(page_check(&self), 0);
+    hurry = false;
+    assert_true(l4->flags & FRAME_PINNED && self.linear_l4);
+    assert_int_equal(page_check(&self), 0);
+    assert_int_equal(page_unpin(&self, number(l4)), 0);
+    words(l4)[1] = 0;
     assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
 }
 
@@ -487,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unpin_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_type_undoes_the_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(linear_tables, setup, teardown),
+        cmocka_unit_test_setup_teardown(linear_l4, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_linear_l4_is_validated, setup, teardown),
         cmocka_unit_test_setup_teardown(the_recount_sees_a_lost_reference, setup, teardown),
     };
 
