@@ -11,7 +11,7 @@ static struct form forms[3][MOST_FORMS];
 static unsigned form_count[3];
 
 /* Instructions whose effect a machine without devices, tables and a supervisor does not show;
- * tests/unit/test_emulate_rules.c has them. */
+ * tests/unit/test_emulate_privilege.c and test_emulate_rules.c have them. */
 static bool elsewhere(unsigned operation)
 {
     switch (operation) {
