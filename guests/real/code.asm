@@ -4,6 +4,8 @@
 
 bits 32
 low_main:
+    mov eax, [low_cr3]
+    mov [LOW(real_cr3)], eax
     lidt [LOW(real_idtr)]
     jmp SEL_CODE16:OFFSET(to_real)
 bits 16
@@ -60,6 +62,7 @@ real_resume: dw 0
 real_seen: dd 0
 real_seen_stack: dw 0
 real_dr6: dd 0
+real_cr3: dd 0
 real_seen_di: dw 0
 
 %define RESULTS OFFSET(low_results)
@@ -75,6 +78,7 @@ real_checks:
     %include "real/far.inc"
     %include "real/system.inc"
     %include "real/between.inc"
+    %include "real/window.inc"
     %include "real/hardware.inc"
     ret
 

@@ -46,8 +46,22 @@ static void delivered(struct vcpu *v, const struct virt_event *ev, u64 met)
     cpu_look_at_state(v); /* CS is another */
 }
 
-/* Pushes FLAGS, CS and IP and goes to the handler. Error codes are not pushed in real mode; in
- * protected mode the way there is that of the processor, but for what no loader does. */
+/* The event was a switch of tasks. A fault in the new task is not one while delivering the event.
+ */
+static void delivered_to_task(struct vcpu *v, const struct virt_event *ev,
+                              const struct instruction *i, const struct emulate_ctx *ctx,
+                              bool faulted)
+{
+    v->virt->has_event = false;
+    cpu_end_emulation(i);
+    if (ev->type == VIRT_NMI)
+        virt_ops->block_nmi(v, true);
+    cpu_task_arrived(v, ctx, faulted, i->met);
+    cpu_look_at_state(v);
+}
+
+/* Goes to the handler: in real mode with FLAGS, CS and IP pushed and no error code, in protected
+ * and long mode as the gate says. */
 static void deliver(struct vcpu *v, struct exit *e)
 {
     struct virt_vcpu *x = v->virt;
@@ -58,8 +72,15 @@ static void deliver(struct vcpu *v, struct exit *e)
 
     cpu_begin_emulation(&i, &ctx);
     u64 return_to = v->regs.rip + (ev.type >= VIRT_SOFT_INT ? ev.insn_len : 0);
-    switch (protected_mode ? emulate_protected_interrupt(&ctx, &ev, return_to)
-                           : emulate_real_interrupt(&ctx, ev.vector, return_to)) {
+    ctx.notes = 0;
+    enum emulate_result result = protected_mode
+                                     ? emulate_protected_interrupt(&ctx, &ev, return_to)
+                                     : emulate_real_interrupt(&ctx, ev.vector, return_to);
+    if (ctx.notes & EMULATE_NEW_TASK && result != EMULATE_UNHANDLEABLE) {
+        delivered_to_task(v, &ev, &i, &ctx, result == EMULATE_FAULT);
+        return;
+    }
+    switch (result) {
     case EMULATE_OK:
         x->has_event = false;
         cpu_end_emulation(&i);
@@ -69,7 +90,7 @@ static void deliver(struct vcpu *v, struct exit *e)
         virt_inject(v, &ctx.fault);
         break;
     default:
-        cpu_kill(v, e, "an event by hand, to where there is no memory, or no way");
+        cpu_kill(v, e, "an event by hand, to where there is no memory");
         break;
     }
 }

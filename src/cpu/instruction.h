@@ -48,7 +48,10 @@ enum emulate_result hook_system_write(struct emulate_ctx *ctx, u64 la, u64 value
 enum emulate_result hook_read_table(struct emulate_ctx *ctx, enum emulate_table table, u64 *base,
                                     u16 *limit);
 enum emulate_result hook_read_cr(struct emulate_ctx *ctx, unsigned cr, u64 *value);
-/* task_switch.c */
+/* task_switch.c: the hook; and what follows when a switch has been made, the caller having ended
+ * the emulation: as after an instruction, then the fault with which the new task begins, or #DB for
+ * its trap bit and the breakpoints, as bits of DR6, that the switch has met. */
+void cpu_task_arrived(struct vcpu *v, const struct emulate_ctx *ctx, bool faulted, u64 met);
 enum emulate_result hook_task_switch(struct emulate_ctx *ctx, u16 selector, enum emulate_task why);
 enum emulate_result hook_write_table(struct emulate_ctx *ctx, enum emulate_table table, u64 base,
                                      u16 limit);

@@ -1,7 +1,8 @@
 /*
  * Hardware task switches: VT-x makes an exit of each, and the emulator does them
- * (emulate/task.c). What belongs to the processor besides is here: DR7's local enables, the trap
- * bit, the event whose delivery the switch is, and the blocking of NMIs.
+ * (emulate/task.c); by hand they are an instruction, or a task gate's event (by_hand.c). What
+ * belongs to the processor besides is here: DR7's local enables, the trap bit, the event whose
+ * delivery the switch is, and the blocking of NMIs.
  */
 #include "cpu.h"
 #include "domain.h"
@@ -13,16 +14,17 @@
 enum { DR7_LOCAL = 0x155 };
 #define DR6_BT (1ULL << 15)
 
-/* The new task is there: as after an instruction, and its trap bit's #DB. */
-static void arrived(struct vcpu *v, const struct emulate_ctx *ctx)
+void cpu_task_arrived(struct vcpu *v, const struct emulate_ctx *ctx, bool faulted, u64 met)
 {
     v->dr7 &= ~(u64)DR7_LOCAL;
     virt_mark(v, DIRTY_DEBUG);
     cpu_completed(v, false);
-    if (!(ctx->notes & EMULATE_TASK_TRAP))
-        return;
-    v->dr6 |= DR6_BT;
-    virt_inject_fault(v, VEC_DB, 0);
+    if (ctx->notes & EMULATE_TASK_TRAP)
+        met |= DR6_BT;
+    if (faulted)
+        virt_inject(v, &ctx->fault);
+    else if (met)
+        cpu_trap(v, met);
 }
 
 /* Far CALL or JMP, IRET: executed by hand. */
@@ -32,10 +34,12 @@ enum emulate_result hook_task_switch(struct emulate_ctx *ctx, u16 selector, enum
     enum emulate_result result =
         emulate_switch_task(ctx, selector, why, ctx->regs->rip + ctx->insn.length, NULL);
 
-    if (result != EMULATE_OK)
+    if (result == EMULATE_UNHANDLEABLE || !(ctx->notes & EMULATE_NEW_TASK))
         return result;
     cpu_end_emulation(i);
-    arrived(i->vcpu, ctx);
+    if (why == EMULATE_TASK_IRET)
+        virt_ops->block_nmi(i->vcpu, false);
+    cpu_task_arrived(i->vcpu, ctx, result == EMULATE_FAULT, i->met);
     return EMULATE_RETRY; /* nothing is left to do */
 }
 
@@ -56,10 +60,10 @@ void cpu_exit_task_switch(struct vcpu *v, struct exit *e)
     if (by_event && ctx.notes & EMULATE_NEW_TASK)
         x->has_event = false; /* it has been delivered */
     cpu_end_emulation(&i);
-    if (result == EMULATE_FAULT)
-        virt_inject(v, &ctx.fault);
-    else if (result != EMULATE_OK)
+    if (result != EMULATE_OK && result != EMULATE_FAULT)
         cpu_kill(v, e, "a switch of tasks where there is no memory");
-    if (ctx.notes & EMULATE_NEW_TASK)
-        arrived(v, &ctx);
+    else if (ctx.notes & EMULATE_NEW_TASK)
+        cpu_task_arrived(v, &ctx, result == EMULATE_FAULT, i.met);
+    else
+        virt_inject(v, &ctx.fault);
 }

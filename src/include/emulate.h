@@ -185,8 +185,9 @@ enum emulate_result emulate_insn(struct emulate_ctx *ctx);
  */
 enum emulate_result emulate_real_interrupt(struct emulate_ctx *ctx, u8 vector, u64 return_to);
 /*
- * The same in protected mode, through the event's gate: with its error code, if it has one; CR2 is
- * the caller's business. EMULATE_UNHANDLEABLE: in long mode, outside CPL 0, or through a task gate.
+ * The same in protected and long mode, through the event's gate: with its error code, if it has
+ * one; CR2 is the caller's business. Through a task gate as emulate_switch_task, EMULATE_NEW_TASK
+ * noted. EMULATE_UNHANDLEABLE: in virtual-8086 mode.
  */
 enum emulate_result emulate_protected_interrupt(struct emulate_ctx *ctx,
                                                 const struct virt_event *ev, u64 return_to);

@@ -255,6 +255,7 @@ static struct {
     enum virt_blocking blocking;
     u64 trap;       /* what the last #DB was for */
     unsigned ended; /* shadows that have been ended */
+    unsigned tasks; /* switched to */
     u64 now;
 } w;
 
@@ -322,7 +323,19 @@ enum emulate_result emulate_protected_interrupt(struct emulate_ctx *ctx,
 {
     assert_int_equal(return_to, ctx->regs->rip);
     w.gates++;
+    if (ev->vector >= 0x22) { /* a task's, which begins with a fault or does not */
+        ctx->notes = EMULATE_NEW_TASK;
+        return ev->vector == 0x23 ? emulate_raise(ctx, VEC_TS, 0x10) : EMULATE_OK;
+    }
     return ev->vector == 0x21 ? EMULATE_UNHANDLEABLE : EMULATE_OK;
+}
+void cpu_task_arrived(struct vcpu *v, const struct emulate_ctx *ctx, bool faulted, u64 met)
+{
+    assert_false(v->virt->has_event);
+    assert_int_equal(met, w.meets);
+    w.tasks++;
+    if (faulted)
+        virt_inject(v, &ctx->fault);
 }
 void virt_inject(struct vcpu *v, const struct virt_event *ev)
 {
@@ -519,6 +532,23 @@ static void breakpoints_held_back(void **state)
     }
 }
 
+/* The event is delivered, whether or not the new task begins with a fault. */
+static void events_switch_tasks(void **state)
+{
+    (void)state;
+    reg[VREG_CR0] = CR0_PE;
+    w.meets = 8;
+    virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_INTERRUPT, .vector = 0x22};
+    run(0);
+    assert_true(w.tasks == 1 && w.killed == 0 && !virt.has_event);
+    virt.has_event = true;
+    virt.event = (struct virt_event){.type = VIRT_EXCEPTION, .vector = 0x23};
+    run(0);
+    assert_true(w.tasks == 2 && w.killed == 0 && virt.has_event);
+    assert_int_equal(virt.event.vector, VEC_TS);
+}
+
 static void what_cannot_be_emulated_is_undefined(void **state)
 {
     (void)state;
@@ -553,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup(until_the_window_opens, setup),
         cmocka_unit_test_setup(events_go_first, setup),
         cmocka_unit_test_setup(events_go_through_gates, setup),
+        cmocka_unit_test_setup(events_switch_tasks, setup),
         cmocka_unit_test_setup(breakpoints_on_code, setup),
         cmocka_unit_test_setup(breakpoints_held_back, setup),
         cmocka_unit_test_setup(what_cannot_be_emulated_is_undefined, setup),
