@@ -138,6 +138,9 @@ const struct form forms[] = {
     {"vmovss m,x", 0xf3, 0x0f, 0x11, -1, 0, W32, KIND_VEX | KIND_VECTOR | KIND_WRITES, UNTOUCHED},
     {"vmovsd x,m", 0xf2, 0x0f, 0x10, -1, 0, W64, KIND_VEX | KIND_VECTOR, UNTOUCHED},
     {"vmovsd m,x", 0xf2, 0x0f, 0x11, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_WRITES, UNTOUCHED},
+    {"vmovlps x,x,m", 0, 0x0f, 0x12, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_THIRD, UNTOUCHED},
+    {"vmovhps x,x,m", 0, 0x0f, 0x16, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_THIRD, UNTOUCHED},
+    {"vmovhpd x,x,m", 0x66, 0x0f, 0x16, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_THIRD, UNTOUCHED},
     {"vmovlps m,x", 0, 0x0f, 0x13, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_WRITES, UNTOUCHED},
     {"vmovhps m,x", 0, 0x0f, 0x17, -1, 0, W64, KIND_VEX | KIND_VECTOR | KIND_WRITES, UNTOUCHED},
     {"vmovd, vmovq x,m", 0x66, 0x0f, 0x6e, -1, 0, W32 | W64, KIND_VEX | KIND_VECTOR, UNTOUCHED},
@@ -155,9 +158,10 @@ enum { OPERAND_SIZE = 0x66, REX = 0x40, REX_W = 8, RDX_PUSH = 0x52, RDX_POP = 0x
 static unsigned encode_vex(const struct form *f, unsigned width, u8 *code)
 {
     enum { VEX2 = 0xc5, VEX3 = 0xc4, NO_RXB = 0xe0, NO_R = 0x80, NO_VVVV = 0x78, L = 4, W = 0x80 };
-    enum { MAP_0F = 1, MAP_0F38 = 2 };
+    enum { MAP_0F = 1, MAP_0F38 = 2, XMM1 = 1 << 3 };
     u8 pp = f->prefix == 0x66 ? 1 : f->prefix == 0xf3 ? 2 : f->prefix == 0xf2 ? 3 : 0;
-    u8 last = (u8)(NO_VVVV | (width == W256 ? L : 0) | pp);
+    u8 third = f->flags_kind & KIND_THIRD ? NO_VVVV ^ XMM1 : NO_VVVV;
+    u8 last = (u8)(third | (width == W256 ? L : 0) | pp);
     unsigned n = 0;
 
     if (f->map == 0x0f && width != W64) {

@@ -69,6 +69,7 @@ enum form_kind {
     KIND_PAIR = 1 << 9,    /* CMPXCHG8B, CMPXCHG16B: RDX:RAX; 128 bits with REX.W */
     KIND_PUSH = 1 << 10,   /* RDX is popped behind it; no REX.W */
     KIND_POP = 1 << 11,    /* RDX is pushed before it; no REX.W */
+    KIND_THIRD = 1 << 12,  /* VEX names XMM1 as a third operand */
 };
 extern const struct form forms[];
 extern const unsigned form_count;

@@ -255,6 +255,7 @@ struct insn {
     u8 scale;        /* 0 to 3 */
     u16 imm2;        /* a far pointer's selector; ENTER's nesting level */
     u8 vex;          /* 0, or VEX-encoded: enum vector_size */
+    u8 third;        /* VEX: the register that vvvv names, 0 if it is to name none */
     s64 disp;        /* sign-extended; a MOV's absolute offset (moffs) too */
     u64 imm;         /* OPERAND_IMM */
 };

@@ -160,6 +160,10 @@ static const struct known known[] = {
     {8, "c5 fd 7e c1", NULL},
     {8, "c5 fa 10 c1", "UNKNOWN4"},
     {8, "c5 f0 10 07", "UNKNOWN4"},
+    {8, "c5 f8 12 07", "MOVLPS8 rax, [ds:rdi]"}, /* with a third operand always */
+    {8, "c5 71 16 3f", "MOVHPS8 r15, [ds:rdi]"},
+    {8, "c5 f0 12 c1", "UNKNOWN4"}, /* VMOVHLPS */
+    {8, "c5 fc 12 07", NULL},
     {4, "c5 f8 28 07", "MOVAPS16 rax, [ds:rdi]"},
     /* stack */
     {8, "50", "PUSH8 -, rax"},

@@ -297,6 +297,11 @@ static void vectors(void **state)
     assert_int_equal(w.vectors[3][2], 0);
     assert_int_equal(run("c5 fc 10 1f"), EMULATE_OK);
     assert_memory_equal(w.vectors[3], value, 32);
+    memcpy(w.vectors[9], (u64[]){5, 6, 7, 8}, 32);
+    assert_int_equal(run("c5 b0 12 1f"), EMULATE_OK); /* VMOVLPS XMM3, XMM9, [RDI] */
+    assert_memory_equal(w.vectors[3], ((u64[]){1, 6, 0, 0}), 32);
+    assert_int_equal(run("c5 b0 16 1f"), EMULATE_OK); /* VMOVHPS */
+    assert_memory_equal(w.vectors[3], ((u64[]){5, 1, 0, 0}), 32);
     w.cr0 = 0;
     must_fault("c5 f8 10 1f", CODE_16, 0, VEC_UD);
 }

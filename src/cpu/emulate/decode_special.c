@@ -198,25 +198,33 @@ static struct opcode three_byte_opcode(struct insn *i)
     return row;
 }
 
-/* What VEX says beside the map: the REX bits, inverted, the mandatory prefix, the vector's size. A
- * third operand is for OP_UNKNOWN: i->vex stays 0. */
+/* What VEX says beside the map: the REX bits, inverted, the mandatory prefix, the vector's size, a
+ * third operand, inverted. */
 static void take_vex_fields(const struct decoder *d, struct insn *i, bool short_form)
 {
-    enum { R = 0x80, RXB_SHIFT = 5, W = 0x80, VVVV = 0x78, L = 4, PP = 3, REX = 0x40 };
+    enum {
+        R = 0x80,
+        RXB_SHIFT = 5,
+        W = 0x80,
+        VVVV_SHIFT = 3,
+        VVVV = 15,
+        L = 4,
+        PP = 3,
+        REX = 0x40
+    };
     static const u8 prefixes[] = {0, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE};
     u8 last = short_form ? d->at[0] : d->at[1];
     u8 rxb = short_form ? (d->at[0] & R ? 0 : REX_R) : (u8)~d->at[0] >> RXB_SHIFT;
 
     i->prefixes |= prefixes[last & PP];
     i->rex = REX | (d->size == CODE_64 ? rxb : 0) | (!short_form && (last & W) ? REX_W : 0);
-    if ((last & VVVV) == VVVV)
-        i->vex = last & L ? VECTOR_AVX : VECTOR_SSE;
+    i->vex = last & L ? VECTOR_AVX : VECTOR_SSE;
+    i->third = ~last >> VVVV_SHIFT & (d->size == CODE_64 ? VVVV : VVVV >> 1);
 }
 
 /*
- * VEX (C4, C5) and EVEX (62) encodings: length, and of VEX those moves that decode_vector knows and
- * that have no third operand. d->at is behind the opcode byte `first`. Returns false if it is not
- * one but LES, LDS or BOUND.
+ * VEX (C4, C5) and EVEX (62) encodings: length, and of VEX those moves that decode_vector knows.
+ * d->at is behind the opcode byte `first`. Returns false if it is not one but LES, LDS or BOUND.
  */
 static bool take_vex(struct decoder *d, struct insn *i, u8 first, struct opcode *row, int *error)
 {

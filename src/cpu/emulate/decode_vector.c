@@ -10,8 +10,8 @@ enum mandatory { NP, P66, PF3, PF2 };
 enum move_flags {
     LOAD = 1 << 0,      /* to a vector register; else from one */
     MEMORY = 1 << 1,    /* the other operand is memory only */
-    NO_VEX = 1 << 2,    /* with VEX it has a third operand, or there is none */
-    NO_VEX_RR = 1 << 3, /* the same if the other operand is a register */
+    THIRD = 1 << 2,     /* with VEX a third operand has the rest of the register */
+    NO_VEX_RR = 1 << 3, /* the same if the other operand is a register, which is not done */
     GPR = 1 << 4,       /* it is a general register or memory, of 8 bytes with REX.W */
 };
 
@@ -32,12 +32,12 @@ static const struct vector_move moves[] = {
     {0x11, P66, OP_MOVUPS, 0, 0},
     {0x11, PF3, OP_MOVSS, 4, NO_VEX_RR},
     {0x11, PF2, OP_MOVSS, 8, NO_VEX_RR},
-    {0x12, NP, OP_MOVLPS, 8, LOAD | MEMORY | NO_VEX},
-    {0x12, P66, OP_MOVLPS, 8, LOAD | MEMORY | NO_VEX},
+    {0x12, NP, OP_MOVLPS, 8, LOAD | MEMORY | THIRD},
+    {0x12, P66, OP_MOVLPS, 8, LOAD | MEMORY | THIRD},
     {0x13, NP, OP_MOVLPS, 8, MEMORY},
     {0x13, P66, OP_MOVLPS, 8, MEMORY},
-    {0x16, NP, OP_MOVHPS, 8, LOAD | MEMORY | NO_VEX},
-    {0x16, P66, OP_MOVHPS, 8, LOAD | MEMORY | NO_VEX},
+    {0x16, NP, OP_MOVHPS, 8, LOAD | MEMORY | THIRD},
+    {0x16, P66, OP_MOVHPS, 8, LOAD | MEMORY | THIRD},
     {0x17, NP, OP_MOVHPS, 8, MEMORY},
     {0x17, P66, OP_MOVHPS, 8, MEMORY},
     {0x28, NP, OP_MOVAPS, 0, LOAD},
@@ -82,7 +82,9 @@ static bool applies(const struct vector_move *move, const struct insn *i)
 {
     if ((move->flags & MEMORY) && !i->memory)
         return false;
-    return !i->vex || !((move->flags & NO_VEX) || ((move->flags & NO_VEX_RR) && !i->memory));
+    if (!i->vex || (move->flags & THIRD))
+        return true;
+    return !i->third && !((move->flags & NO_VEX_RR) && !i->memory);
 }
 
 int decode_vector(unsigned size, struct insn *i)

@@ -98,12 +98,15 @@ static void merge(const struct insn *i, bool from_memory, u64 to[WORDS], const u
             to[n] = 0;
 }
 
+/* What the move leaves of reg; VMOVLPS and VMOVHPS take it from a third operand. */
 static enum emulate_result write_register(struct emulate_ctx *ctx, unsigned reg, bool from_memory,
                                           const u64 value[WORDS])
 {
+    enum operation op = ctx->insn.operation;
+    bool third = ctx->insn.vex && (op == OP_MOVLPS || op == OP_MOVHPS);
     u64 all[WORDS];
 
-    TRY(HOOK(ctx, read_vector, reg, all));
+    TRY(HOOK(ctx, read_vector, third ? ctx->insn.third : reg, all));
     merge(&ctx->insn, from_memory, all, value);
     return HOOK(ctx, write_vector, reg, all);
 }
