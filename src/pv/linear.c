@@ -9,8 +9,8 @@
  *  - Whatever runs in ring 3 (the guest): nothing, for the hypervisor's entries have no U. Only the
  *    M2P's have, and the guest reads that anyway; of its tables it learns where they lie, and as no
  *    frame can be had by its number, that is of no use.
- *  - Writes, the guest's or the hypervisor's own for it (pv_copy_to, pv_put_word, the bounce
- * frame): nothing, for the entry in s has no W, a write needs it at every level, and CR0.WP is 1.
+ *  - Writes, the guest's or the hypervisor's own for it (results, the bounce frame): nothing, for
+ *    the entry in s has no W, a write needs it at every level, and CR0.WP is 1.
  *  - The processor's own reads (descriptors): these are at addresses that the hypervisor chooses.
  *  - The hypervisor's reads for the guest (arguments, the iret frame, instructions to emulate):
  *    in ring 0, where U means nothing, the machine's memory. They are what this file is for.
@@ -20,9 +20,8 @@
  *    reads nothing of its memory through the loaded tables: pv_read_plain says no to every address,
  *    since the bounds in struct pcpu, which go with the domain that is loaded, leave it none.
  *    A domain that never had one pays nothing: the bounds are then those of its own addresses.
- *  - Instead the tables are walked here, and what they name is read through the direct map. Nothing
- *    is reached but through entries that have U, none of which is the hypervisor's but the M2P's.
- * So it does not matter what a TLB remembers of older entries, nor that U would mean nothing.
+ *  - Instead the tables are walked here, each entry needs U, and what they name is read through the
+ *    direct map: so it does not matter what a TLB remembers of older entries.
  *  - Reads that the guest itself could make succeed, those of its own tables, too.
  */
 #include "extable.h"

@@ -31,6 +31,8 @@ void l4_fill(const struct domain *d, u64 *l4)
     for (unsigned i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
         l4[i] = hypervisor_l4[i];
     l4[PERDOMAIN_SLOT] = d->pv->window_l4e;
+    for (unsigned i = HYPERVISOR_FIRST_SLOT + 1; i <= HYPERVISOR_LAST_SLOT; i++)
+        ASSERT(!(l4[i] & PTE_U)); /* linear.c relies on it */
     if (pv_assisted(d, VMASST_TYPE_m2p_strict))
         l4[HYPERVISOR_FIRST_SLOT] = 0;
 }

@@ -7,6 +7,7 @@
  *  - Nothing is written but by table_set_entry, so the rules of page_type.c hold.
  *  - An instruction writes 1, 2, 4 or 8 aligned bytes of the page that faulted, or it is the
  * guest's own fault.
+ *  - A store through a linear table (table.c) is the guest's own fault, too, as under Xen.
  *  - One processor: between the look at an entry and its change nobody else changes it.
  */
 #include "emulate.h"

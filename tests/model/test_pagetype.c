@@ -108,7 +108,7 @@ bool page_granted(const struct domain *d, u64 entry)
 static bool cached_read[FRAMES], cached_write[FRAMES];
 static bool cached_table[FRAMES][5]; /* walked as a table of level 1..4 */
 static bool cached_linear[FRAMES];   /* walked as one of a lower level than it is of */
-static unsigned flushes, linear_seen, broken_off;
+static unsigned flushes, linear_seen, linear_l4_seen, broken_off;
 
 void tlb_hw_flush_all(void)
 {
@@ -148,6 +148,8 @@ static void fill_tlb(void)
                 if (level > 1 && frame_table[mfn].type == FT_L1 + level - 1) {
                     assert_false(e & PTE_W); /* linear: what it reaches it cannot write */
                     linear_seen += !cached_linear[mfn];
+                    linear_l4_seen += !cached_linear[mfn] && level == 4;
+                    assert_true(level < 4 || self.linear_l4);
                     cached_linear[mfn] = true;
                     continue;
                 }
@@ -429,6 +431,7 @@ static void begin(void)
     frame_table_add_ram(0, FRAMES);
     frame_table_release(8, FRAMES);
     self.frames = other.frames = 0;
+    self.linear_l4 = false;
     root = NULL;
     for (unsigned i = 0; i < OWN; i++)
         page_adopt(&self, frame_alloc(self.id), 0);
@@ -480,13 +483,14 @@ static void random_sequences(void **state)
     }
     printf("entries changed %u (refused %u), pins %u (%u), roots %u (%u), flushes %u\n", done_ok[1],
            done_failed[1], done_ok[2], done_failed[2], done_ok[4], done_failed[4], flushes);
-    printf("broken off %u, undone later %u, linear entries %u\n", broken_off, pieces, linear_seen);
+    printf("broken off %u, undone later %u, linear entries %u, of L4s %u\n", broken_off, pieces,
+           linear_seen, linear_l4_seen);
     /* The sequences are worth something only if tables come into being. */
     assert_true(done_ok[1] > STEPS / 50);
     assert_true(done_ok[2] > STEPS / 100);
     assert_true(done_ok[4] > STEPS / 1000);
     assert_true(broken_off > STEPS / 2000 && pieces > STEPS / 20000);
-    assert_true(linear_seen > STEPS / 1000);
+    assert_true(linear_seen > STEPS / 1000 && linear_l4_seen > STEPS / 2000);
 }
 
 int main(void)
