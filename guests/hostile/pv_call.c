@@ -352,6 +352,23 @@ static void tame_grants(u64 *argument)
     argument[2] %= 2;
 }
 
+/* What is written by console_io stands in the log: not much of it. */
+static void tame_console(u64 *argument)
+{
+    enum { COUNT_MAX = 1024 };
+
+    if ((u32)argument[1] > COUNT_MAX)
+        argument[1] = 0;
+}
+
+static void tame(u64 number, u64 *argument)
+{
+    if (number == __HYPERVISOR_grant_table_op)
+        tame_grants(argument);
+    if (number == __HYPERVISOR_console_io)
+        tame_console(argument);
+}
+
 void random_call_pv(unsigned i)
 {
     enum { WORDS = 8, LIST = __HYPERVISOR_multicall };
@@ -365,15 +382,13 @@ void random_call_pv(unsigned i)
         argument[k] = random_next() % 3 ? random_word() : (u64)structure;
     if (number == LIST) {
         structure[0] = random_next() % NUMBERS;
-        if (structure[0] == __HYPERVISOR_grant_table_op)
-            tame_grants(&structure[2]);
+        tame(structure[0], &structure[2]);
         if (structure[0] == LIST || !is_allowed(structure[0], structure[2]))
             return;
         argument[0] = (u64)structure;
         argument[1] = 1;
     }
-    if (number == __HYPERVISOR_grant_table_op)
-        tame_grants(argument);
+    tame(number, argument);
     if (!is_allowed(number, argument[0]))
         return;
     if (boot_has_argument("verbose"))
@@ -436,7 +451,7 @@ static const struct attack attacks[] = {
      0},
     {"mmu_update's list without end", SURVIVES, try_updates_without_end, EFAULT_, 0},
     {"mmuext_op's list in the hypervisor", SURVIVES, try_ext_in_hypervisor, EFAULT_, 0},
-    {"mmuext_op's count in the hypervisor", SURVIVES, try_done_count_in_hypervisor, EFAULT_, 0},
+    {"mmuext_op's count in the hypervisor", SURVIVES, try_done_count_in_hypervisor, RETURNS(0), 0},
     {"mmuext_op with a wild command", SURVIVES, try_ext_wild_command, ENOSYS_, 0},
     {"multicall's list in the hypervisor", SURVIVES, try_multicall_in_hypervisor, EFAULT_, 0},
     {"multicall's list without end", SURVIVES, try_multicall_without_end, EFAULT_, 0},

@@ -333,7 +333,7 @@ static const struct attack attacks[] = {
     {"unmap with another mapping's handle", SURVIVES, try_unmap_others_entry, STATUS(general_error),
      0},
     {"unmap a grant twice", SURVIVES, try_unmap_twice, STATUS(bad_handle), 0},
-    {"a page mapped by grant as a page table", SURVIVES, try_granted_as_table, RETURNS(-PV_EBUSY),
+    {"a page mapped by grant as a page table", SURVIVES, try_granted_as_table, RETURNS(-PV_EINVAL),
      0},
     {"a grant that changes while it is mapped", SURVIVES, try_grant_changes_under_use, RETURNS(1),
      0},

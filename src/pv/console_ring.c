@@ -12,6 +12,8 @@
 
 #include <xen/io/console.h>
 
+enum { DONE_SHIFT = 32 }; /* of a command */
+
 void pv_console_drain(struct domain *d)
 {
     struct xencons_interface *ring = d->pv->console;
@@ -33,13 +35,19 @@ void pv_console_drain(struct domain *d)
         event_raise(d->vcpu[0], EVENT_CONSOLE);
 }
 
-static s64 console_output(struct domain *d, u64 buffer, u32 count)
+/* Those before `done` were written by earlier parts of the call. The machine waits for each byte,
+ * so the time is asked after each few. */
+static s64 console_output(struct domain *d, u64 buffer, u32 count, u32 done)
 {
     enum { PART = 128 };
     char part[PART];
 
-    for (u32 done = 0; done < count; done += PART) {
+    for (u32 first = done; done < count; done += PART) {
         u32 n = MIN(count - done, (u32)PART);
+
+        if (done != first && pv_time_is_up_now())
+            return pv_again(pv_current(), __HYPERVISOR_console_io,
+                            CONSOLEIO_write | (u64)done << DONE_SHIFT, count);
 
         if (!pv_copy_from(part, buffer + done, n))
             return -EFAULT;
@@ -66,18 +74,17 @@ static s64 console_input(struct domain *d, u64 buffer, u32 count)
     return done;
 }
 
-static s64 do_console_io(u32 command, u32 count, u64 buffer)
+/* How many bytes of the output are done is in the command's upper half, when the call is made
+ * again. */
+static s64 do_console_io(u64 command, u32 count, u64 buffer)
 {
-    enum { COUNT_MAX = 1024 }; /* the machine waits for each byte */
     struct domain *d = pv_current()->domain;
 
-    switch (command) {
+    switch ((u32)command) {
     case CONSOLEIO_write:
-        if (count > COUNT_MAX)
-            return -E2BIG;
-        return console_output(d, buffer, count);
+        return console_output(d, buffer, count, (u32)(command >> DONE_SHIFT));
     case CONSOLEIO_read:
-        return console_input(d, buffer, MIN(count, (u32)COUNT_MAX));
+        return (s32)count < 0 ? -E2BIG : console_input(d, buffer, count);
     default:
         return -ENOSYS;
     }

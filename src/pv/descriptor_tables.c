@@ -15,6 +15,7 @@
 #include "errno.h"
 #include "insn.h"
 #include "layout.h"
+#include "log.h"
 #include "hypercall.h"
 #include "segment.h"
 #include "sched.h"
@@ -88,8 +89,7 @@ int pv_set_gdt(struct vcpu *v, const u64 *mfn, u32 frames)
     struct frame *frame[PV_GDT_FRAMES];
     int error;
 
-    if (frames > PV_GDT_FRAMES)
-        return -EINVAL;
+    ASSERT(frames <= PV_GDT_FRAMES);
     for (u32 i = 0; i < frames; i++)
         if (!mfn[i])
             return -EINVAL;
@@ -226,19 +226,15 @@ static s64 do_update_descriptor(u64 address, u64 descriptor)
 {
     struct domain *d = pv_current()->domain;
     struct frame *f = page_of(d, address >> PAGE_SHIFT);
-    int error;
 
-    if (!f)
-        return page_error(address >> PAGE_SHIFT);
-    if (address & (sizeof(u64) - 1) || !segment_descriptor_adjust(&descriptor))
+    if (!f || address & (sizeof(u64) - 1) || !segment_descriptor_adjust(&descriptor))
         return -EINVAL;
     if (f->type_count && f->type == FT_SEGDESC) {
         *(volatile u64 *)mpa_to_va(mpa_of(address)) = descriptor;
         return 0;
     }
-    error = page_get_type(d, f, FT_WRITABLE);
-    if (error)
-        return error;
+    if (page_get_type(d, f, FT_WRITABLE))
+        return -EINVAL; /* whatever it was, as under Xen */
     *(u64 *)mpa_to_va(mpa_of(address)) = descriptor;
     page_put_type(d, f);
     return 0;

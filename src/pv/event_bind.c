@@ -94,11 +94,17 @@ s64 event_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *b)
     return 0;
 }
 
+/* Of a vcpu's own; the others are a domain's, and bound on vcpu 0. */
+static bool virq_is_vcpus(u32 virq)
+{
+    return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF || virq == VIRQ_XENPMU;
+}
+
 s64 event_bind_virq(struct domain *d, struct evtchn_bind_virq *b)
 {
     if (b->virq >= NR_VIRQS)
         return -EINVAL;
-    if (b->virq != VIRQ_TIMER && b->virq != VIRQ_DEBUG && b->vcpu)
+    if (!virq_is_vcpus(b->virq) && b->vcpu)
         return -EINVAL;
     if (b->vcpu >= d->vcpu_count)
         return -ENOENT;

@@ -139,6 +139,14 @@ static s64 unmask(struct domain *d, u32 port)
     return 0;
 }
 
+/* No interrupt of a device is a domain's. */
+static s64 bind_pirq(const struct evtchn_bind_pirq *b)
+{
+    enum { PIRQS = 48 }; /* ISA's, and the 32 more that Xen's toolstack leaves a domain */
+
+    return b->pirq < PIRQS ? -EPERM : -EINVAL;
+}
+
 /* Copies the argument in, calls, copies it back if the call succeeded and has results. */
 #define OPERATE(type, results, call)                                                               \
     {                                                                                              \
@@ -173,7 +181,7 @@ static s64 do_event_channel_op(u32 command, u64 argument)
     case EVTCHNOP_bind_interdomain:
         OPERATE(evtchn_bind_interdomain, true, event_bind_interdomain(d, &a))
     case EVTCHNOP_bind_pirq:
-        return -EINVAL; /* no interrupt of a device is a domain's */
+        OPERATE(evtchn_bind_pirq, false, bind_pirq(&a))
     case EVTCHNOP_reset:
         OPERATE(evtchn_reset, false, event_reset(d, a.dom))
     default:

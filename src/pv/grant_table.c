@@ -48,7 +48,10 @@ static s16 of_domain(const struct domain *d, domid_t id)
 static s64 setup(struct domain *d, struct gnttab_setup_table *s)
 {
     struct pv_grants *g = grants_of(d);
+    u64 list = (u64)(uintptr_t)s->frame_list.p;
 
+    if (!pv_range_ok(list, s->nr_frames * sizeof(xen_pfn_t)))
+        return -EFAULT;
     s->status = of_domain(d, s->dom);
     if (s->status != GNTST_okay)
         return 0;
@@ -61,8 +64,8 @@ static s64 setup(struct domain *d, struct gnttab_setup_table *s)
     s->status = GNTST_okay;
     for (u32 i = 0; i < s->nr_frames; i++) {
         xen_pfn_t mfn = frame_mfn(g->frame[i]).v;
-        if (!pv_copy_to((u64)(uintptr_t)s->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)))
-            return -EFAULT;
+        if (!pv_copy_to(list + i * sizeof(mfn), &mfn, sizeof(mfn)))
+            s->status = GNTST_bad_virt_addr;
     }
     return 0;
 }

@@ -12,9 +12,9 @@
 #include <xen/grant_table.h>
 
 enum grant_limits {
-    GRANT_FRAMES_MAX = 32,  /* of the table that the guest shares */
-    GRANT_TRACK_PAGES = 8,  /* of the mappings that a domain has of others' frames */
-    GRANT_PINS_MAX = 65535, /* mappings of one grant */
+    GRANT_FRAMES_MAX = 32, /* of the table that the guest shares */
+    GRANT_TRACK_PAGES = 8, /* of the mappings that a domain has of others' frames */
+    GRANT_PINS_MAX = 128,  /* mappings of one grant, of a kind, as under Xen */
     GRANTS_PER_FRAME = PAGE_SIZE / sizeof(grant_entry_v1_t),
     GRANT_NO_HANDLE = -1,
 };

@@ -26,15 +26,15 @@ static unsigned log2_count(unsigned order, unsigned of)
 }
 
 /* All frames of the chunk's input extents may go. */
-static int may_leave(const struct exchange *x, const u64 *extent, unsigned count)
+static bool may_leave(const struct exchange *x, const u64 *extent, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         for (u64 k = 0; k < 1ULL << x->in_order; k++) {
             const struct frame *f = page_of(x->d, extent[i] + k);
             if (!f || !(f->extra16 & PAGE_ALLOCATED) || f->refs != 1 || f->flags & FRAME_XEN_HEAP)
-                return -EINVAL;
+                return false;
         }
-    return 0;
+    return true;
 }
 
 static void leave(const struct exchange *x, const u64 *extent, unsigned count)
@@ -76,8 +76,8 @@ static int take(unsigned order, u64 *mfn, unsigned count)
     return 0;
 }
 
-/* Becomes the domain's, under the numbers that the guest's list has. */
-static int arrive(const struct exchange *x, u64 out_at, u64 mfn)
+/* Becomes the domain's, under the numbers that the guest's list has; whether it was told. */
+static bool arrive(const struct exchange *x, u64 out_at, u64 mfn)
 {
     u64 gfn = ~0ULL;
     bool read = pv_copy_from(&gfn, out_at, sizeof(gfn));
@@ -88,7 +88,7 @@ static int arrive(const struct exchange *x, u64 out_at, u64 mfn)
         page_adopt(x->d, f, read ? (u32)(gfn + k) : ~0u);
         m2p_set(mfn + k, read ? gfn + k : ~0ULL);
     }
-    return read && !pv_put_word(out_at, mfn) ? 0 : -EFAULT;
+    return read && !pv_put_word(out_at, mfn);
 }
 
 /* The chunk that begins with input extent `at`. */
@@ -103,14 +103,14 @@ static int exchange_chunk(const struct exchange *x, u64 at)
 
     if (!pv_copy_bytes_from(in, x->in + at * sizeof(u64), in_count * sizeof(u64)))
         return -EFAULT;
-    if (may_leave(x, in, in_count) || any_twice(x, in, in_count))
+    if (!may_leave(x, in, in_count) || any_twice(x, in, in_count))
         return -EINVAL;
     error = take(x->out_order, out, out_count);
     if (error)
         return error;
     leave(x, in, in_count);
     for (unsigned i = 0; i < out_count; i++)
-        if (arrive(x, out_at + i * sizeof(u64), out[i]))
+        if (!arrive(x, out_at + i * sizeof(u64), out[i]))
             error = -EFAULT;
     return error;
 }
@@ -127,10 +127,9 @@ static int check(const struct xen_memory_exchange *e, const struct domain *d)
         in->nr_extents << in->extent_order >> in->extent_order != in->nr_extents ||
         in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
         return -EINVAL;
-    /* What is left begins where a chunk begins, and ends where one ends. */
-    unsigned whole = log2_count(out->extent_order, in->extent_order);
-    if ((e->nr_exchanged | in->nr_extents) & ((1ULL << whole) - 1))
-        return -EINVAL;
+    if (!pv_range_ok((u64)(uintptr_t)in->extent_start.p, in->nr_extents * sizeof(u64)) ||
+        !pv_range_ok((u64)(uintptr_t)out->extent_start.p, out->nr_extents * sizeof(u64)))
+        return -EFAULT;
     return pv_foreign_domain(d, in->domid);
 }
 
@@ -139,6 +138,8 @@ s64 memory_exchange(struct domain *d, u64 argument)
     const u64 done_at = argument + offsetof(struct xen_memory_exchange, nr_exchanged);
     struct xen_memory_exchange e;
     struct exchange x;
+    bool again = false;
+    u64 whole;
     int error;
 
     if (!pv_copy_from(&e, argument, sizeof(e)))
@@ -151,20 +152,16 @@ s64 memory_exchange(struct domain *d, u64 argument)
                           .out = (u64)(uintptr_t)e.out.extent_start.p,
                           .in_order = e.in.extent_order,
                           .out_order = e.out.extent_order};
-    if (!pv_range_ok(x.in, e.in.nr_extents * sizeof(u64)) ||
-        !pv_range_ok(x.out, e.out.nr_extents * sizeof(u64)))
-        return -EFAULT;
-    for (u64 i = e.nr_exchanged, first = i; i < e.in.nr_extents && !error;) {
-        if (i > first && pv_time_is_up_now())
-            return pv_put_word(done_at, i)
-                       ? -EFAULT
-                       : pv_again(pv_current(), __HYPERVISOR_memory_op, XENMEM_exchange, argument);
-        error = exchange_chunk(&x, i);
-        if (!error)
-            i += 1ULL << log2_count(x.out_order, x.in_order);
-        e.nr_exchanged = i;
+    whole = 1ULL << log2_count(x.out_order, x.in_order);
+    e.nr_exchanged &= ~(whole - 1); /* where a chunk begins, as under Xen */
+    while (e.nr_exchanged < e.in.nr_extents && !error && !again) {
+        error = exchange_chunk(&x, e.nr_exchanged);
+        e.nr_exchanged += error ? 0 : whole;
+        again = e.nr_exchanged < e.in.nr_extents && pv_time_is_up_now();
     }
     if (pv_put_word(done_at, e.nr_exchanged))
         return -EFAULT;
-    return error;
+    return again && !error
+               ? pv_again(pv_current(), __HYPERVISOR_memory_op, XENMEM_exchange, argument)
+               : error;
 }

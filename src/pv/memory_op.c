@@ -14,39 +14,36 @@
 
 enum { MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1 };
 
-int memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
+bool memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
 {
     struct frame *f;
 
     if (d->frames + (1ULL << order) > d->frames_max)
-        return -ENOMEM;
+        return false;
     f = frame_alloc_order(d->id, order);
     if (!f)
-        return -ENOMEM;
+        return false;
     *mfn = frame_mfn(f).v;
     for (u64 i = 0; i < 1ULL << order; i++) {
         page_adopt(d, f + i, set_gfn ? (u32)(gfn + i) : ~0u);
         m2p_set(*mfn + i, set_gfn ? gfn + i : ~0ULL);
     }
-    return 0;
+    return true;
 }
 
-static int give_back(struct domain *d, unsigned order, u64 mfn)
+/* A table or descriptor page in use is not taken from under the guest. */
+static bool give_back(struct domain *d, unsigned order, u64 mfn)
 {
     for (u64 i = 0; i < 1ULL << order; i++) {
         struct frame *f = page_of(d, mfn + i);
 
-        if (!f)
-            return page_error(mfn + i);
-        if (!(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP)
-            return -EINVAL;
-        /* A table or descriptor page in use is not taken from under the guest. */
-        if (f->type_count && f->type != FT_WRITABLE)
-            return -EBUSY;
+        if (!f || !(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP ||
+            (f->type_count && f->type != FT_WRITABLE))
+            return false;
         m2p_set(mfn + i, ~0ULL);
         page_release(d, f);
     }
-    return 0;
+    return true;
 }
 
 /* Returns how many extents were done, those before `i` in earlier parts of the call included: what
@@ -74,11 +71,11 @@ static s64 reservation(struct domain *d, u32 command, u64 i, u64 argument)
         if (!given && (command != XENMEM_increase_reservation || list))
             break;
         if (command == XENMEM_decrease_reservation) {
-            if (give_back(d, r.extent_order, extent))
+            if (!give_back(d, r.extent_order, extent))
                 break;
             continue;
         }
-        if (memory_populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
+        if (!memory_populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
             break;
         if (list && !pv_copy_to(list, &mfn, sizeof(mfn))) {
             give_back(d, r.extent_order, mfn);
@@ -141,12 +138,14 @@ static s64 of_domain(const struct domain *d, u32 command, u64 argument)
 static s64 add_to_physmap(const struct domain *d, u64 argument)
 {
     struct xen_add_to_physmap a;
+    int error;
 
     if (!pv_copy_from(&a, argument, sizeof(a)))
         return -EFAULT;
     if (a.space == XENMAPSPACE_gmfn_foreign)
         return -ENOSYS;
-    return pv_foreign_domain(d, a.domid) == -ESRCH ? -ESRCH : -EACCES;
+    error = pv_foreign_domain(d, a.domid);
+    return error ? error : -EACCES;
 }
 
 static s64 do_memory_op(u64 command, u64 argument)

@@ -13,8 +13,9 @@ enum memory_limits {
     MEMOP_EXTENT_SHIFT = 6,
 };
 
-/* An extent for the domain, its numbers from gfn on; 0 or -ENOMEM. */
-int memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn);
+/* An extent for the domain, its numbers from gfn on; false: it may not have
+ * so much, or there is not so much. */
+bool memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn);
 /* memory_exchange.c: as the ABI has it. */
 s64 memory_exchange(struct domain *d, u64 argument);
 

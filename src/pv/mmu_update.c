@@ -9,23 +9,21 @@
 #include "table.h"
 #include "tlb.h"
 
-enum { MMU_COMMAND = 3 }; /* of ptr */
+enum { MMU_COMMAND = 7 }; /* of ptr: an entry is aligned */
 
-/* What is no table in use is memory like other memory. */
+/* What is no table in use is memory like other memory. 0, or -EINVAL: it cannot be written now. */
 static int write_plain(struct domain *d, struct frame *f, u64 *p, u64 value)
 {
-    int error = page_get_type(d, f, FT_WRITABLE);
-
-    if (error)
-        return error;
+    if (page_get_type(d, f, FT_WRITABLE))
+        return -EINVAL;
     *p = value;
     page_put_type(d, f);
     return 0;
 }
 
-/* Stores value at the machine address ptr: in a table that is in use by table_set_entry, else as
- * in plain memory. Their errors, or -EINVAL: ptr is not aligned; if its frame is not the domain's
- * that comes first, as page_error says it. */
+/* Stores value at the machine address ptr, which is aligned: in a table that is in use by
+ * table_set_entry, else as in plain memory. Their errors, or -EINVAL: its frame is not the
+ * domain's. */
 static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_ad)
 {
     struct frame *f = page_of(d, ptr >> PAGE_SHIFT);
@@ -33,8 +31,6 @@ static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_a
 
     /* lab pv.7: return lab_missing("pv.7"), 0; */
     if (unlikely(!f))
-        return page_error(ptr >> PAGE_SHIFT);
-    if (unlikely(ptr & (sizeof(u64) - 1)))
         return -EINVAL;
     if (likely(f->flags & FRAME_VALIDATED && type_is_table(f->type)))
         return table_set_entry(d, f, p, value, keep_ad);
@@ -42,8 +38,9 @@ static inline int update_entry(struct domain *d, u64 ptr, u64 value, bool keep_a
     /* lab end pv.7 */
 }
 
-/* One request; xen/xen.h says what the commands in its two low bits are. MMU_MACHPHYS_UPDATE is for
- * a frame of the domain's own; MMU_PT_UPDATE_NO_TRANSLATE counts as MMU_NORMAL_PT_UPDATE. */
+/* One request; xen/xen.h says what the commands in its low bits are. MMU_MACHPHYS_UPDATE is for a
+ * frame of the domain's own, else -EINVAL; MMU_PT_UPDATE_NO_TRANSLATE counts as
+ * MMU_NORMAL_PT_UPDATE; any other number (MMU_COMMAND has three bits) is -ENOSYS. */
 static int update(struct domain *d, const struct mmu_update *u)
 {
     u64 ptr = u->ptr & ~(u64)MMU_COMMAND;
@@ -55,11 +52,13 @@ static int update(struct domain *d, const struct mmu_update *u)
         return update_entry(d, ptr, u->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return update_entry(d, ptr, u->val, true);
-    default: /* MMU_MACHPHYS_UPDATE */
+    case MMU_MACHPHYS_UPDATE:
         if (!page_of(d, ptr >> PAGE_SHIFT))
-            return page_error(ptr >> PAGE_SHIFT);
+            return -EINVAL;
         m2p_set(ptr >> PAGE_SHIFT, u->val);
         return 0;
+    default:
+        return -ENOSYS;
     }
     /* lab end pv.7 */
 }
@@ -101,8 +100,8 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
         if (unlikely(pv_time_is_up(i++) || d->undoing) && i < count)
             break;
     }
-    if (done && !pv_put_done(done, before + i))
-        return -EFAULT;
+    if (done)
+        (void)pv_put_done(done, before + i); /* as under Xen: no error if it cannot be told */
     if (likely((error && error != -ERESTART) || i == count))
         return error;
     return pv_again(v, __HYPERVISOR_mmu_update, list + i * sizeof(u), pv_count_left(count - i));

@@ -148,14 +148,17 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
             error = -EFAULT;
         else
             error = operate(v, &op);
-        if (unlikely(error))
+        if (unlikely(error)) {
+            if (error == -EPERM || error == -EBUSY)
+                error = -EINVAL; /* whatever is wrong with a frame, as under Xen */
             break;
+        }
         i++;
         if (i < count && sched_time_is_up())
             break;
     }
-    if (done && !pv_put_done(done, before + i))
-        return -EFAULT;
+    if (done)
+        (void)pv_put_done(done, before + i); /* as under Xen: no error if it cannot be told */
     if (likely((error && error != -ERESTART) || i == count))
         return error;
     return pv_again(v, __HYPERVISOR_mmuext_op, list + i * sizeof(op), pv_count_left(count - i));

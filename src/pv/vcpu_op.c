@@ -1,9 +1,9 @@
 /*
- * vcpu_op: a vcpu's timers, its vcpu_info, its runstate. Source: xen/vcpu.h. A domain's further
- * vcpus are not brought up: for them VCPUOP_initialise and _up answer -ENOSYS.
+ * vcpu_op: a vcpu's timers, its vcpu_info, its runstate. Source: xen/vcpu.h. A domain has one vcpu.
  */
 #include "errno.h"
 #include "layout.h"
+#include "log.h"
 #include "page_type.h"
 #include "hypercall.h"
 #include "sched.h"
@@ -102,9 +102,6 @@ static s64 register_time(struct vcpu *v, u64 argument)
 /* The last vcpu that goes down takes its domain with it. */
 static s64 down(struct vcpu *v)
 {
-    for (u32 i = 0; i < v->domain->vcpu_count; i++)
-        if (v->domain->vcpu[i] != v && v->domain->vcpu[i]->state != VCPU_DOWN)
-            return -ENOSYS;
     pv_console_drain(v->domain);
     domain_end(v->domain, END_POWEROFF, 0, "%s", "");
     return 0;
@@ -116,19 +113,16 @@ static s64 do_vcpu_op(u32 command, u32 id, u64 argument)
 
     if (id >= v->domain->vcpu_count)
         return -ENOENT;
-    if (command == VCPUOP_is_up)
-        return v->domain->vcpu[id]->state != VCPU_DOWN;
-    if (command == VCPUOP_get_runstate_info)
-        return get_runstate(v->domain->vcpu[id], argument);
-    if (id != v->id)
-        return command <= VCPUOP_down                 ? -ENOSYS
-               : command <= VCPUOP_register_vcpu_info ? -EINVAL
-                                                      : -ENOSYS;
+    ASSERT(id == v->id);
     switch (command) {
     case VCPUOP_initialise:
         return readable(argument, sizeof(struct vcpu_guest_context)) ? -EEXIST : -EFAULT;
     case VCPUOP_up:
         return 0;
+    case VCPUOP_is_up:
+        return 1;
+    case VCPUOP_get_runstate_info:
+        return get_runstate(v, argument);
     case VCPUOP_down:
         return down(v);
     case VCPUOP_send_nmi:

@@ -33,6 +33,8 @@ extern struct domain *world_domain[WORLD_DOMAINS];
 extern unsigned world_ended;             /* domains that have ended so far */
 extern enum end_reason world_end_reason; /* how the last one did, and its code */
 extern u64 world_end_code;
+extern unsigned world_printed;  /* bytes on the console */
+extern const char *world_typed; /* what has been typed there */
 
 void world_begin(void);
 void world_end(void);

@@ -75,6 +75,16 @@ void timer_cancel(struct timer *t)
 {
     assert_ptr_equal(t, &pv.input_poll);
 }
+bool pv_time_is_up_now(void)
+{
+    return false;
+}
+s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
+{
+    (void)v, (void)number, (void)first, (void)second;
+    fail();
+    return 0;
+}
 u64 pv_get_words(void *to, u64 gva, u64 words)
 {
     memcpy(to, (const void *)gva, words * sizeof(u64));

@@ -271,7 +271,7 @@ static void granted_and_a_table(void **state)
     assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(1), 0, UVMF_TLB_FLUSH, 0), 0);
     pin.arg1.mfn = FRAME(0, 1);
     assert_int_equal(world_call(__HYPERVISOR_mmuext_op, put(&pin, sizeof(pin)), 1, 0, DOMID_SELF),
-                     -EBUSY);
+                     -EINVAL);
     assert_int_equal(unmap(1, 2, handle), GNTST_okay);
     world_run(0);
     assert_int_equal(world_call(__HYPERVISOR_mmuext_op, put(&pin, sizeof(pin)), 1, 0, DOMID_SELF),
@@ -338,6 +338,68 @@ static void the_memory_map(void **state)
     assert_int_equal(
         world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, HYPERVISOR_VIRT_START, 0, 0),
         -EFAULT);
+}
+
+/* At one place: each mapping overwrites the one before, and its handle stays. */
+static void more_handles_than_there_are(void **state)
+{
+    enum { HANDLES = GRANT_TRACK_PAGES * TRACKS_PER_PAGE, FIRST_REF = 8 };
+    struct gnttab_map_grant_ref m = {.host_addr = PAGE(2), .flags = GNTMAP_host_map};
+
+    (void)state;
+    grant(0, 1, 0);
+    world_run(1);
+    for (u32 i = 0; i <= HANDLES; i++) {
+        m.ref = FIRST_REF + i / GRANT_PINS_MAX;
+        *grant_entry(world_domain[0]->pv->grants, m.ref) =
+            *grant_entry(world_domain[0]->pv->grants, REF);
+        assert_int_equal(world_call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
+                                    put(&m, sizeof(m)), 1, 0),
+                         0);
+        get(&m, sizeof(m));
+        assert_int_equal(m.status, i < HANDLES ? GNTST_okay : GNTST_no_space);
+    }
+    end(1);
+}
+
+/* All memory that is left is in smaller pieces than are wanted. */
+static void exchange_without_memory(void **state)
+{
+    struct xen_memory_exchange e = {
+        .in = {.nr_extents = 1, .extent_order = 0, .domid = DOMID_SELF},
+        .out = {.nr_extents = 1, .extent_order = 0, .domid = DOMID_SELF}};
+    u64 in = FRAME(0, 2);
+
+    (void)state;
+    world_run(0);
+    while (frame_alloc(DOMID_HYPERVISOR))
+        ;
+    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(2), 0, UVMF_TLB_FLUSH, 0), 0);
+    assert_true(world_store(PAGE(3), &in, sizeof(in)));
+    set_xen_guest_handle(e.in.extent_start, (xen_pfn_t *)(uintptr_t)PAGE(3));
+    set_xen_guest_handle(e.out.extent_start, (xen_pfn_t *)(uintptr_t)PAGE(3));
+    assert_int_equal(world_call(__HYPERVISOR_memory_op, XENMEM_exchange, put(&e, sizeof(e)), 0, 0),
+                     -ENOMEM);
+}
+
+/* As much as is written, in pieces if it takes long; what is typed, if it can be told. */
+static void the_console(void **state)
+{
+    enum { BYTES = 20 * PAGE_SIZE };
+    u64 got = 0;
+
+    (void)state;
+    world_run(0);
+    world_printed = 0;
+    assert_int_equal(world_call(__HYPERVISOR_console_io, CONSOLEIO_write, BYTES, PAGE(0), 0), 0);
+    assert_int_equal(world_printed, BYTES);
+    world_typed = "ab";
+    assert_int_equal(world_call(__HYPERVISOR_console_io, CONSOLEIO_read, 1, SCRATCH, 0), 1);
+    get(&got, 1);
+    assert_int_equal(got, 'a');
+    assert_int_equal(
+        world_call(__HYPERVISOR_console_io, CONSOLEIO_read, 8, HYPERVISOR_VIRT_START, 0), -EFAULT);
+    assert_int_equal(world_call(__HYPERVISOR_console_io, CONSOLEIO_read, 8, SCRATCH, 0), 0);
 }
 
 static void expect_end(u32 said, u32 reason, enum end_reason end, u64 code)
@@ -422,6 +484,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(granted_and_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
         cmocka_unit_test_setup_teardown(the_memory_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_handles_than_there_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(exchange_without_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_console, setup, teardown),
         cmocka_unit_test_setup_teardown(ends, setup, teardown),
         cmocka_unit_test_setup_teardown(watchdogs, setup, teardown),
     };
