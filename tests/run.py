@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "boot"), os.path.join(HERE, "tools"), os.path.join(HERE, "labs"),
                 os.path.join(HERE, os.pardir, "tools")]
 
+import abi_errors  # noqa: E402
 import bad_code_test  # noqa: E402
 import bad_input  # noqa: E402
 import bare  # noqa: E402
@@ -34,6 +35,7 @@ import together  # noqa: E402
 import trace_test  # noqa: E402
 
 PARTS = {"host": host.run, "fuzz": fuzz_test.run, "tools": tools.run, "refusals": refusals.run, "boot": suite.run, "bare": bare.run,
+         "abi-errors": abi_errors.run,
          "desk": desk.run, "trace": trace_test.run, "gdb": gdb_test.run, "together": together.run, "chaos": chaos.run, "linux": linux_boots.run,
          "pv-typing": pv_typing.run,
          "kernels": kernel_boots.run,

@@ -165,6 +165,7 @@ static void check_ldt(void)
     check_equal("and not before the instruction's end", (u64)compat_loaded, trap_rip);
     abi_equal("it cannot be made writable", -ABI_EBUSY, map_ldt(ENTRY_RW));
     abi_equal("mmuext_op: no LDT", 0, set_ldt(0, 0));
+    __asm__ volatile("mov %0, %%ds" : : "r"(0)); /* nobody shall load its selector again */
     abi_equal("it is a page like any other", 0, map_ldt(ENTRY_RW));
     ldt[1] = 0;
 }

@@ -14,7 +14,10 @@ static struct evtchn_status no_status = {.dom = DOMID_SELF, .port = NO_PORT},
 static struct evtchn_bind_vcpu no_vcpu = {.port = 1, .vcpu = 99},
                                vcpu_of_none = {.port = FREE_PORT};
 static struct evtchn_bind_virq no_virq = {.virq = 99},
-                               timer_of_none = {.virq = VIRQ_TIMER, .vcpu = 99};
+                               timer_of_none = {.virq = VIRQ_TIMER, .vcpu = 99},
+                               counters_of_none = {.virq = VIRQ_XENPMU, .vcpu = 99},
+                               global_of_other = {.virq = VIRQ_CONSOLE, .vcpu = 1};
+static struct evtchn_bind_pirq no_pirq = {.pirq = 1 << 20};
 static struct evtchn_bind_ipi ipi_of_none = {.vcpu = 99};
 static struct evtchn_alloc_unbound for_nobody = {.dom = ABI_NOBODY, .remote_dom = DOMID_SELF};
 static struct evtchn_bind_interdomain with_nobody = {.remote_dom = ABI_NOBODY, .remote_port = 1};
@@ -44,6 +47,12 @@ static const struct abi_case cases[] = {
     {"bind_virq: bad address", EV, -ABI_EFAULT, EVTCHNOP_bind_virq, ABI_BAD, 0, 0},
     {"bind_virq: none such", EV, -ABI_EINVAL, EVTCHNOP_bind_virq, (u64)&no_virq, 0, 0},
     {"bind_virq: no such vcpu", EV, -ABI_ENOENT, EVTCHNOP_bind_virq, (u64)&timer_of_none, 0, 0},
+    {"bind_virq: counters of no vcpu", EV, -ABI_ENOENT, EVTCHNOP_bind_virq, (u64)&counters_of_none,
+     0, 0},
+    {"bind_virq: a domain's, not on vcpu 0", EV, -ABI_EINVAL, EVTCHNOP_bind_virq,
+     (u64)&global_of_other, 0, 0},
+    {"bind_pirq: bad address", EV, -ABI_EFAULT, EVTCHNOP_bind_pirq, ABI_BAD, 0, 0},
+    {"bind_pirq: none such", EV, -ABI_EINVAL, EVTCHNOP_bind_pirq, (u64)&no_pirq, 0, 0},
     {"bind_ipi: bad address", EV, -ABI_EFAULT, EVTCHNOP_bind_ipi, ABI_BAD, 0, 0},
     {"bind_ipi: no such vcpu", EV, -ABI_ENOENT, EVTCHNOP_bind_ipi, (u64)&ipi_of_none, 0, 0},
     {"alloc_unbound: bad address", EV, -ABI_EFAULT, EVTCHNOP_alloc_unbound, ABI_BAD, 0, 0},

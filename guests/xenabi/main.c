@@ -41,6 +41,7 @@ void guest_main(void)
         figure_none("xenabi", "paravirtual guests only");
         return;
     }
+    abi_domain_u(); /* first: the domain beside this one comes to its end */
     abi_processor();
     abi_memory();
     abi_linear();
@@ -48,4 +49,10 @@ void guest_main(void)
     abi_grants();
     abi_compat();
     abi_control();
+    abi_tables();
+    abi_lists();
+    abi_exchange();
+    abi_exhaust();
+    abi_grant_errors();
+    abi_vcpu_info();
 }

@@ -11,10 +11,6 @@ static domid_t self = DOMID_SELF, nobody = ABI_NOBODY;
 static struct xen_memory_reservation huge = {
     .nr_extents = 1, .extent_order = 20, .domid = DOMID_SELF};
 static struct xen_memory_reservation others = {.nr_extents = 1, .domid = ABI_NOBODY};
-static struct xen_memory_exchange unequal = {
-    .in = {.nr_extents = 1, .domid = DOMID_SELF},
-    .out = {.nr_extents = 2, .domid = DOMID_SELF},
-};
 static struct xen_add_to_physmap mine = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info};
 static struct xen_add_to_physmap nobodys = {.domid = ABI_NOBODY, .space = XENMAPSPACE_shared_info};
 static struct xen_add_to_physmap foreign = {.domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign};
@@ -76,10 +72,6 @@ static const struct abi_case cases[] = {
     {"memory_op: increase, too large", OP(memory_op), 0, XENMEM_increase_reservation, (u64)&huge, 0,
      0},
     {"memory_op: populate, too large", OP(memory_op), 0, XENMEM_populate_physmap, (u64)&huge, 0, 0},
-    {"memory_op: exchange, bad address", OP(memory_op), -ABI_EFAULT, XENMEM_exchange, ABI_BAD, 0,
-     0},
-    {"memory_op: exchange, unequal", OP(memory_op), -ABI_EINVAL, XENMEM_exchange, (u64)&unequal, 0,
-     0},
     {"memory_op: add to the map, bad address", OP(memory_op), -ABI_EFAULT, XENMEM_add_to_physmap,
      ABI_BAD, 0, 0},
     {"memory_op: add to the map", OP(memory_op), -ABI_EACCES, XENMEM_add_to_physmap, (u64)&mine, 0,
@@ -130,40 +122,8 @@ static void check_frames(void)
           hypercall2(OP(memory_op), XENMEM_maximum_ram_page, 0) > 0);
 }
 
-static s64 map(const void *at, u64 entry)
-{
-    return hypercall3(OP(update_va_mapping), (u64)at, entry, UVMF_INVLPG);
-}
-
-/* A frame for another one. */
-static u64 exchanged[512] __attribute__((aligned(4096)));
-
-static void check_exchange(void)
-{
-    enum { WRITABLE = 7 };
-    xen_pfn_t in = abi_frame(exchanged), out = (u64)exchanged >> PAGE_SHIFT, old = in;
-    struct xen_memory_exchange e = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
-                                    .out = {.nr_extents = 1, .domid = DOMID_SELF}};
-
-    set_xen_guest_handle(e.in.extent_start, &in);
-    set_xen_guest_handle(e.out.extent_start, &out);
-    abi_equal("memory_op: exchange what is mapped", -ABI_EINVAL,
-              hypercall2(OP(memory_op), XENMEM_exchange, (u64)&e));
-    abi_equal("none was", 0, (s64)e.nr_exchanged);
-    abi_equal("unmapped", 0, map(exchanged, 0));
-    abi_equal("memory_op: exchange", 0, hypercall2(OP(memory_op), XENMEM_exchange, (u64)&e));
-    abi_equal("one was", 1, (s64)e.nr_exchanged);
-    check("it is another", out != old);
-    check("the old one is gone", map(exchanged, old << PAGE_SHIFT | WRITABLE) < 0);
-    abi_equal("the new one is mapped", 0, map(exchanged, out << PAGE_SHIFT | WRITABLE));
-    e.nr_exchanged = 2;
-    abi_equal("memory_op: more exchanged than there are", -ABI_EINVAL,
-              hypercall2(OP(memory_op), XENMEM_exchange, (u64)&e));
-}
-
 void abi_memory(void)
 {
     abi_run(cases, ARRAY_SIZE(cases));
     check_frames();
-    check_exchange();
 }

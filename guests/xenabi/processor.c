@@ -22,6 +22,7 @@ static struct callback_register wild_callback = {.address = ABI_NOT_CANONICAL},
 static struct callback_unregister event_callback = {.type = CALLBACKTYPE_event},
                                   nmi_callback = {.type = CALLBACKTYPE_nmi},
                                   no_such_callback = {.type = 99};
+static struct sched_remote_shutdown nobodys_end = {.domain_id = ABI_NOBODY};
 static struct vcpu_runstate_info runstate;
 static struct vcpu_register_vcpu_info wild_info = {.offset = 4090};
 static struct vcpu_set_periodic_timer short_period = {.period_ns = 1};
@@ -66,15 +67,25 @@ static const struct abi_case cases[] = {
      0},
     {"sched_op: poll, no such port", OP(sched_op), -ABI_EINVAL, SCHEDOP_poll, (u64)&wild_port, 0,
      0},
+    {"sched_op: another's end, bad address", OP(sched_op), -ABI_EFAULT, SCHEDOP_remote_shutdown,
+     ABI_BAD, 0, 0},
+    {"sched_op: nobody's end", OP(sched_op), -ABI_ESRCH, SCHEDOP_remote_shutdown, (u64)&nobodys_end,
+     0, 0},
     {"set_debugreg: address 0", OP(set_debugreg), 0, 0, 0x1000, 0, 0},
     {"get_debugreg: address 0", OP(get_debugreg), 0x1000, 0, 0, 0, 0},
     {"set_debugreg: in the hypervisor", OP(set_debugreg), -ABI_EPERM, 0, ABI_BAD, 0, 0},
     {"set_debugreg: control, high bits", OP(set_debugreg), -ABI_EINVAL, 7, 1ULL << 32, 0, 0},
     {"set_debugreg: status, high bits", OP(set_debugreg), -ABI_EINVAL, 6, 1ULL << 32, 0, 0},
+    {"set_debugreg: control, a port is watched", OP(set_debugreg), -ABI_EPERM, 7, 0x20001, 0, 0},
+    {"set_debugreg: control, a port is not watched", OP(set_debugreg), 0, 7, 0x20000, 0, 0},
+    {"set_debugreg: control", OP(set_debugreg), 0, 7, 0, 0, 0},
     {"set_debugreg: none such", OP(set_debugreg), -ABI_ENODEV, 8, 0, 0, 0},
     {"get_debugreg: none such", OP(get_debugreg), -ABI_ENODEV, 8, 0, 0, 0},
     {"set_timer_op: off", OP(set_timer_op), 0, 0, 0, 0, 0},
     {"console_io: bad address", OP(console_io), -ABI_EFAULT, CONSOLEIO_write, 4, ABI_BAD, 0},
+    {"console_io: input, too much", OP(console_io), -ABI_E2BIG, CONSOLEIO_read, 0x80000000,
+     (u64)text, 0},
+    {"console_io: input, none", OP(console_io), 0, CONSOLEIO_read, sizeof(text), (u64)text, 0},
     {"console_io: nothing", OP(console_io), 0, CONSOLEIO_write, 0, (u64)text, 0},
     {"console_io: no such command", OP(console_io), -ABI_ENOSYS, 99, 0, 0, 0},
     {"physdev_op: I/O level", OP(physdev_op), 0, PHYSDEVOP_set_iopl, (u64)&iopl_1, 0, 0},
@@ -160,6 +171,9 @@ static void check_multicall(void)
     abi_equal("multicall: an item", 4096, (s64)calls[0].result);
     abi_equal("multicall: an unknown item", -ABI_ENOSYS, (s64)calls[1].result);
     abi_equal("multicall: in itself", -ABI_EINVAL, (s64)calls[2].result);
+    calls[0].op = 1000;
+    abi_equal("multicall of one", 0, hypercall2(__HYPERVISOR_multicall, (u64)calls, 1));
+    abi_equal("multicall: a number beyond the table", -ABI_ENOSYS, (s64)calls[0].result);
 }
 
 /* The time area is written at once; an address of 0 takes it away again. */

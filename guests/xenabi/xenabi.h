@@ -29,6 +29,13 @@ void abi_events(void);
 void abi_grants(void);
 void abi_compat(void);
 void abi_control(void);
+void abi_tables(void);
+void abi_lists(void);
+void abi_exchange(void);
+void abi_exhaust(void);
+void abi_grant_errors(void);
+void abi_domain_u(void);
+void abi_vcpu_info(void);
 
 enum abi_errors {
     ABI_EPERM = 1,
@@ -42,7 +49,9 @@ enum abi_errors {
     ABI_EEXIST = 17,
     ABI_ENODEV = 19,
     ABI_EINVAL = 22,
+    ABI_ENOSPC = 28,
     ABI_ENOSYS = 38,
+    ABI_ENODATA = 61,
     ABI_EOPNOTSUPP = 95,
 };
 /* An address of the hypervisor's; one that is not canonical; a domain and a frame that nobody has.
