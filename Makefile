@@ -82,7 +82,7 @@ test-long: setup-test setup-linux ## longer tests: the emulator against Unicorn;
 fuzz-emulate: setup-test ## the emulator under libFuzzer [SECONDS=60]
 	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_emulate
 	@mkdir -p build/fuzz/corpus
-	@cd build/fuzz && ./fuzz_emulate -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=38 -print_final_stats=1 corpus
+	@cd build/fuzz && ./fuzz_emulate -max_total_time=$(if $(SECONDS),$(SECONDS),60) -max_len=39 -print_final_stats=1 corpus
 
 fuzz-image: setup-test ## kernels' files under libFuzzer, from our own as seeds [SECONDS=60]
 	@$(MAKE) -s $(BUILD_JOBS) build/fuzz/fuzz_image $(KERNELS) build/guests/hello.elf

@@ -1,7 +1,8 @@
 /*
- * The executor under libFuzzer (`make fuzz-emulate`): any bytes as code in any state, with hooks
- * that fail now and then. It must not crash, must not leave a half-done instruction, and must not
- * ask a hook for what its contract excludes (tests/unit/stub_emulate_world.c checks that).
+ * The executor under libFuzzer (`make fuzz-emulate`): any bytes as code in any state, and any event
+ * through any table of gates, with hooks that fail now and then. It must not crash, must not leave
+ * a half-done instruction, and must not ask a hook for what its contract excludes
+ * (tests/unit/stub_emulate_world.c checks that).
  *
  * Input: how to begin (struct beginning), then the code.
  */
@@ -19,6 +20,8 @@ struct beginning {
     u8 seed[4];  /* of registers, tables and failures */
     u8 mode;     /* enum mode_bits */
     u8 failures; /* a hook fails one time in so many; 0: never */
+    u8 event; /* 0: none, else one is delivered instead: its vector, and by the same bits its kind
+               */
 };
 
 enum mode_bits {
@@ -53,6 +56,19 @@ static void begin(const struct beginning *b)
     w.fail_one_in = b->failures ? b->failures : 0x7fffffff; /* either way all memory is there */
 }
 
+static void deliver(u8 event)
+{
+    static const u8 types[] = {VIRT_INTERRUPT, VIRT_NMI, VIRT_EXCEPTION, VIRT_SOFT_INT};
+    const struct virt_event ev = {
+        .type = types[event % ARRAY_SIZE(types)], .vector = event & 15, .has_error = event & 16};
+    const struct regs before = regs;
+    enum emulate_result result = event & 32 ? emulate_real_interrupt(&ctx, ev.vector, CODE)
+                                            : emulate_protected_interrupt(&ctx, &ev, CODE);
+
+    if (result != EMULATE_OK && !(ctx.notes & EMULATE_NEW_TASK))
+        assert_memory_equal(&regs, &before, sizeof(regs));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
     static const u8 sizes[] = {CODE_16, CODE_32, CODE_64, CODE_64};
@@ -74,6 +90,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     memcpy(w.code, data + sizeof(b), MIN(size - sizeof(b), INSN_BUFFER));
     before = regs;
     emulate_init(&ctx, &regs, &world_ops, NULL, code_size, cpl);
+    if (b.event) {
+        ctx.notes = 0;
+        deliver(b.event);
+        return 0;
+    }
     result = emulate_insn(&ctx);
     if (result != EMULATE_OK && !(ctx.insn.operation >= OP_MOVS && ctx.insn.operation <= OP_OUTS))
         assert_memory_equal(&regs, &before, sizeof(regs));

@@ -320,6 +320,63 @@ static void tasks(void **state)
     assert_true(before >> 32 & RFLAGS_RF);
 }
 
+/* Any gate, descriptors and stacks, with hooks that fail now and then: what is not delivered has
+ * changed no register; what is has an error code pushed, RF, TF and NT clear, and CS of its mode.
+ */
+static void at_random(void **state)
+{
+    enum { CASES = 100000 };
+    static const u64 descriptors[] = {0x00af9b000000ffff, 0x00cf9b000000ffff, 0x00cf9f000000ffff,
+                                      0x00cf93000000ffff, 0x00affb000000ffff, 0x000089007a000067,
+                                      0x00002f000000ffff, 0x000082007a000067, 0};
+    static const u8 types[] = {VIRT_INTERRUPT, VIRT_NMI, VIRT_EXCEPTION, VIRT_SOFT_INT};
+    unsigned arrived = 0, switched = 0;
+
+    (void)state;
+    world_seed(1);
+    for (unsigned n = 0; n < CASES; n++) {
+        bool long_mode = random_u32() & 1, has_error = random_u32() & 1;
+        struct virt_event ev = {.vector = LONG_VECTOR, .has_error = has_error, .error = 0x58};
+        enum emulate_result result;
+        struct regs before;
+
+        set_up(state);
+        for (unsigned i = 0; i < 16; i++)
+            memcpy(w.tables + 8 * i, &descriptors[random_u32() % ARRAY_SIZE(descriptors)], 8);
+        for (unsigned i = TABLE_AT; i < TABLE_AT + 0x80; i += 8) {
+            u64 gate = (u64)random_u32() << 32 | random_u32();
+
+            gate = (gate & ~0xff00ffff0000ULL) | (random_u32() & 0x7b) << 16 |
+                   (random_u32() % 8 ? 0x84ULL + random_u32() % 12 : random_u32() & 0xff) << 40;
+            memcpy(w.tables + i, &gate, 8);
+        }
+        w.msr = long_mode ? EFER_LMA : 0;
+        w.seg[SEG_TR].limit = random_u32() % 4 ? 0x67 : random_u32() & 0x7f;
+        w.seg[SEG_TR].attr = SEG_ATTR_P | 0xb;
+        w.fail_one_in = random_u32() % 4 ? 0x7fffffff : 6;
+        w.gdt = 0; /* as then addresses are taken */
+        w.idt = TABLE_AT;
+        w.seg[SEG_TR].base = TSS_AT;
+        ev.type = types[random_u32() % ARRAY_SIZE(types)];
+        before = regs;
+        emulate_init(&ctx, &regs, &world_ops, NULL, CODE_16, random_u32() % 3 ? 0 : 3);
+        result = emulate_protected_interrupt(&ctx, &ev, FROM);
+        switched += ctx.notes & EMULATE_NEW_TASK ? 1 : 0;
+        if (ctx.notes & EMULATE_NEW_TASK)
+            continue;
+        if (result != EMULATE_OK) {
+            assert_memory_equal(&before, &regs, sizeof(regs));
+            continue;
+        }
+        arrived++;
+        assert_false(regs.rflags & (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF));
+        assert_true(!long_mode || w.seg[SEG_CS].attr & SEG_ATTR_L);
+        assert_true(!long_mode || regs.rsp % 16 == (has_error ? 0 : 8));
+    }
+    assert_in_range(arrived, CASES / 50, CASES / 2);
+    assert_in_range(switched, CASES / 1000, CASES / 2);
+}
+
 static void left_alone(void **state)
 {
     (void)state;
@@ -339,6 +396,7 @@ int main(void)
         cmocka_unit_test(long_arrivals),
         cmocka_unit_test(long_inwards),
         cmocka_unit_test_setup(long_refusals, set_up_long),
+        cmocka_unit_test(at_random),
         cmocka_unit_test_setup(left_alone, set_up),
     };
 
