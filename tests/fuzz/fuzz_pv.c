@@ -112,8 +112,8 @@ static const struct shape {
     {__HYPERVISOR_update_descriptor, "ww"}, {__HYPERVISOR_update_va_mapping_otherdomain, "vwcd"},
 };
 /* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table;
- * comes to an instruction that traps; loads a segment of its LDT; sets gates; is anywhere when
- * anything happens. */
+ * comes to an instruction that traps; loads a segment of its LDT; sets gates; has an L4 lead to an
+ * L4, with an iret frame anywhere; is anywhere when anything happens. */
 enum {
     STORE = HYPERCALLS,
     STORE_GRANT,
@@ -121,6 +121,7 @@ enum {
     TABLE_STORE,
     USE_LDT,
     SET_GATES,
+    LINEAR_L4,
     TRAP,
     NUMBERS
 };
@@ -230,6 +231,27 @@ static void set_gates(unsigned who, const u8 *at)
         world_call(__HYPERVISOR_stack_switch, FLAT_KERNEL_DS, word_of(who, at + 8), 0, 0);
 }
 
+/* An entry of the L4 that it was built with, for this L4 itself or for another page, to be one. */
+static void linear_l4(unsigned who, const u64 a[ARGUMENTS], const u8 *at)
+{
+    u64 l4 = world_mfn(who, WORLD_TABLES), to = at[0] & 7 ? l4 : world_mfn(who, WORLD_DATA);
+    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = to};
+    struct mmu_update u = {.ptr = (l4 << PAGE_SHIFT) + (at[1] & 7) * sizeof(u64),
+                           .val = to << PAGE_SHIFT | PTE_P | PTE_U | (at[0] & 8 ? PTE_W : 0)};
+
+    if (to != l4) {
+        world_call(__HYPERVISOR_update_va_mapping, (u64)WORLD_DATA << PAGE_SHIFT, 0, 0, 0);
+        world_store(SCRATCH, &pin, sizeof(pin));
+        world_call(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF);
+    }
+    if (at[1] & 7) { /* not the slot that it lives in */
+        world_store(SCRATCH, &u, sizeof(u));
+        world_call(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF);
+    }
+    pv_current()->regs.rsp = a[0];
+    pv_iret_frame(pv_current());
+}
+
 /* This one's gate leads to code, its event callback too: else most traps are the guest's end. */
 static void open_gate(u8 vector)
 {
@@ -301,6 +323,8 @@ static void make_call(const u8 *at)
         store_grant(who, at + 2);
     else if (number == SET_GATES)
         set_gates(who, at + 2 + 2 * ARGUMENTS);
+    else if (number == LINEAR_L4)
+        linear_l4(who, a, at + 2 + 2 * ARGUMENTS);
     else
         trap(number, a, at + 2);
 }
