@@ -18,6 +18,7 @@ GUEST_LDFLAGS      := -nostdlib -static -T guests/guest.ld -z max-page-size=4096
     --build-id=none --fatal-warnings
 # Where an image lies that does not begin at 1 MiB.
 GUEST_AT_startup   := 0x8000
+GUEST_AT_chaos     := 0x200000
 
 GUEST_OUT     := build/guests
 GUEST_KIT_SRC := $(filter-out guests/kit/abi_offsets.c,$(wildcard guests/kit/*.c guests/kit/*.asm))

@@ -9,7 +9,7 @@
 
 #include "public/trivisor.h"
 
-enum { MODRM = 1, IMM8 = 2, MEMORY = 4, OPCODE_MAX = 4, MOV_IMM64_MAX = 10 };
+enum { MODRM = 1, IMM8 = 2, MEMORY = 4, OPCODE_MAX = 4, MOV_IMM64_MAX = 10, MOV_IMM32 = 6 };
 enum rflags { FLAGS_FIXED = 2, FLAGS_IF = 1 << 9, FLAGS_TF = 1 << 8 };
 
 /* An instruction: its opcode's bytes and what follows them. */
@@ -148,7 +148,7 @@ static u64 number(void)
     return any(edges, ARRAY_SIZE(edges));
 }
 
-static u64 value(void)
+u64 chaos_value(void)
 {
     u64 r = chaos_next();
 
@@ -184,12 +184,24 @@ static unsigned put_form(u8 *at, const struct form *f)
 static unsigned put_move(u8 *at)
 {
     unsigned reg = chaos_next() % 8;
-    u64 v = value();
+    u64 v = chaos_value();
 
     at[0] = 0x48;
     at[1] = (u8)(0xb8 | (reg == RSP ? 1 : reg));
     memcpy(at + 2, &v, sizeof(v));
     return MOV_IMM64_MAX;
+}
+
+/* MOV register, imm32 in 16-bit code: not to esp. */
+static unsigned put_move_16bit(u8 *at)
+{
+    unsigned reg = chaos_next() % 8;
+    u32 v = (u32)chaos_value();
+
+    at[0] = 0x66;
+    at[1] = (u8)(0xb8 | (reg == RSP ? 1 : reg));
+    memcpy(at + 2, &v, sizeof(v));
+    return MOV_IMM32;
 }
 
 static unsigned put_random(u8 *at, unsigned bytes)
@@ -199,7 +211,8 @@ static unsigned put_random(u8 *at, unsigned bytes)
     return bytes;
 }
 
-void chaos_make(u8 *code, struct start *start)
+/* CODE_BYTES of instructions, of random bytes, or of both. */
+static void make(u8 *code, unsigned (*move)(u8 *))
 {
     unsigned kind = chaos_next() % 3, n = 0;
 
@@ -209,13 +222,23 @@ void chaos_make(u8 *code, struct start *start)
         if (kind == 0 || (kind == 2 && r % 8 == 0))
             n += put_random(code + n, 1 + (r >> 8) % 8);
         else if (r % 3 == 0)
-            n += put_move(code + n);
+            n += move(code + n);
         else
             n += put_form(code + n, &forms[(r >> 16) % ARRAY_SIZE(forms)]);
     }
     put_random(code + n, CODE_BYTES - n);
+}
+
+void chaos_make_16bit(u8 *code)
+{
+    make(code, put_move_16bit);
+}
+
+void chaos_make(u8 *code, struct start *start)
+{
+    make(code, put_move);
     for (unsigned i = 0; i < REGISTERS; i++)
-        start->reg[i] = value();
+        start->reg[i] = chaos_value();
     if (chaos_next() % 8) /* or a REP goes on until an NMI comes */
         start->reg[RCX] &= 0x1fff;
     if (chaos_next() % 4)

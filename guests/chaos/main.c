@@ -6,7 +6,8 @@
  *
  * An NMI from the 8254, through the IOAPIC, ends code that would run for ever with interrupts off.
  *
- * Arguments: seed=N triples=N (lives) lives=N (of random code) runs=N (of code, in a life).
+ * Arguments: seed=N triples=N (lives) lives=N (of random code) runs=N (of code, in a life) real (it
+ * is 16-bit code, and runs in real mode).
  */
 #include "chaos/chaos.h"
 
@@ -18,9 +19,21 @@ const char guest_name[] = "chaos";
 
 #define APIC_BASE   0xfee00000ULL
 #define IOAPIC_BASE 0xfec00000ULL
-enum ioapic { IOAPIC_SELECT = 0, IOAPIC_WINDOW = 0x10, TABLE_2 = 0x14, DELIVER_NMI = 4 << 8 };
+enum ioapic {
+    IOAPIC_SELECT = 0,
+    IOAPIC_WINDOW = 0x10,
+    TABLE_2 = 0x14,
+    TABLE_8 = 0x20,
+    DELIVER_NMI = 4 << 8
+};
 enum apic { APIC_SVR = 0xf0, SVR_ENABLED = 0x1ff, APIC_TPR = 0x80, MSR_APIC_BASE = 0x1b };
-enum pit { PIT_0 = 0x40, PIT_COMMAND = 0x43, PIT_RATE_0 = 0x34, PIT_COUNT = 1193 }; /* 1 ms */
+enum pit {
+    PIT_0 = 0x40,
+    PIT_COMMAND = 0x43,
+    PIT_RATE_0 = 0x34,
+    PIT_COUNT = 1193,
+    PIT_STOP = 0x30
+}; /* 1 ms */
 enum uart { UART_LINE = 0x3fb, UART_8N1 = 3 };
 enum defaults { TRIPLES = 20, LIVES = 40, RUNS = 512, ANNOUNCE = 64 };
 
@@ -60,10 +73,12 @@ static void repair(void)
     out8(PIT_0, PIT_COUNT >> 8);
     ioapic_put(TABLE_2 + 1, 0);
     ioapic_put(TABLE_2, DELIVER_NMI);
+    ioapic_put(TABLE_8 + 1, 0);
+    ioapic_put(TABLE_8, DELIVER_NMI);
     out8(UART_LINE, UART_8N1);
 }
 
-static void random_life(u64 runs)
+static void random_life(u64 runs, bool real)
 {
     struct start start;
 
@@ -72,6 +87,11 @@ static void random_life(u64 runs)
         repair();
         if (i % ANNOUNCE == 0)
             print("run %lu\n", i);
+        if (real) {
+            out8(PIT_COMMAND, PIT_STOP);
+            chaos_real();
+            continue;
+        }
         chaos_make(code, &start);
         chaos_run(&start);
     }
@@ -102,6 +122,6 @@ void guest_main(void)
     apic_base = rdmsr(MSR_APIC_BASE);
     state = seed << 32 | life;
     if (life > triples)
-        random_life(boot_number("runs", RUNS));
+        random_life(boot_number("runs", RUNS), boot_has_argument("real"));
     chaos_triple_fault();
 }
