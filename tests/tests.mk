@@ -21,7 +21,7 @@ build/tests/obj/%.o: %.c tests/tests.mk
 PVWORLD_SRC := $(filter-out $(addprefix src/pv/,build_layout.c build_start.c builder.c cpuid_pv.c guest_memory.c m2p.c pit_pv.c \
         report_pv.c trace_pv.c virt_pv.c),$(wildcard src/pv/*.c)) \
     $(wildcard src/cpu/emulate/*.c) src/core/frame.c src/core/tlb.c src/core/timer.c src/core/format.c \
-    tests/pvworld/world.c tests/pvworld/bounce.c tests/pvworld/stubs.c tests/unit/stub_panic.c \
+    $(wildcard tests/pvworld/*.c) tests/unit/stub_panic.c \
     tests/unit/stub_heap.c tests/unit/stub_pages.c
 PVWORLD_FLAGS := -include tests/pvworld/insn.h
 

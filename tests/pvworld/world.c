@@ -1,9 +1,8 @@
 /*
- * The small machine: see world.h.
+ * The small machine's domains: how they are built, called, trapped and ended. See world.h.
  */
-#include "pvworld/world.h"
+#include "pvworld/parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,146 +22,11 @@ u64 world_end_code;
 u8 *host_machine_memory;
 static u8 memory[WORLD_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 static struct frame records[WORLD_FRAMES + 1];
-static struct virt_vcpu virt[WORLD_DOMAINS];
+struct virt_vcpu world_virt[WORLD_DOMAINS];
 static struct vcpu vcpu[WORLD_DOMAINS];
 static u64 built_mfn[WORLD_DOMAINS][WORLD_PAGES];
-static unsigned running;
-static bool dying[WORLD_DOMAINS]; /* its vcpu is gone, its memory not all */
-
-/* What a TLB may remember of the running domain since the last flush. */
-static bool cached_read[WORLD_FRAMES], cached_write[WORLD_FRAMES];
-
-static void fail(const char *what, u64 value)
-{
-    fprintf(stderr, "world: %s (%lx)\n", what, (unsigned long)value);
-    abort();
-}
-
-void world_cr3_loaded(void)
-{
-    memset(cached_read, 0, sizeof(cached_read));
-    memset(cached_write, 0, sizeof(cached_write));
-}
-
-/* Keeps what it has: a model that forgets less finds more. */
-void world_page_flushed(u64 la)
-{
-    (void)la;
-    world_cpu.invlpgs++;
-}
-
-static const u64 *table_of(u64 entry)
-{
-    u64 mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
-
-    if (mfn >= WORLD_FRAMES)
-        fail("a table's entry leads out of the machine", entry);
-    return mfn_to_va(mfn_of(mfn));
-}
-
-/* The L1 entry of an address in the tables that are loaded, W being that of all levels; 0: none, or
- * none for ring 3. In ring 0 U means nothing. */
-static u64 walk(u64 va, unsigned ring)
-{
-    u64 entry = world_cpu.cr3 | PTE_P, all = PTE_W | PTE_U;
-
-    if (!canonical(va) || slot_is_hypervisors(pt_index(va, 4)))
-        return 0;
-    for (unsigned level = 4; level > 0 && entry & PTE_P; level--) {
-        entry = table_of(entry)[pt_index(va, level)];
-        all &= entry;
-    }
-    if (!(entry & PTE_P) || (ring == 3 && !(all & PTE_U)))
-        return 0;
-    return (entry & ~(u64)PTE_W) | (all & PTE_W);
-}
-
-/* A frame that the running guest reaches: its own, granted, or left behind by one that has ended.
- */
-static void check_reached(u64 mfn, bool write)
-{
-    const struct frame *f = frame_of(mfn_of(mfn));
-    const struct domain *d = world_domain[running];
-
-    if (!f)
-        fail("a translation leads out of memory", mfn);
-    if (f->owner != d->id && !pv_grant_explains(d, mfn << PAGE_SHIFT | (write ? PTE_W : 0)) &&
-        !pv_grant_explains(d, mfn << PAGE_SHIFT | PTE_W))
-        fail("a translation leads to a frame of another's", mfn);
-    if (write && f->type != FT_WRITABLE)
-        fail("a writable translation leads to what is no such memory", mfn);
-}
-
-/* One access within a page: our pointer to it, or NULL. */
-static void *reach(u64 va, bool write, unsigned ring)
-{
-    u64 entry = walk(va, ring);
-
-    if (!entry || (write && !(entry & PTE_W)))
-        return NULL;
-    check_reached((entry & PTE_ADDR) >> PAGE_SHIFT, write);
-    return (u8 *)mfn_to_va(mfn_of((entry & PTE_ADDR) >> PAGE_SHIFT)) + (va & PAGE_OFFSET_MASK);
-}
-
-static bool copy(u64 gva, void *ours, size_t len, bool write, unsigned ring)
-{
-    for (size_t done = 0; done < len;) {
-        size_t part = MIN(len - done, PAGE_SIZE - ((gva + done) & PAGE_OFFSET_MASK));
-        void *p = reach(gva + done, write, ring), *q = (u8 *)ours + done;
-
-        if (!p)
-            return false;
-        memcpy(write ? p : q, write ? q : p, part);
-        done += part;
-    }
-    return true;
-}
-
-/* The hypervisor's own accesses, in ring 0; those of guest_memory.c and access.asm. */
-size_t safe_copy(void *to, const void *from, size_t len, u64 *error)
-{
-    *error = 0;
-    return copy((u64)(uintptr_t)from, to, len, false, 0) ? 0 : len;
-}
-
-bool pv_copy_bytes_from(void *to, u64 gva, size_t len)
-{
-    u64 error;
-
-    if (!pv_read_plain(gva))
-        return !pv_read_careful(to, gva, len, &error);
-    return copy(gva, to, len, false, 0);
-}
-
-bool pv_copy_to(u64 gva, const void *from, size_t len)
-{
-    return pv_range_ok(gva, len) && copy(gva, (void *)(uintptr_t)from, len, true, 0);
-}
-
-u64 pv_put_word(u64 gva, u64 value)
-{
-    return !copy(gva, &value, sizeof(value), true, 0);
-}
-
-u64 pv_get_half(void *to, u64 gva)
-{
-    return !copy(gva, to, sizeof(u32), false, 0);
-}
-
-u64 pv_get_words(void *to, u64 gva, u64 words)
-{
-    return !copy(gva, to, words * sizeof(u64), false, 0);
-}
-
-bool world_store(u64 gva, const void *from, size_t len)
-{
-    return copy(gva, (void *)(uintptr_t)from, len, true, 3);
-}
-
-bool world_load(void *to, u64 gva, size_t len)
-{
-    return copy(gva, to, len, false, 3);
-}
+unsigned world_running;
+bool world_dying[WORLD_DOMAINS];
 
 struct domain *domain_by_id(u16 id)
 {
@@ -206,7 +70,7 @@ static void make_tables(unsigned which)
 static void make_pv(struct domain *d)
 {
     struct pv_domain *p = d->pv = hv_alloc(d, sizeof(*p));
-    struct virt_vcpu *x = &virt[d->id];
+    struct virt_vcpu *x = &world_virt[d->id];
     struct frame *f = frame_alloc(d->id);
 
     p->window_l3 = hv_alloc_pages(d, 0);
@@ -228,7 +92,7 @@ static void make_pv(struct domain *d)
     pv_timer_init(&vcpu[d->id]);
     if (page_get_and_type(d, frame_mfn(p->shared_frame).v, FT_WRITABLE, &f) ||
         page_get_and_type(d, frame_mfn(p->console_frame).v, FT_WRITABLE, &f) || !pv_console_port(d))
-        fail("a new domain's shared pages", d->id);
+        world_fail("a new domain's shared pages", d->id);
 }
 
 static void build(unsigned which)
@@ -245,7 +109,7 @@ static void build(unsigned which)
     for (unsigned i = 0; i < WORLD_PAGES; i++) {
         struct frame *f = frame_alloc(d->id);
         if (!f)
-            fail("the machine's memory is gone", which);
+            world_fail("the machine's memory is gone", which);
         page_adopt(d, f, i);
         built_mfn[which][i] = frame_mfn(f).v;
     }
@@ -253,8 +117,8 @@ static void build(unsigned which)
     make_pv(d);
     if (page_pin(d, built_mfn[which][WORLD_TABLES], FT_L4) ||
         page_get_and_type(d, built_mfn[which][WORLD_TABLES], FT_L4, &root))
-        fail("a new domain's tables", which);
-    virt[which].kernel_root = built_mfn[which][WORLD_TABLES] << PAGE_SHIFT;
+        world_fail("a new domain's tables", which);
+    world_virt[which].kernel_root = built_mfn[which][WORLD_TABLES] << PAGE_SHIFT;
     pv_set_gdt(&vcpu[which], NULL, 0);
 }
 
@@ -269,7 +133,7 @@ static void put_root(struct domain *d, u64 *root)
 static void end_vcpu(unsigned which)
 {
     struct domain *d = world_domain[which];
-    struct virt_vcpu *x = &virt[which];
+    struct virt_vcpu *x = &world_virt[which];
 
     timer_cancel(&vcpu[which].timer);
     pv_set_gdt(&vcpu[which], NULL, 0);
@@ -281,7 +145,7 @@ static void end_vcpu(unsigned which)
     pv_timer_cancel(&vcpu[which]);
     hv_free_pages(d, x->gate, 0);
     d->vcpu_count = 0;
-    dying[which] = true;
+    world_dying[which] = true;
 }
 
 /* A piece of a domain's end. True: it is no more. */
@@ -292,24 +156,24 @@ static bool unbuild_some(unsigned which)
     host_pcpu.current = NULL;
     host_pcpu.until = 0;
     tlb_flush_all();
-    if (!dying[which])
+    if (!world_dying[which])
         end_vcpu(which);
     if (!domain_unbuild(d))
         return false;
     if (d->frames)
-        fail("frames of a domain that has ended", d->frames);
+        world_fail("frames of a domain that has ended", d->frames);
     world_domain[which] = NULL;
-    dying[which] = false;
+    world_dying[which] = false;
     free(d);
     return true;
 }
 
 void world_run(unsigned which)
 {
-    running = dying[which] ? !which : which;
-    host_pcpu.current = &vcpu[running];
-    pv_set_reach(world_domain[running]);
-    pv_load_root(&vcpu[running]);
+    world_running = world_dying[which] ? !which : which;
+    host_pcpu.current = &vcpu[world_running];
+    pv_set_reach(world_domain[world_running]);
+    pv_load_root(&vcpu[world_running]);
 }
 
 /* A little of a direct map: tables of the hypervisor's in its slot, as in layout.h. */
@@ -349,106 +213,7 @@ void world_end(void)
         while (!unbuild_some(i))
             ;
     if (frame_check())
-        fail("frames when all has ended", 0);
-}
-
-/* Everything that the running guest can reach now is remembered; what was remembered must still be
- * the guest's to reach. */
-static void check_tlb(void)
-{
-    for (u64 page = 0; page < WORLD_PAGES + PT_ENTRIES; page++) {
-        u64 entry = walk(page << PAGE_SHIFT, 3), mfn = (entry & PTE_ADDR) >> PAGE_SHIFT;
-
-        if (!entry)
-            continue;
-        check_reached(mfn, entry & PTE_W);
-        cached_read[mfn] = true;
-        cached_write[mfn] |= !!(entry & PTE_W);
-    }
-    for (u64 mfn = 0; mfn < WORLD_FRAMES; mfn++) {
-        const struct frame *f = &frame_table[mfn];
-
-        if (cached_write[mfn] && f->type != FT_WRITABLE)
-            fail("a TLB can write what has become something else", mfn);
-        if (cached_read[mfn] && f->owner != running && !f->refs)
-            fail("a TLB reads a frame that has been given back", mfn);
-    }
-}
-
-static void check_ports(const struct domain *d)
-{
-    for (u32 i = 1; i < PV_PORTS; i++) {
-        const struct pv_port *p, *back;
-
-        if (!d->pv->ports[i / PV_PORT_BUCKET]) {
-            i += PV_PORT_BUCKET - 1;
-            continue;
-        }
-        p = port_of(d, i);
-
-        if (!p || p->state != PORT_PAIR)
-            continue;
-        if (!domain_by_id(p->remote_dom))
-            fail("a port's other end is of no domain", i);
-        back = port_of(domain_by_id(p->remote_dom), p->remote);
-        if (!back || back->state != PORT_PAIR || back->remote != i || back->remote_dom != d->id)
-            fail("a port's other end does not point back", i);
-    }
-}
-
-/* Uses of a grant are as many as there are handles. */
-static void check_grants(const struct domain *d)
-{
-    const struct pv_grants *g = d->pv->grants;
-    u64 uses = 0, handles = 0;
-
-    for (u32 i = 0; g && i < g->frames * GRANTS_PER_FRAME; i++)
-        uses += grant_active(g, i)->readers + grant_active(g, i)->writers;
-    for (unsigned k = 0; k < WORLD_DOMAINS; k++) {
-        const struct pv_grants *h = world_domain[k]->pv->grants;
-        for (u32 i = 0; h && i < h->tracks; i++)
-            handles += grant_track(h, i)->flags && grant_track(h, i)->dom == d->id;
-    }
-    if (uses != handles)
-        fail("grants in use and handles differ", uses - handles);
-}
-
-/* What the guests write to control and debug registers: the processor's are all 0 but for what they
- * may have there. */
-static void check_registers(void)
-{
-    enum { CONDITIONS = 16, ON = 3, ON_PORT = 2 };
-
-    if (world_cpu.cr0 & ~CR0_TS || world_cpu.cr4 & ~CR4_TSD)
-        fail("a control register", world_cpu.cr0 | world_cpu.cr4);
-    if (world_cpu.dr7 & DR7_GD)
-        fail("general detect", world_cpu.dr7);
-    for (unsigned i = 0; i < 4; i++)
-        if (world_cpu.dr7 >> 2 * i & 3 && (world_cpu.dr7 >> (CONDITIONS + 4 * i) & ON) == ON_PORT)
-            fail("a breakpoint on a port", world_cpu.dr7);
-}
-
-void world_check(void)
-{
-    check_registers();
-    for (unsigned i = 0; i < WORLD_DOMAINS; i++) {
-        struct domain *d = world_domain[i];
-
-        if (dying[i])
-            continue;
-        if (page_check(d))
-            fail("the recount", i);
-        if (d->frames > d->frames_max)
-            fail("more memory than it may have", d->frames);
-        if (!canonical(virt[i].event.address) || !canonical(virt[i].failsafe.address) ||
-            !canonical(virt[i].syscall.address))
-            fail("a callback that is not canonical", i);
-        check_ports(d);
-        check_grants(d);
-    }
-    if (frame_check())
-        fail("the frame table", 0);
-    check_tlb();
+        world_fail("frames when all has ended", 0);
 }
 
 /* A piece of the end of each that is at its end; one of them at least goes on living. */
@@ -462,10 +227,10 @@ static void renew(void)
         if (unbuild_some(i)) {
             build(i);
             world_ended++;
-        } else if (dying[!i]) {
+        } else if (world_dying[!i]) {
             again = true;
         }
-        world_run(running);
+        world_run(world_running);
     }
     if (again)
         renew();
@@ -473,7 +238,7 @@ static void renew(void)
 
 void world_renew(void)
 {
-    while (dying[0] || dying[1]) {
+    while (world_dying[0] || world_dying[1]) {
         renew();
         world_check();
     }
@@ -482,7 +247,7 @@ void world_renew(void)
 s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)
 {
     enum { TIMES = 100000, CALL_BYTES = 2, SLICE = 4000 };
-    struct vcpu *v = &vcpu[running];
+    struct vcpu *v = &vcpu[world_running];
     s64 result = number < HYPERCALLS ? 0 : -ENOSYS;
 
     v->state = VCPU_RUNNABLE;
@@ -495,11 +260,11 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)
         host_pcpu.until = world_cpu.tsc + SLICE;
         result = hypercall_slot[number].handler(v->regs.rdi, v->regs.rsi, c, d, 0, 0);
         if (v->virt->in_multicall || v->virt->again)
-            fail("a multicall has left something behind", number);
+            world_fail("a multicall has left something behind", number);
         if (v->regs.rip == rip || v->domain->doomed)
             break;
         if (v->regs.rip != rip - CALL_BYTES || (u64)result != number || i == TIMES)
-            fail("a call that is made again", number);
+            world_fail("a call that is made again", number);
         v->regs.rip = rip;
     }
     v->kicked = 0;
@@ -510,7 +275,7 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)
 
 void world_instruction(u64 rax, u64 rcx, u64 rdx, u64 table)
 {
-    struct vcpu *v = &vcpu[running];
+    struct vcpu *v = &vcpu[world_running];
 
     v->regs = (struct regs){.rax = rax, .rcx = rcx, .rdx = rdx, .rdi = rax, .rsi = rcx};
     v->regs.rip = WORLD_CODE;
@@ -533,16 +298,16 @@ static void check_place(const struct vcpu *v)
     enum { RPL = 3 };
 
     if ((v->regs.cs & RPL) != RPL)
-        fail("a guest runs outside of ring 3", v->regs.cs);
+        world_fail("a guest runs outside of ring 3", v->regs.cs);
     if (!v->regs.vector && !canonical(v->regs.rip))
-        fail("a handler that is not canonical", v->regs.rip);
+        world_fail("a handler that is not canonical", v->regs.rip);
     if (v->regs.rflags & (RFLAGS_VM | RFLAGS_IOPL))
-        fail("flags that are not a guest's", v->regs.rflags);
+        world_fail("flags that are not a guest's", v->regs.rflags);
 }
 
 void world_trap(const struct regs *r, u64 cr2, bool user)
 {
-    struct vcpu *v = &vcpu[running];
+    struct vcpu *v = &vcpu[world_running];
 
     v->regs = *r;
     world_cpu.cr2 = cr2;
@@ -560,7 +325,7 @@ void world_trap(const struct regs *r, u64 cr2, bool user)
         check_place(v);
     v->kicked = 0;
     v->state = VCPU_RUNNABLE;
-    check_tlb();
+    world_check_tlb();
     world_enter_kernel(v);
     renew();
     world_check();
@@ -571,6 +336,6 @@ void world_ldt(u64 offset)
     enum { LDT_WINDOW = 16 };
     u64 cr2 = PERDOMAIN_BASE + LDT_WINDOW * PAGE_SIZE + offset;
 
-    pv_ldt_fault(&vcpu[running], &cr2);
+    pv_ldt_fault(&vcpu[world_running], &cr2);
     world_check();
 }
