@@ -72,10 +72,33 @@ static void check_types(void)
     table[0] = 0;
 }
 
+/* Pins the table, whose first entry is to be this one: what is wrong with it is the answer. */
+static s64 pin_with(u64 entry)
+{
+    s64 error;
+
+    map_own(table, ENTRY_RW);
+    table[0] = entry;
+    map_own(table, ENTRY_RO);
+    error = ext(MMUEXT_PIN_L1_TABLE, abi_frame(table));
+    map_own(table, ENTRY_RW);
+    table[0] = 0;
+    return error;
+}
+
+static void check_contents(void)
+{
+    abi_equal("pin an L1 that maps no frame", -ABI_EPERM,
+              pin_with(ABI_NO_FRAME << PAGE_SHIFT | ENTRY_RO));
+    abi_equal("pin an L1 that maps itself writable", -ABI_EBUSY,
+              pin_with(pv_entry_of((u64)table, ENTRY_RW)));
+}
+
 static void check_entries(void)
 {
     u64 mfn = abi_frame(table), at = mfn << PAGE_SHIFT;
 
+    abi_equal("map no frame", -ABI_EPERM, map(other, ABI_NO_FRAME << PAGE_SHIFT | ENTRY_RO));
     abi_equal("the table is read-only", 0, map_own(table, ENTRY_RO));
     abi_equal("it is an L2", 0, ext(MMUEXT_PIN_L2_TABLE, mfn));
     abi_equal("an L2's entry for 2 MiB", -ABI_EINVAL,
@@ -85,6 +108,8 @@ static void check_entries(void)
     abi_equal("the same, writable", -ABI_EINVAL, update(at, pv_entry_of((u64)other, ENTRY_RW)));
     abi_equal("an L2's entry for no frame", -ABI_EINVAL,
               update(at, ABI_NO_FRAME << PAGE_SHIFT | ENTRY_RO));
+    abi_equal("an L2's entry for the hypervisor's frame", -ABI_EINVAL,
+              update(at, hypervisors_frame() << PAGE_SHIFT | ENTRY_RO));
     abi_equal("unpin the L2", 0, ext(MMUEXT_UNPIN_TABLE, mfn));
     abi_equal("it is data again", 0, map_own(table, ENTRY_RW));
     abi_equal("the hypervisor's slot of an L4", -ABI_EINVAL,
@@ -137,6 +162,7 @@ static void check_strangers(void)
 void abi_tables(void)
 {
     check_types();
+    check_contents();
     check_entries();
     check_descriptors();
     check_strangers();

@@ -77,7 +77,7 @@ static void broken_off_then_bad(void)
                   WHERE_TABLE);
     world_words(l2)[400] = world_entry(foreign, LINK);
     GRADE_CASE("the same again; a later entry of the L2 is for another domain's frame");
-    EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -EPERM,
+    EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -EINVAL,
                   WHERE_TABLE);
     GRADE_TRUE("no table is partial any more",
                !((l4->flags | l3->flags | l2->flags) & FRAME_PARTIAL), WHERE_VALID);

@@ -131,6 +131,19 @@ static int operate(struct vcpu *v, const struct mmuext_op *op)
     }
 }
 
+/* To a guest what is wrong with a frame itself is -EINVAL, as under Xen; of one that was to become
+ * a table and has a bad entry it hears what is wrong with that. */
+static int error_told(const struct domain *d, const struct mmuext_op *op, int error)
+{
+    const struct frame *f = page_of(d, op->arg1.mfn);
+    bool to_be_table = op->cmd <= MMUEXT_PIN_L4_TABLE || op->cmd == MMUEXT_NEW_BASEPTR ||
+                       op->cmd == MMUEXT_NEW_USER_BASEPTR;
+
+    if (error != -EPERM && error != -EBUSY)
+        return error;
+    return to_be_table && f && !f->type_count ? error : -EINVAL;
+}
+
 static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
 {
     struct vcpu *v = pv_current();
@@ -149,8 +162,7 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
         else
             error = operate(v, &op);
         if (unlikely(error)) {
-            if (error == -EPERM || error == -EBUSY)
-                error = -EINVAL; /* whatever is wrong with a frame, as under Xen */
+            error = error_told(v->domain, &op, error);
             break;
         }
         i++;

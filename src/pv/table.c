@@ -47,7 +47,7 @@ static inline u64 l1_adjusted(u64 entry)
 
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
  * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED, of which there are none now;
- * what page_error says of a frame that is not the domain's; -EBUSY: one of the two references is
+ * -EPERM: its frame is not the domain's, or there is none; -EBUSY: one of the two references is
  * not to be had, whatever the reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
@@ -58,7 +58,7 @@ static inline int l1_get(struct domain *d, u64 entry)
         return -EINVAL;
     f = page_of(d, entry_mfn(entry));
     if (unlikely(!f))
-        return page_error(entry_mfn(entry));
+        return -EPERM;
     if (unlikely(!page_get(f)))
         return -EBUSY;
     if (!(entry & PTE_W) || likely(!page_get_type(d, f, FT_WRITABLE)))
@@ -106,7 +106,8 @@ static int linear_get(struct domain *d, struct frame *table, struct frame *f)
 }
 
 /* Takes the references of a present entry of an L2, L3 or L4; nothing having been taken: as l1_get,
- * but that a frame which is in use as something else is -EINVAL, as under Xen. */
+ * but that a frame which is not the domain's, or in use as something else, is -EINVAL, as under
+ * Xen; and what is wrong with an entry of a table that it would make. */
 static int table_get(struct domain *d, struct frame *table, u64 entry)
 {
     struct frame *f;
@@ -115,7 +116,11 @@ static int table_get(struct domain *d, struct frame *table, u64 entry)
     if (entry & ~TABLE_ALLOWED)
         return -EINVAL;
     error = page_get_and_type(d, entry_mfn(entry), table->type - 1, &f);
-    if (likely(error != -EBUSY))
+    if (likely(!error))
+        return 0;
+    if (!page_of(d, entry_mfn(entry)))
+        return -EINVAL;
+    if (error != -EBUSY)
         return error;
     f = &frame_table[entry_mfn(entry)];
     if (!f->type_count || f->type == table->type - 1)

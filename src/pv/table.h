@@ -13,9 +13,10 @@
  * entry that is present gets the old one's accessed and dirty flags, whether that was present or
  * not; one that is not present is stored as it is. (The flags are those of the moment of the call:
  * the one processor is here, and walks no table of the guest's before the entry is stored.) 0, or,
- * the entry being as before: -EINVAL: bits that may not be set, no such frame, or the slot is the
- * hypervisor's; -EPERM: the frame is another's, or a device's; -EBUSY, or for an entry that is to
- * lead to a table -EINVAL: it is in use as something else. */
+ * the entry being as before: -EINVAL: bits that may not be set, or the slot is the hypervisor's;
+ * -EPERM: the frame is not the domain's; -EBUSY: it is in use as something else; these two are
+ * -EINVAL for an entry that is to lead to a table; what is wrong with an entry of a table that it
+ * would make. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* Stores an L1 entry whose references are held already, or 0; those of the old one are dropped. */
 void table_store_held(struct domain *d, u64 *p, u64 entry);

@@ -29,6 +29,7 @@ EXCUSED = {
     ("page_type.c", "stay_partial", "EBUSY"): (1, "a frame with 2^32 references"),
     ("page_type.c", "page_get_and_type", "EBUSY"): (1, "the same"),
     ("page_type.c", "page_get_new_type", "EBUSY"): (2, "a call that is broken off, and another one before it goes on: test_pagetype"),
+    ("page_type.h", "page_error", "EPERM"): (1, "whoever asks says -EINVAL for it"),
     ("page_type.h", "page_get_type", "EBUSY"): (1, "whoever asks says -EINVAL, or l1_get's -EBUSY, for it"),
     ("segment.c", "segment_page_adjust", "EINVAL"): (1, "set_gdt says its own -EINVAL for it"),
     ("table.c", "l1_get", "EINVAL"): (1, "a bit that an entry of an L1 may not have: there is none"),

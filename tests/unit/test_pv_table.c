@@ -178,7 +178,7 @@ static void bad_entry_fails_the_whole_pin(void **state)
     words(l1)[511] = entry(foreign, MAP_RO);
     assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
     words(l1)[511] = (u64)FRAMES << PAGE_SHIFT | MAP_RO;
-    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EINVAL);
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
     words(l1)[511] = (u64)(FRAMES - 1) << PAGE_SHIFT | MAP_RO;
     assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
     words(l1)[511] = 0;
@@ -345,7 +345,7 @@ static void a_pin_that_fails_late_leaves_nothing(void **state)
     hurry = true;
     while ((error = page_pin(&self, number(l4), FT_L4)) == -ERESTART)
         ;
-    assert_int_equal(error, -EPERM);
+    assert_int_equal(error, -EINVAL);
     while (!page_undo_some(&self))
         ;
     assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + second->refs + data->refs, 6);
@@ -465,7 +465,7 @@ static void linear_l4(void **state)
     /* None of these is one: writable; to no table, to a lower one; another's; the hypervisor's. */
     assert_int_equal(table_set_entry(&self, l4, slot, entry(l4, LINK), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, slot, entry(l2, MAP_RO), false), -EINVAL);
-    assert_int_equal(table_set_entry(&self, l4, slot, entry(foreign, MAP_RO), false), -EPERM);
+    assert_int_equal(table_set_entry(&self, l4, slot, entry(foreign, MAP_RO), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, slot, entry(l4, MAP_RO | PTE_PS), false), -EINVAL);
     assert_int_equal(table_set_entry(&self, l4, &words(l4)[262], entry(l4, MAP_RO), false),
                      -EINVAL);
@@ -511,7 +511,7 @@ static void a_linear_l4_is_validated(void **state)
     self.linear_l4 = false;
     words(l4)[1] = entry(l4, MAP_RO);
     words(l4)[2] = entry(foreign, MAP_RO);
-    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EINVAL);
     assert_int_equal(l4->refs + l3->refs + l2->refs + l1->refs + data->refs, 5);
     words(l4)[2] = 0;
     hurry = true;
