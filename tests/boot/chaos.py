@@ -34,12 +34,20 @@ def lines_for(column, seed, lives):
     return lines, files
 
 
+def goes_on(parsed):
+    """Whether nothing runs any more but code in real mode: it can overwrite its way back (real.asm), and nothing ends it then."""
+    ends = {number: [life["reason"] for life in parsed.speaker(f"chaos{number}").lives] for number in CHAOS}
+    return not parsed.machine and all(("poweroff" in ends[number]) == (number != REAL) for number in CHAOS)
+
+
 def judge(log, why, lives):
     """What is wrong, as sentences."""
     parsed = console.parse(log)
-    wrong = list(parsed.faults) + ([f"ended by {why}"] if why else [])
-    if not parsed.machine or not parsed.machine["ok"]:
-        wrong.append("the hypervisor does not say that all went well")
+    wrong = list(parsed.faults)
+    if why and goes_on(parsed):
+        print(f"chaos{REAL} goes on for ever", flush=True)
+    elif why or not parsed.machine or not parsed.machine["ok"]:
+        wrong.append(f"ended by {why}" if why else "the hypervisor does not say that all went well")
     for name, _ in HONEST:
         speaker = parsed.speaker(name)
         wrong += [f"{name}: {check['what']}" for check in speaker.checks]
