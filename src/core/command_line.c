@@ -138,6 +138,10 @@ static int parse_pair(const char *key, const char *value, struct domain_config *
         c->start_at = (u32)n;
         return n && n < REAL_MODE_END && !(n & PAGE_OFFSET_MASK) ? error : -EINVAL;
     }
+    if (strcmp(key, "life_ms") == 0) {
+        c->life_ms = (u32)n;
+        return n && n <= LIFE_MS_MAX ? error : -EINVAL;
+    }
     if (strcmp(key, "weight") == 0) {
         c->weight = (u32)n;
         return n && n < 65536 ? error : -EINVAL;

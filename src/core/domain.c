@@ -87,6 +87,7 @@ static int vcpu_create(struct domain *d)
  * no more. */
 static bool dissolve(struct domain *d)
 {
+    timer_cancel(&d->life_end);
     vcpus_destroy(d);
     while (!domain_unbuild(d))
         if (sched_time_is_up())
@@ -157,9 +158,20 @@ struct domain *domain_create(const struct module *image, char *why, size_t whysi
     return create(image, 1, why, whysize);
 }
 
+static void life_is_over(struct timer *t, u64 now)
+{
+    struct domain *d = container_of(t, struct domain, life_end);
+
+    (void)now;
+    domain_end(d, END_KILLED, 0, "its life_ms=%u are over", d->config.life_ms);
+}
+
 void domain_start(struct domain *d)
 {
     d->started = true;
+    d->life_end.fire = life_is_over;
+    if (d->config.life_ms)
+        timer_set(&d->life_end, sched_now() + d->config.life_ms * tsc_khz);
     if (d->life > 1)
         log_line("@life {\"domain\":\"%s\",\"life\":%u}", d->config.name, d->life);
     sched_wake(d->vcpu[0]);

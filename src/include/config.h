@@ -9,6 +9,7 @@
 enum config_limits {
     NAME_MAX_LEN = 24,  /* bytes of a domain's name, its end included */
     ARGS_MAX_LEN = 512, /* bytes of the guest's own arguments */
+    LIFE_MS_MAX = 3600000,
 };
 
 struct domain_config {
@@ -21,6 +22,7 @@ struct domain_config {
     u32 weight;              /* weight= */
     u32 start_at;            /* start_at=: the page below 1 MiB where it begins as a secondary
                               * processor does, or 0: at its image's entry */
+    u32 life_ms;             /* life_ms=: how long a life may last, or 0: as long as it likes */
     bool eager;              /* populate=eager */
     bool small_pages;        /* pages=4k */
     bool log_by_processor;   /* dirty_log=pml */

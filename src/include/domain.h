@@ -48,6 +48,7 @@ struct domain {
     bool undo_runs;                      /* pv: they are being worked on */
     bool linear_l4;                      /* pv: an L4 of its own has led to one; stays true */
     u32 life;                            /* 1, 2, ...: on_crash=restart */
+    struct timer life_end;               /* life_ms= after its start */
     u32 expect;                          /* enum trivisor_expect of this life */
     u16 trace_life;                      /* number of this life in the trace, or 0 */
     u8 trace_switch;                     /* enum trace_switched */

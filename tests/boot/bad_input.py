@@ -74,6 +74,7 @@ def modules_case(mode, made):
         ("hello", "colour=red", r"unknown word `colour`"),
         ("hello", "vcpus=3", r"bad value in `vcpus=3`"),
         ("hello", "dirty_log=yes", r"bad value in `dirty_log=yes`"),
+        ("hello", "life_ms=3600001", r"bad value in `life_ms=3600001`"),
         ("hello", "start_at=0x8001", r"bad value in `start_at=0x8001`"),
         ("hello", "start_at=0x8000", NO_START[mode]),
     ]

@@ -10,7 +10,8 @@ from result import Result
 from suite import NO_EPT
 
 OPTIONS = "domains=together slice=1000"
-BUDGET = 12_000_000_000
+LIFE_MS = 4000  # code can spoil whatever would end it: then the hypervisor does
+BUDGET = 1_200_000_000  # for each of the lives of a domain
 HONEST = [("compute", "seed=1 rounds=150"), ("forkexit", ""), ("syscall", "")]
 WHERE = [("shadow", ""), ("shadow", NO_EPT), ("ept", "")]
 CHAOS = (1, 2, 3)
@@ -26,7 +27,7 @@ def lines_for(column, seed, lives):
     for number in CHAOS:
         many = f"lives={lives // 2} triples=0 real" if number == REAL else f"lives={lives} triples={lives // 2}"
         words = f"seed={seed + number - 1} runs=256 {many}"
-        lines.append(f"module2 /boot/chaos.elf name=chaos{number} mem=16M on_crash=restart -- {words}")
+        lines.append(f"module2 /boot/chaos.elf name=chaos{number} mem=16M on_crash=restart life_ms={LIFE_MS} -- {words}")
     for name, arguments in HONEST:
         one = guests.load(name)
         files[f"{name}.elf"] = one.elf
@@ -34,20 +35,12 @@ def lines_for(column, seed, lives):
     return lines, files
 
 
-def goes_on(parsed):
-    """Whether nothing runs any more but code in real mode: it can overwrite its way back (real.asm), and nothing ends it then."""
-    ends = {number: [life["reason"] for life in parsed.speaker(f"chaos{number}").lives] for number in CHAOS}
-    return not parsed.machine and all(("poweroff" in ends[number]) == (number != REAL) for number in CHAOS)
-
-
 def judge(log, why, lives):
     """What is wrong, as sentences."""
     parsed = console.parse(log)
-    wrong = list(parsed.faults)
-    if why and goes_on(parsed):
-        print(f"chaos{REAL} goes on for ever", flush=True)
-    elif why or not parsed.machine or not parsed.machine["ok"]:
-        wrong.append(f"ended by {why}" if why else "the hypervisor does not say that all went well")
+    wrong = list(parsed.faults) + ([f"ended by {why}"] if why else [])
+    if not parsed.machine or not parsed.machine["ok"]:
+        wrong.append("the hypervisor does not say that all went well")
     for name, _ in HONEST:
         speaker = parsed.speaker(name)
         wrong += [f"{name}: {check['what']}" for check in speaker.checks]
@@ -60,7 +53,7 @@ def judge(log, why, lives):
 
 def boot(column, model, seed, lives):
     """One machine; the Result has one for each honest domain and one for the hypervisor."""
-    guest = guests.Guest("chaos", "", BUDGET, "", "", "", False, False)
+    guest = guests.Guest("chaos", "", BUDGET * lives, "", "", "", False, False)
     one = Boot(columns.ALL[column], guest, "debug", tag="penryn" if model else "", **({"model": model} if model else {}))
     os.makedirs(one.folder, exist_ok=True)
     lines, files = lines_for(one.column, seed, lives)

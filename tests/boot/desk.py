@@ -21,6 +21,7 @@ class Case:
     build: str = "debug"
     guest: str = "hello"
     args: str = ""
+    config: str = ""  # further words for the domain's configuration
 
 
 def refused(name, mode, field, value, sentence, line):
@@ -43,6 +44,12 @@ def ended(way, reason, code, sentence):
                 guest="stumble", args=way)
 
 
+def outlived(mode, way):
+    """A guest that would never end, and whose life may last 20 ms."""
+    return Case(f"{way} for ever", mode, "", [r"stumble ended: killed: its life_ms=20 are over", r'"reason":"killed"'],
+                guest="stumble", args=way, config="life_ms=20")
+
+
 PAGE_FAULTS = [r"stumble has fallen: triple fault", r"the faults that led to it:",
                r"#PF, error code 2, address 7efffffffff8, at rip",
                r"while #PF was delivered: #PF, error code 2, address 7efffffffff8",
@@ -58,6 +65,8 @@ CASES = [
     ended("unknown", "poweroff", 77, "it shut down for reason 77, which nobody knows"),
     ended("suspend", "poweroff", 2, "it suspended itself, and nobody here can resume it"),
     ended("watchdog", "crash", 4, "its watchdog was not set again in time"),
+    outlived("shadow", "loop"),
+    outlived("pv", "sleep"),
     Case("hypervisor's page fault", "ept", "vmcs=0x6c16:0x0",
          [r"@panic .*exception 14 in the hypervisor", r"cr2 0:", r"tables:  L4", r"not present", r"rsp [0-9a-f]+:",
           r"machine address", r"vmx_run\+0x", r"sched_run\+0x"]),
@@ -82,7 +91,8 @@ def bochs_log(boot):
 def judge(case):
     """The Result of one case."""
     tag = "desk-" + re.sub("[^a-zA-Z]+", "-", case.name)
-    boot = Boot(columns.ALL[case.mode], guests.load(case.guest), case.build, hypervisor=case.options, args=case.args, tag=tag)
+    boot = Boot(columns.ALL[case.mode], guests.load(case.guest), case.build, hypervisor=case.options, args=case.args, tag=tag,
+                config=case.config)
     os.makedirs(boot.folder, exist_ok=True)
     outcome = bochs.run(boot, image.for_boot(boot))
     wrong, at = [], 0

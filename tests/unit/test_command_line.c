@@ -22,6 +22,7 @@ static void defaults(void **state)
     assert_int_equal(c.mem_bytes, 32 << 20);
     assert_int_equal(c.vcpus, 1);
     assert_int_equal(c.start_at, 0);
+    assert_int_equal(c.life_ms, 0);
     assert_false(c.eager || c.small_pages || c.restart);
     assert_string_equal(c.args, "");
 }
@@ -30,10 +31,10 @@ static void everything(void **state)
 {
     (void)state;
     assert_int_equal(
-        config_parse(
-            "/boot/x.elf name=walk mem=192M vcpus=1 weight=512 populate=eager "
-            "pages=4k on_crash=restart shadow=256 with=compute start_at=0x9f000 -- seed=4 name=no",
-            &c, why, sizeof(why)),
+        config_parse("/boot/x.elf name=walk mem=192M vcpus=1 weight=512 populate=eager "
+                     "pages=4k on_crash=restart shadow=256 with=compute start_at=0x9f000 "
+                     "life_ms=3600000 -- seed=4 name=no",
+                     &c, why, sizeof(why)),
         0);
     assert_string_equal(c.name, "walk");
     assert_string_equal(c.with, "compute");
@@ -42,6 +43,7 @@ static void everything(void **state)
     assert_int_equal(c.weight, 512);
     assert_int_equal(c.shadow_bytes, 256 << 10);
     assert_int_equal(c.start_at, 0x9f000);
+    assert_int_equal(c.life_ms, 3600000);
     assert_true(c.eager && c.small_pages && c.restart);
 }
 
