@@ -7,9 +7,9 @@
 #include "types.h"
 
 enum config_limits {
-    NAME_MAX_LEN = 24,  /* bytes of a domain's name, its end included */
-    ARGS_MAX_LEN = 512, /* bytes of the guest's own arguments */
-    LIFE_MS_MAX = 3600000,
+    NAME_MAX_LEN = 24,     /* bytes of a domain's name, its end included */
+    ARGS_MAX_LEN = 512,    /* bytes of the guest's own arguments */
+    LIFE_MS_MAX = 3600000, /* an hour */
 };
 
 struct domain_config {
