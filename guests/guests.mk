@@ -29,9 +29,10 @@ $(GUEST_OUT)/obj/abi.inc: guests/kit/abi_offsets.c guests/guests.mk
 	@$(GUEST_CC) $(GUEST_KERNEL_FLAGS) -MD -MP -MF $(@D)/abi.d -MT $@ -S -o $(@D)/abi.s $<
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \(.*\)/%define \1 \2/p' $(@D)/abi.s > $@
 
-$(GUEST_OUT)/obj/%.asm.o: guests/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk
+# nasm's -MD names no included files: all of them count.
+$(GUEST_OUT)/obj/%.asm.o: guests/%.asm $(GUEST_OUT)/obj/abi.inc $(wildcard guests/*/*.inc) guests/guests.mk
 	@mkdir -p $(@D)
-	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -Iguests/ -MD $(@:.o=.d) -o $@ $<
+	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -Iguests/ -o $@ $<
 
 # A file of user mode is one whose name begins with user_.
 guest_flags = $(if $(filter user_%,$(notdir $(1))),$(GUEST_USER_FLAGS),$(GUEST_KERNEL_FLAGS))

@@ -26,9 +26,9 @@ $(LAB_OUT)/obj/%.c.o: labs/%.c guests/guests.mk labs/labs.mk | $(LAB_KEY)
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(LAB_FLAGS) -MMD -MP -c -o $@ $<
 
-$(LAB_OUT)/obj/%.asm.o: labs/%.asm $(GUEST_OUT)/obj/abi.inc guests/guests.mk labs/labs.mk
+$(LAB_OUT)/obj/%.asm.o: labs/%.asm $(GUEST_OUT)/obj/abi.inc $(wildcard guests/kit/*.inc labs/*/*/*.inc) guests/guests.mk labs/labs.mk
 	@mkdir -p $(@D)
-	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -I$(<D)/ -MD $(@:.o=.d) -o $@ $<
+	@nasm -f elf64 -g -F dwarf -I$(GUEST_OUT)/obj/ -Iguests/kit/ -I$(<D)/ -o $@ $<
 
 # lab_guest LAB/GUEST
 define lab_guest

@@ -59,9 +59,9 @@ build/$(1)/$(2)/%.S.o: %.S src/src.mk
 	@mkdir -p $$(@D)
 	@$$(HV_CC) $$(HV_CFLAGS_$(2)) -c -o $$@ $$<
 
-build/$(1)/$(2)/%.asm.o: %.asm build/$(1)/$(2)/asm_offsets.inc src/src.mk
+build/$(1)/$(2)/%.asm.o: %.asm build/$(1)/$(2)/asm_offsets.inc $(wildcard src/*/*.inc) src/src.mk
 	@mkdir -p $$(@D)
-	@nasm -f elf64 -g -F dwarf -Isrc/include/ -Ibuild/$(1)/$(2)/ -MD $$(@:.o=.d) -o $$@ $$<
+	@nasm -f elf64 -g -F dwarf -Isrc/include/ -Ibuild/$(1)/$(2)/ -o $$@ $$<
 
 build/$(1)/$(2)/version.c.o: FORCE_VERSION
 	@mkdir -p $$(@D)

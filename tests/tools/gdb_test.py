@@ -9,7 +9,7 @@ from lib.usage import Mistake
 from result import Result
 
 SECONDS = 60
-# (gdb's command, regular expression that its output must have)
+# (gdb's command, regular expression that its output must have; PAGE and OFFSET stand for where probe_read is in its guest)
 BEFORE_THE_BOOT = [
     ("vcpu", r"cannot be read from here.*not loaded yet"),
     ("p2m 1", r"cannot be read from here.*not loaded yet"),
@@ -25,12 +25,12 @@ BEFORE_A_DOMAIN = [
 IN_THE_GUEST = [
     ("vcpu", r"fault, life 1, vcpu 0; the processor stopped in the guest\n +rip 0x\w+ <probe_read>"),
     ("vcpu", r"its kernel runs; kernel's table 0x\w+000.*\n +event callback: 0x\w+ <pv_upcall_stub>"),
-    ("walk probe_read", r"<probe_read>, by the table at 0x\w+\n +L4 [^$]*L1 [^$]*\n +leads to machine address 0x\w+920 +"
-                        r"\(mfn 0x\w+: fault's, gfn 0x103\)"),
+    ("walk probe_read", r"<probe_read>, by the table at 0x\w+\n +L4 [^$]*L1 [^$]*\n +leads to machine address 0x\w+OFFSET +"
+                        r"\(mfn 0x\w+: fault's, gfn PAGE\)"),
     ("walk $rdi", r"0x8000000000, by the table[^$]*not present\n +nothing is mapped there"),
     ("walk 0x800000000000", r"0x800000000000 is not canonical"),
-    ("p2m 0x103", r"fault: gfn 0x103 is mfn 0x\w+, machine address 0x\w+000, type writable"),
-    ("p2m 0x103 fault", r"fault: gfn 0x103 is mfn"),
+    ("p2m PAGE", r"fault: gfn PAGE is mfn 0x\w+, machine address 0x\w+000, type writable"),
+    ("p2m PAGE fault", r"fault: gfn PAGE is mfn"),
     ("p2m 0xfffff", r"fault has no frame 0xfffff"),
     ("p2m 1 nobody", r"There is no domain nobody: there are fault"),
     ("ledger", r"ledger of fault, life 1: count, ticks\n[^$]*hc_set_trap_table +\d+ +\d+"),
@@ -49,7 +49,7 @@ IN_THE_HYPERVISOR = [
 ]
 NATIVELY = [
     ("vcpu", r"The guest runs natively, in ring 0, at 0x\w+ <probe_read>"),
-    ("walk probe_read", r"L2 .* PS\n +leads to machine address 0x103920"),
+    ("walk probe_read", r"L2 .* PS\n +leads to machine address PAGEOFFSET"),
     ("walk $rdi", r"nothing is mapped there"),
     ("p2m 1", r"there is no hypervisor here"), ("mfn 1", r"there is no hypervisor here"),
     ("ledger", r"there is no hypervisor here"), ("ring", r"there is no hypervisor here"),
@@ -60,10 +60,10 @@ DUMPS = {
         ("bt 3", r"#0 +paging_fault[^$]*run_on[^$]*"),
         ("vcpu", r"fault, life 1, vcpu 0; the processor stopped in the hypervisor\n +rip 0x\w+ <probe_read"),
         ("vcpu", r"the guest's CR3 is 0x\w+000, its shadow's root 0x\w+000"),
-        ("walk probe_read", r"L2 .*PS\n +leads to guest-physical 0x103920, machine address 0x(\w+)\nThe processor's own"
-                            r"[^$]*leads to machine address 0x\1 +\(mfn 0x\w+: fault's, gfn 0x103\)"),
+        ("walk probe_read", r"L2 .*PS\n +leads to guest-physical PAGEOFFSET, machine address 0x(\w+)\nThe processor's own"
+                            r"[^$]*leads to machine address 0x\1 +\(mfn 0x\w+: fault's, gfn PAGE\)"),
         ("walk 0x8000000000", r"nothing is mapped there\nThe processor's own[^$]*nothing is mapped there"),
-        ("p2m 0x103", r"fault: gfn 0x103 is mfn 0x\w+"), ("ledger", r"exit_page_fault +299 "),
+        ("p2m PAGE", r"fault: gfn PAGE is mfn 0x\w+"), ("ledger", r"exit_page_fault +299 "),
         ("ring 1", r"exit_page_fault \d+ ticks rip=0x\w+ gva=0x\w+ error=0x\w+\nThis domain has no console ring"),
     ]),
     "ept": ("devices", "walk", 1, [
@@ -79,6 +79,14 @@ SESSIONS = {
            IN_THE_HYPERVISOR],
     "native": ["probe_read", NATIVELY],
 }
+
+
+def located(cases, elf):
+    """The cases, with probe_read's place."""
+    symbols = subprocess.run(["nm", elf], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found = re.search(r"^(\w+) T probe_read$", symbols, re.M)
+    at = int(found[1], 16) if found else 0
+    return [tuple(text.replace("PAGE", f"0x{at >> 12:x}").replace("OFFSET", f"{at & 0xfff:03x}") for text in case) for case in cases]
 
 
 def script(parts):
@@ -98,7 +106,7 @@ def session(mode):
     kernel = [boot.column.kernel("debug")] if boot.column.under else []
     with gdb.machine(boot) as socket:
         words = gdb.command(kernel + [boot.guest.elf], batch=True) + ["-ex", f"target remote {socket}"]
-        for line in script(SESSIONS[mode]):
+        for line in script([part if isinstance(part, str) else located(part, boot.guest.elf) for part in SESSIONS[mode]]):
             words += ["-ex", line]
         try:
             done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -117,7 +125,7 @@ def dump_session(mode):
     boot = Boot(columns.ALL[mode], guests.load(guest), "debug", hypervisor="trace=all", tag="gdb-dump")
     core = dump.core(boot, at, times)
     words = gdb.command([boot.column.kernel("debug"), boot.guest.elf], batch=True) + ["-ex", f"core-file {core}"]
-    for line in script([cases]):
+    for line in script([located(cases, boot.guest.elf)]):
         words += ["-ex", line]
     output = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                             stdin=subprocess.DEVNULL, timeout=SECONDS, check=False).stdout
@@ -143,11 +151,11 @@ def run(_jobs):
     for mode in SESSIONS:
         if mode in columns.available():
             asked = [case for part in SESSIONS[mode] if not isinstance(part, str) for case in part]
-            yield judge(mode, session(mode), asked)
-    for mode, (_, at, _, asked) in DUMPS.items():
+            yield judge(mode, session(mode), located(asked, guests.load("fault").elf))
+    for mode, (guest, at, _, asked) in DUMPS.items():
         if mode not in columns.available():
             continue
         try:
-            yield judge(mode, dump_session(mode), asked)
+            yield judge(mode, dump_session(mode), located(asked, guests.load(guest).elf))
         except Mistake as mistake:
             yield Result(0, [f"gdb, {mode}, a dump at {at}: {mistake}"])
