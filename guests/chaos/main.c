@@ -5,6 +5,7 @@
  * has nothing to complain about: the hypervisor and the domains beside it do (tests/boot/chaos.py).
  *
  * An NMI from the 8254, through the IOAPIC, ends code that would run for ever with interrupts off.
+ * Code can spoil that, too: such a life the hypervisor ends (life_ms= in its configuration).
  *
  * Arguments: seed=N triples=N (lives) lives=N (of random code) runs=N (of code, in a life) real (it
  * is 16-bit code, and runs in real mode).
