@@ -35,10 +35,15 @@ static void check_machine(void)
 {
     struct evtchn_bind_pirq keyboard = {.pirq = 1};
     struct gnttab_set_version second = {.version = 2};
+    evtchn_port_t console = pv_start.console.domU.evtchn, store = pv_start.store_evtchn;
     u8 id[32];
 
     abi_equal("bind_pirq: a device's", -ABI_EPERM,
               hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_pirq, (u64)&keyboard));
+    abi_equal("close: the console's", -ABI_EINVAL,
+              hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&console));
+    abi_equal("close: the store's", -ABI_EINVAL,
+              hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&store));
     abi_equal("sched_op: a processor of its own", -ABI_EPERM,
               hypercall2(__HYPERVISOR_sched_op, SCHEDOP_pin_override, ABI_BAD));
     abi_equal("vcpu_op: its processor", -ABI_EINVAL,

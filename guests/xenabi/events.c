@@ -103,6 +103,19 @@ static void check_ipi(void)
     abi_equal("close it", 0, hypercall2(EV, EVTCHNOP_close, (u64)&b.port));
 }
 
+/* Waiting for somebody else. */
+static void check_not_mine(void)
+{
+    struct evtchn_alloc_unbound far = {.dom = DOMID_SELF, .remote_dom = ABI_NOBODY};
+    struct evtchn_bind_interdomain near = {.remote_dom = DOMID_SELF};
+
+    abi_equal("alloc_unbound: to nobody", 0, hypercall2(EV, EVTCHNOP_alloc_unbound, (u64)&far));
+    near.remote_port = far.port;
+    abi_equal("bind_interdomain: not for the caller", -ABI_EINVAL,
+              hypercall2(EV, EVTCHNOP_bind_interdomain, (u64)&near));
+    abi_equal("close: to nobody", 0, hypercall2(EV, EVTCHNOP_close, (u64)&far.port));
+}
+
 static void check_pair(void)
 {
     struct evtchn_alloc_unbound far = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
@@ -127,5 +140,6 @@ void abi_events(void)
     abi_run(cases, ARRAY_SIZE(cases));
     check_virq();
     check_ipi();
+    check_not_mine();
     check_pair();
 }

@@ -61,8 +61,18 @@ static void check_refused(void)
     e.in.extent_order = e.out.extent_order = 1;
     abi_equal("exchange: more than there can be", -ABI_EINVAL, exchange(&e));
     e = wish();
+    e.out.nr_extents = ~0UL;
+    abi_equal("exchange: for more than there can be", -ABI_EINVAL, exchange(&e));
+    e = wish();
+    e.in.nr_extents = e.out.nr_extents = 1UL << 57; /* of 2^64 frames together */
+    e.in.extent_order = e.out.extent_order = 7;
+    abi_equal("exchange: more frames than there can be", -ABI_EINVAL, exchange(&e));
+    e = wish();
     e.in.extent_order = e.out.extent_order = 20;
     abi_equal("exchange: too large", -ABI_EPERM, exchange(&e));
+    e = wish();
+    e.out.extent_order = 20;
+    abi_equal("exchange: for one too large", -ABI_EPERM, exchange(&e));
     e = wish();
     set_xen_guest_handle(e.in.extent_start, (xen_pfn_t *)ABI_BAD);
     abi_equal("exchange: a list at the hypervisor's address", -ABI_EFAULT, exchange(&e));
@@ -77,6 +87,18 @@ static void check_refused(void)
     abi_equal("exchange: no frame", -ABI_EINVAL, exchange(&e));
 }
 
+/* It goes in one piece, as two small ones for a large one. */
+static void check_twice(void)
+{
+    struct xen_memory_exchange e = wish();
+    xen_pfn_t both[2] = {in, in};
+
+    set_xen_guest_handle(e.in.extent_start, both);
+    e.in.nr_extents = 2;
+    e.out.extent_order = 1;
+    abi_equal("exchange: a frame named twice", -ABI_EINVAL, exchange(&e));
+}
+
 static void check_exchange(void)
 {
     struct xen_memory_exchange e = wish();
@@ -85,6 +107,7 @@ static void check_exchange(void)
     abi_equal("exchange: what is mapped", -ABI_EINVAL, exchange(&e));
     abi_equal("none was", 0, (s64)e.nr_exchanged);
     abi_equal("unmapped", 0, map(exchanged, 0));
+    check_twice();
     abi_equal("exchange", 0, exchange(&e));
     abi_equal("one was", 1, (s64)e.nr_exchanged);
     check("it is another", out != old);

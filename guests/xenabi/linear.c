@@ -12,6 +12,7 @@
 enum { SLOT = 300, OTHER_SLOT = 301, READ_ONLY = 5, TABLE = 7, LEVELS = 4, INDEX_BITS = 9 };
 
 static u64 other_l4[512] __attribute__((aligned(4096)));
+static u64 third_l4[512] __attribute__((aligned(4096)));
 
 static u64 *root(void)
 {
@@ -79,23 +80,43 @@ static void check_arguments(void)
     abi_equal("an entry of no page taken away", 0, set_entry(&l1[511], 0));
 }
 
-/* Another L4, which must be one: a page that is none yet would become an L3. */
-static void check_other(void)
+static void make_l4(u64 here)
 {
-    u64 here = (u64)other_l4, entry = pv_machine(here);
+    u64 entry = pv_machine(here);
 
-    abi_equal("a page that is mapped writable", -ABI_EINVAL,
-              set_entry(&root()[OTHER_SLOT], entry | READ_ONLY));
     abi_equal("read-only", 0,
               hypercall3(OP(update_va_mapping), here, entry | READ_ONLY, UVMF_INVLPG));
     abi_equal("pinned", 0, ext(MMUEXT_PIN_L4_TABLE, entry >> PAGE_SHIFT));
+}
+
+static void make_page(u64 here)
+{
+    u64 entry = pv_machine(here);
+
+    abi_equal("unpinned", 0, ext(MMUEXT_UNPIN_TABLE, entry >> PAGE_SHIFT));
+    abi_equal("writable", 0, hypercall3(OP(update_va_mapping), here, entry | TABLE, UVMF_INVLPG));
+}
+
+/* Another L4, which must be one: a page that is none yet would become an L3. */
+static void check_other(void)
+{
+    u64 entry = pv_machine((u64)other_l4), third = pv_machine((u64)third_l4);
+    u64 l3 = root()[(u64)abi_page >> 39 & 511] & ~0xfffULL;
+    u64 l2 = *(u64 *)platform->entry_pa(l3) & ~0xfffULL;
+
+    abi_equal("a page that is mapped writable", -ABI_EINVAL,
+              set_entry(&root()[OTHER_SLOT], entry | READ_ONLY));
+    abi_equal("an L2", -ABI_EINVAL, set_entry(&root()[OTHER_SLOT], l2 | READ_ONLY));
+    make_l4((u64)other_l4);
+    make_l4((u64)third_l4);
     abi_equal("writable, to another", -ABI_EINVAL, set_entry(&root()[OTHER_SLOT], entry | TABLE));
     abi_equal("to another", 0, set_entry(&root()[OTHER_SLOT], entry | READ_ONLY));
     abi_equal("two deep", -ABI_EINVAL,
               set_entry(&other_l4[SLOT], pv_machine((u64)root()) | READ_ONLY));
+    abi_equal("on to a third", -ABI_EINVAL, set_entry(&other_l4[SLOT], third | READ_ONLY));
     abi_equal("to another, gone", 0, set_entry(&root()[OTHER_SLOT], 0));
-    abi_equal("unpinned", 0, ext(MMUEXT_UNPIN_TABLE, entry >> PAGE_SHIFT));
-    abi_equal("writable", 0, hypercall3(OP(update_va_mapping), here, entry | TABLE, UVMF_INVLPG));
+    make_page((u64)other_l4);
+    make_page((u64)third_l4);
 }
 
 void abi_linear(void)

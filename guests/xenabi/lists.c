@@ -20,6 +20,8 @@
 static u64 constant[512] __attribute__((aligned(4096))); /* mapped read-only */
 static u64 pages[2][512] __attribute__((aligned(4096))); /* the second is not mapped */
 
+static u64 pair[2][512] __attribute__((aligned(4096)));
+
 static s64 map_own(const void *page, u64 bits)
 {
     return hypercall3(__HYPERVISOR_update_va_mapping, (u64)page,
@@ -138,12 +140,20 @@ static void check_broken_off(void)
     struct mmu_update *list = memory_take(UPDATES * sizeof(*list), PAGE_SIZE);
     multicall_entry_t item = {.op = __HYPERVISOR_mmu_update,
                               .args = {(u64)list, UPDATES, 0, DOMID_SELF}};
+    u64 across;
 
     for (unsigned i = 0; i < UPDATES; i++)
         list[i] = (struct mmu_update){.ptr = pv_machine((u64)pages), .val = i};
     for (unsigned i = 0; i < TIMES; i++)
         abi_equal("multicall: no room for what is left of a long item", -ABI_EFAULT,
                   hypercall2(__HYPERVISOR_multicall, KEEP(item), 1));
+    across = (u64)pair[1] - offsetof(multicall_entry_t, args[1]);
+    memcpy((void *)across, &item, sizeof(item));
+    map_own(pair[1], ENTRY_PRESENT);
+    for (unsigned i = 0; i < TIMES; i++)
+        abi_equal("multicall: no room for the end of what is left", -ABI_EFAULT,
+                  hypercall2(__HYPERVISOR_multicall, across, 1));
+    map_own(pair[1], ENTRY_RW);
 }
 
 void abi_lists(void)

@@ -15,7 +15,8 @@ static struct trap_info bad_trap[2] = {{.vector = 200, .cs = 0xe033, .address = 
 static struct sched_poll many_ports = {.nr_ports = 129}, wild_port = {.nr_ports = 1};
 static evtchn_port_t port_of_nobody = 1u << 20;
 static struct physdev_set_iopl iopl_1 = {.iopl = 1}, iopl_4 = {.iopl = 4};
-static struct physdev_set_iobitmap wide_bitmap = {.nr_ports = 65537}, no_bitmap;
+static struct physdev_set_iobitmap wide_bitmap = {.nr_ports = 65537}, no_bitmap,
+                                   far_bitmap = {.bitmap.p = (u8 *)ABI_BAD, .nr_ports = 8};
 static struct xennmi_callback wild_nmi = {.handler_address = ABI_NOT_CANONICAL};
 static struct callback_register wild_callback = {.address = ABI_NOT_CANONICAL},
                                 no_callback = {.type = 99};
@@ -24,8 +25,9 @@ static struct callback_unregister event_callback = {.type = CALLBACKTYPE_event},
                                   no_such_callback = {.type = 99};
 static struct sched_remote_shutdown nobodys_end = {.domain_id = ABI_NOBODY};
 static struct vcpu_runstate_info runstate;
-static struct vcpu_register_vcpu_info wild_info = {.offset = 4090};
-static struct vcpu_set_periodic_timer short_period = {.period_ns = 1};
+static struct vcpu_register_vcpu_info wild_info = {.offset = 4090}, odd_info = {.offset = 4};
+static struct vcpu_set_periodic_timer short_period = {.period_ns = 1},
+                                      long_period = {.period_ns = 1ULL << 63};
 static struct vcpu_set_singleshot_timer past = {.timeout_abs_ns = 1, .flags = VCPU_SSHOTTMR_future};
 static struct vcpu_register_time_memory_area time_area;
 static struct vcpu_guest_context context;
@@ -74,6 +76,7 @@ static const struct abi_case cases[] = {
     {"set_debugreg: address 0", OP(set_debugreg), 0, 0, 0x1000, 0, 0},
     {"get_debugreg: address 0", OP(get_debugreg), 0x1000, 0, 0, 0, 0},
     {"set_debugreg: in the hypervisor", OP(set_debugreg), -ABI_EPERM, 0, ABI_BAD, 0, 0},
+    {"set_debugreg: not canonical", OP(set_debugreg), -ABI_EPERM, 0, ABI_NOT_CANONICAL, 0, 0},
     {"set_debugreg: control, high bits", OP(set_debugreg), -ABI_EINVAL, 7, 1ULL << 32, 0, 0},
     {"set_debugreg: status, high bits", OP(set_debugreg), -ABI_EINVAL, 6, 1ULL << 32, 0, 0},
     {"set_debugreg: control, a port is watched", OP(set_debugreg), -ABI_EPERM, 7, 0x20001, 0, 0},
@@ -96,6 +99,8 @@ static const struct abi_case cases[] = {
     {"physdev_op: no bitmap", OP(physdev_op), 0, PHYSDEVOP_set_iobitmap, (u64)&no_bitmap, 0, 0},
     {"physdev_op: bitmap too long", OP(physdev_op), -ABI_EINVAL, PHYSDEVOP_set_iobitmap,
      (u64)&wide_bitmap, 0, 0},
+    {"physdev_op: bitmap in the hypervisor", OP(physdev_op), -ABI_EINVAL, PHYSDEVOP_set_iobitmap,
+     (u64)&far_bitmap, 0, 0},
     {"physdev_op: bitmap, bad address", OP(physdev_op), -ABI_EFAULT, PHYSDEVOP_set_iobitmap,
      ABI_BAD, 0, 0},
     {"physdev_op: no such command", OP(physdev_op), -ABI_ENOSYS, 99, 0, 0, 0},
@@ -118,10 +123,14 @@ static const struct abi_case cases[] = {
      VCPUOP_register_runstate_memory_area, 0, ABI_BAD, 0},
     {"vcpu_op: vcpu_info across a page's end", OP(vcpu_op), -ABI_ENXIO, VCPUOP_register_vcpu_info,
      0, (u64)&wild_info, 0},
+    {"vcpu_op: vcpu_info at an odd place", OP(vcpu_op), -ABI_ENXIO, VCPUOP_register_vcpu_info, 0,
+     (u64)&odd_info, 0},
     {"vcpu_op: vcpu_info, bad address", OP(vcpu_op), -ABI_EFAULT, VCPUOP_register_vcpu_info, 0,
      ABI_BAD, 0},
     {"vcpu_op: too short a period", OP(vcpu_op), -ABI_EINVAL, VCPUOP_set_periodic_timer, 0,
      (u64)&short_period, 0},
+    {"vcpu_op: too long a period", OP(vcpu_op), -ABI_EINVAL, VCPUOP_set_periodic_timer, 0,
+     (u64)&long_period, 0},
     {"vcpu_op: period, bad address", OP(vcpu_op), -ABI_EFAULT, VCPUOP_set_periodic_timer, 0,
      ABI_BAD, 0},
     {"vcpu_op: no period", OP(vcpu_op), 0, VCPUOP_stop_periodic_timer, 0, 0, 0},
