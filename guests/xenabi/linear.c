@@ -97,6 +97,25 @@ static void make_page(u64 here)
     abi_equal("writable", 0, hypercall3(OP(update_va_mapping), here, entry | TABLE, UVMF_INVLPG));
 }
 
+/* How many there may be, here: Xen counts further. */
+static void check_limits(u64 other, u64 third)
+{
+    enum { MOST = 127 };
+    const u64 *free = &root()[OTHER_SLOT + 1];
+    u64 made = 0;
+
+    while (made < MOST && !set_entry(&free[made], other | READ_ONLY))
+        made++;
+    check_equal("so many lead to another", MOST, made);
+    abi_equal("to another once too often", -ABI_EINVAL, set_entry(&free[made], other | READ_ONLY));
+    abi_equal("to a third, the last", 0, set_entry(&free[made], third | READ_ONLY));
+    abi_equal("one too many in a table", -ABI_EINVAL,
+              set_entry(&free[made + 1], third | READ_ONLY));
+    for (unsigned i = 0; i <= made; i++)
+        check_quietly(!set_entry(&free[i], 0));
+    check_quiet_end("each is taken away");
+}
+
 /* Another L4, which must be one: a page that is none yet would become an L3. */
 static void check_other(void)
 {
@@ -115,6 +134,8 @@ static void check_other(void)
               set_entry(&other_l4[SLOT], pv_machine((u64)root()) | READ_ONLY));
     abi_equal("on to a third", -ABI_EINVAL, set_entry(&other_l4[SLOT], third | READ_ONLY));
     abi_equal("to another, gone", 0, set_entry(&root()[OTHER_SLOT], 0));
+    if (pv_is_trivisor())
+        check_limits(entry, third);
     make_page((u64)other_l4);
     make_page((u64)third_l4);
 }
