@@ -148,11 +148,13 @@ static void check_broken_off(void)
         abi_equal("multicall: no room for what is left of a long item", -ABI_EFAULT,
                   hypercall2(__HYPERVISOR_multicall, KEEP(item), 1));
     across = (u64)pair[1] - offsetof(multicall_entry_t, args[1]);
-    memcpy((void *)across, &item, sizeof(item));
-    map_own(pair[1], ENTRY_PRESENT);
-    for (unsigned i = 0; i < TIMES; i++)
+    for (unsigned i = 0; i < TIMES; i++) {
+        map_own(pair[1], ENTRY_RW);
+        memcpy((void *)across, &item, sizeof(item));
+        map_own(pair[1], ENTRY_PRESENT);
         abi_equal("multicall: no room for the end of what is left", -ABI_EFAULT,
                   hypercall2(__HYPERVISOR_multicall, across, 1));
+    }
     map_own(pair[1], ENTRY_RW);
 }
 

@@ -1,7 +1,6 @@
 // sources: src/cpu/by_hand.c src/cpu/breakpoints.c src/cpu/start_up.c src/cpu/vmx/enterable.c
 /*
- * Running by hand: how a vcpu starts, and the loop: it delivers, steps, and stops when it should.
- * should.
+ * Running by hand: how a vcpu starts; and the loop delivers, steps, and stops when it should.
  */
 #include <setjmp.h>
 #include <stdarg.h>
