@@ -365,7 +365,7 @@ static const struct attack attacks[] = {
     {"map a device's frame read-only", SURVIVES, try_map_machine_frame_read_only,
      RETURNS(-PV_EPERM), 0},
     {"map a frame that does not exist", SURVIVES, try_map_no_frame, RETURNS(-PV_EPERM), 0},
-    {"map a frame of the hypervisor's", SURVIVES, try_map_hypervisors_frame, RETURNS(-PV_EPERM), 0},
+    {"map a frame of the hypervisor's", SURVIVES, try_map_hypervisors_frame, RETURNS(-PV_EBUSY), 0},
     {"map with a reserved bit", SURVIVES, try_map_reserved_bit, RETURNS(-PV_EPERM), 0},
     {"map a live L1 table writable", SURVIVES, try_map_table_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable", SURVIVES, try_map_root_writable, RETURNS(-PV_EBUSY), 0},

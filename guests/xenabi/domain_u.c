@@ -36,6 +36,7 @@ static void check_machine(void)
     struct evtchn_bind_pirq keyboard = {.pirq = 1};
     struct gnttab_set_version second = {.version = 2};
     evtchn_port_t console = pv_start.console.domU.evtchn, store = pv_start.store_evtchn;
+    struct mmu_update request = {.ptr = pv_machine((u64)abi_page)};
     u8 id[32];
 
     abi_equal("bind_pirq: a device's", -ABI_EPERM,
@@ -51,14 +52,39 @@ static void check_machine(void)
     abi_equal("xen_version: build id", -ABI_ENODATA,
               hypercall2(__HYPERVISOR_xen_version, XENVER_build_id, (u64)id));
     abi_equal("mmuext_op: the caches", -ABI_EACCES, ext(MMUEXT_FLUSH_CACHE, 0));
-    abi_equal("mmuext_op: everybody's caches", -ABI_EACCES, ext(MMUEXT_FLUSH_CACHE_GLOBAL, 0));
+    abi_equal("mmuext_op: everybody's caches", -ABI_EINVAL, ext(MMUEXT_FLUSH_CACHE_GLOBAL, 0));
     abi_equal("grants: version 2", -ABI_ENOSYS,
               hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_set_version, (u64)&second, 1));
     abi_equal("a frame of a device's", -ABI_EPERM,
               map(abi_page, 0xb8ULL << PAGE_SHIFT | ENTRY_RW, DOMID_SELF));
     abi_equal("devices' frames", -ABI_EPERM, map(abi_page, 0, DOMID_IO));
     abi_equal("the hypervisor's frames", -ABI_EPERM, map(abi_page, 0, DOMID_XEN));
+    abi_equal("mmu_update for the hypervisor", -ABI_EPERM,
+              hypercall4(__HYPERVISOR_mmu_update, (u64)&request, 1, 0, DOMID_XEN));
+    abi_equal("mmuext_op: none, for devices", -ABI_EPERM,
+              hypercall4(__HYPERVISOR_mmuext_op, 0, 0, 0, DOMID_IO));
     abi_equal("a dirty log", -ABI_ENOSYS, platform->trivisor(TRIVISOR_DIRTY_START, 0, 0));
+}
+
+/* Of all frames it maps its own, of the others each is somebody's, or nobody's. */
+static void check_frames(void)
+{
+    enum { STEP = 61 };
+    u64 limit = (u64)hypercall2(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0);
+    u32 own = 0, ram = 0, none = 0, wrong = 0;
+
+    for (u64 mfn = 0; mfn < limit; mfn += STEP) {
+        s64 error = map(abi_page, mfn << PAGE_SHIFT | ENTRY_PRESENT, DOMID_SELF);
+
+        own += !error;
+        ram += error == -ABI_EBUSY;
+        none += error == -ABI_EPERM;
+        wrong += error && error != -ABI_EBUSY && error != -ABI_EPERM;
+    }
+    check("frames of its own, of others, and of none", own && ram && none && !wrong);
+    abi_equal("its page is as it was", 0,
+              hypercall3(__HYPERVISOR_update_va_mapping, (u64)abi_page,
+                         pv_entry_of((u64)abi_page, ENTRY_RW), UVMF_INVLPG));
 }
 
 static void check_memory_map(void)
@@ -108,6 +134,8 @@ static void check_neighbour(u16 id)
     struct xen_memory_exchange e = {.in.domid = id, .out.domid = id};
     domid_t named = id;
 
+    abi_equal("mmu_update of none, for another", 0,
+              hypercall4(__HYPERVISOR_mmu_update, 0, 0, 0, id));
     abi_equal("mmu_update for another", -ABI_EPERM,
               hypercall4(__HYPERVISOR_mmu_update, (u64)&store, 1, 0, id));
     abi_equal(
@@ -150,6 +178,7 @@ void abi_domain_u(void)
         return;
     check_machine();
     check_memory_map();
+    check_frames();
     neighbour = find_neighbour();
     if (check("there is a domain beside this one", neighbour != NO_DOMAIN))
         check_neighbour(neighbour);

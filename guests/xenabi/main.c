@@ -50,6 +50,7 @@ void guest_main(void)
     abi_compat();
     abi_control();
     abi_tables();
+    abi_foreign();
     abi_lists();
     abi_exchange();
     abi_exhaust();

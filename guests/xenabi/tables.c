@@ -7,7 +7,8 @@
 #include "kit/space.h"
 
 enum { HYPERVISORS_SLOT = 256 };
-#define ENTRY_RO ENTRY_PRESENT
+#define ENTRY_RO       ENTRY_PRESENT
+#define ENTRY_UNCACHED 0x10ULL /* PCD */
 
 static u64 table[512] __attribute__((aligned(4096)));
 static u64 other[512] __attribute__((aligned(4096)));
@@ -90,6 +91,8 @@ static void check_contents(void)
 {
     abi_equal("pin an L1 that maps no frame", -ABI_EPERM,
               pin_with(ABI_NO_FRAME << PAGE_SHIFT | ENTRY_RO));
+    abi_equal("pin an L1 that maps the hypervisor's frame", -ABI_EBUSY,
+              pin_with(hypervisors_frame() << PAGE_SHIFT | ENTRY_RO));
     abi_equal("pin an L1 that maps itself writable", -ABI_EBUSY,
               pin_with(pv_entry_of((u64)table, ENTRY_RW)));
 }
@@ -99,10 +102,21 @@ static void check_entries(void)
     u64 mfn = abi_frame(table), at = mfn << PAGE_SHIFT;
 
     abi_equal("map no frame", -ABI_EPERM, map(other, ABI_NO_FRAME << PAGE_SHIFT | ENTRY_RO));
+    abi_equal("map a number of ones", -ABI_EINVAL, map(other, ENTRY_ADDRESS | ENTRY_RO));
+    abi_equal("map the hypervisor's frame", -ABI_EBUSY,
+              map(other, hypervisors_frame() << PAGE_SHIFT | ENTRY_RO));
+    abi_equal("map it writable", -ABI_EBUSY,
+              map(other, hypervisors_frame() << PAGE_SHIFT | ENTRY_RW));
+    abi_equal("map what is shared, uncached", -ABI_EACCES,
+              map(other, pv_start.shared_info | ENTRY_RW | ENTRY_UNCACHED));
+    abi_equal("map its own, uncached", 0, map_own(other, ENTRY_RW | ENTRY_UNCACHED));
+    abi_equal("and cached", 0, map_own(other, ENTRY_RW));
     abi_equal("the table is read-only", 0, map_own(table, ENTRY_RO));
     abi_equal("it is an L2", 0, ext(MMUEXT_PIN_L2_TABLE, mfn));
     abi_equal("an L2's entry for 2 MiB", -ABI_EINVAL,
               update(at, pv_entry_of(0, ENTRY_RO | ENTRY_LARGE)));
+    abi_equal("an L2's entry, uncached", -ABI_EINVAL,
+              update(at, pv_entry_of((u64)other, ENTRY_RO | ENTRY_UNCACHED)));
     abi_equal("an L2's entry for what is mapped writable", -ABI_EINVAL,
               update(at, pv_entry_of((u64)other, ENTRY_RO)));
     abi_equal("the same, writable", -ABI_EINVAL, update(at, pv_entry_of((u64)other, ENTRY_RW)));

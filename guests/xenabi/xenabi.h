@@ -30,6 +30,7 @@ void abi_grants(void);
 void abi_compat(void);
 void abi_control(void);
 void abi_tables(void);
+void abi_foreign(void);
 void abi_lists(void);
 void abi_exchange(void);
 void abi_exhaust(void);

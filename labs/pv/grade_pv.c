@@ -258,8 +258,7 @@ static void set_takes(void **state)
     world_end(WHERE_SET);
 }
 
-/* The same table once more, held by nobody but this entry: if it were dropped first it would be
- * undone. */
+/* The same table again, held by this entry alone: dropped first, it would be undone. */
 static void take_before_drop(void **state)
 {
     struct frame *l2, *a;
@@ -298,13 +297,12 @@ static void set_refused(void **state)
     for (unsigned i = 0; i < 3; i++) {
         const u64 entries[] = {world_entry(foreign, LINK), world_entry(a, LINK | PTE_PS),
                                world_entry(l2, LINK)};
-        const s64 errors[] = {-EINVAL, -EINVAL, -EINVAL};
         static const char *const what[] = {"a frame that is another's", "a large page",
                                            "a table of the wrong level"};
 
         GRADE_CASE("the new entry is for %s", what[i]);
-        EXPECT_RESULT("the result", table_set_entry(&world_self, l2, p, entries[i], false),
-                      errors[i], WHERE_SET);
+        EXPECT_RESULT("the result", table_set_entry(&world_self, l2, p, entries[i], false), -EINVAL,
+                      WHERE_SET);
         GRADE_EQUAL("the entry, which is as before", *p, before, WHERE_SET);
         world_expect("the old table", a, 3, 2, WHERE_SET);
     }
@@ -385,8 +383,8 @@ static void every_bit(struct frame *l1)
         EXPECT_RESULT("the result", set_l1(l1, world_entry(data, MAP_RO | bit)), 0, WHERE_TAKE);
         GRADE_TRUE("the bit is set in the entry that is stored", world_words(l1)[9] & bit,
                    WHERE_TAKE);
+        EXPECT_RESULT("the result of clearing the entry", set_l1(l1, 0), 0, WHERE_DROP);
     }
-    EXPECT_RESULT("the result of clearing the entry", set_l1(l1, 0), 0, WHERE_DROP);
     world_expect("the frame", data, 1, 0, WHERE_DROP);
 }
 
@@ -425,17 +423,20 @@ static void l1_refused(void **state)
     begin();
     l1 = world_used(FT_L1, 1);
     l2 = world_used(FT_L2, 1);
+    data->flags |= FRAME_XEN_HEAP;
     const struct {
         const char *what;
         struct frame *f;
         u64 entry;
         s64 error;
     } cases[] = {
-        {"another domain's frame, read-only", foreign, world_entry(foreign, MAP_RO), -EPERM},
-        {"another domain's frame, writable", foreign, world_entry(foreign, MAP_RW), -EPERM},
+        {"another domain's frame, read-only", foreign, world_entry(foreign, MAP_RO), -EBUSY},
+        {"another domain's frame, writable", foreign, world_entry(foreign, MAP_RW), -EBUSY},
         {"a device's frame", NULL, (u64)DEVICE << PAGE_SHIFT | MAP_RO, -EPERM},
         {"a frame that is not there", NULL, (u64)NO_FRAME << PAGE_SHIFT | MAP_RO, -EPERM},
         {"a frame beyond all memory", NULL, world_entry(data, MAP_RO) | 1ULL << 51, -EPERM},
+        {"the frame whose number has all bits set", NULL, PTE_ADDR | MAP_RO, -EINVAL},
+        {"a page that is shared, uncached", data, world_entry(data, MAP_RO | PTE_PCD), -EACCES},
         {"a table, writable", l2, world_entry(l2, MAP_RW), -EBUSY},
         {"the table itself, writable", l1, world_entry(l1, MAP_RW), -EBUSY},
     };

@@ -138,7 +138,7 @@ void tables_undone(void **state)
         make_tables();
         world_words(l1)[i] = world_entry(foreign, MAP_RO);
         GRADE_CASE("page_pin(FT_L4); entry %u of the L1 is for another domain's frame", i);
-        EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -EPERM,
+        EXPECT_RESULT("the result", page_pin(&world_self, world_number(l4), FT_L4), -EBUSY,
                       WHERE_TABLE);
         world_expect("the L4", l4, 1, 0, WHERE_TABLE);
         world_expect("the L3", l3, 1, 0, WHERE_TABLE);

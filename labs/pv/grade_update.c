@@ -71,7 +71,7 @@ void update_stores(void **state)
     list[1] = (struct mmu_update){at(l1, 2), world_entry(foreign, MAP_RO)};
     list[2] = (struct mmu_update){at(l1, 3), world_entry(data, MAP_RO)};
     GRADE_CASE("three requests, of which the second is refused");
-    EXPECT_RESULT("the result", update_list(3, DOMID_SELF, &done), -EPERM, WHERE_ENTRY);
+    EXPECT_RESULT("the result", update_list(3, DOMID_SELF, &done), -EBUSY, WHERE_ENTRY);
     GRADE_EQUAL("requests done", done, 1, WHERE_ENTRY);
     GRADE_EQUAL("the third's entry", world_words(l1)[3], 0, WHERE_ENTRY);
     world_end(WHERE_ENTRY);
@@ -142,6 +142,13 @@ void update_foreign(void **state)
         {0, ABSENT, -ESRCH},
         {SELF + 1, OTHER, -EPERM},
         {ABSENT + 1, OTHER, -ESRCH},
+        {0, SELF, -ESRCH},
+        {OTHER + 1, ABSENT, -ESRCH},
+        {DOMID_SELF + 1, DOMID_SELF, -ESRCH},
+        {0, DOMID_XEN, -EPERM},
+        {0, DOMID_IO, -EBUSY},
+        {SELF + 1, DOMID_IO, -EBUSY},
+        {OTHER + 1, DOMID_IO, -EPERM},
     };
 
     (void)state;

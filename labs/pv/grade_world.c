@@ -238,6 +238,7 @@ const char *world_error(s64 error)
                  {-EPERM, "-EPERM"},
                  {-ESRCH, "-ESRCH"},
                  {-EAGAIN, "-EAGAIN"},
+                 {-EACCES, "-EACCES"},
                  {-EFAULT, "-EFAULT"},
                  {-EBUSY, "-EBUSY"},
                  {-EINVAL, "-EINVAL"},

@@ -1,6 +1,7 @@
 /*
  * The machine-to-physical table: a guest reads it at MACH2PHYS_VIRT_START, the first of the
- * hypervisor's slots, and can change an entry of its own frames by MMU_MACHPHYS_UPDATE only.
+ * hypervisor's slots, and can change an entry of its own frames by MMU_MACHPHYS_UPDATE only, and,
+ * as under Xen, those of frames that are no RAM, which nobody relies on.
  *
  * Invariant: it is mapped for ring 3, read-only at every level, in slot 256; the hypervisor writes
  * it through its direct map. Of the hypervisor's slots it is the only one that has U, so all that a

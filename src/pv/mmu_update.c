@@ -63,38 +63,82 @@ static int update(struct domain *d, const struct mmu_update *u)
     /* lab end pv.7 */
 }
 
-/* Whom the fourth argument names: its lower half the domain whose frames the new entries may map
- * (pv_foreign_frames), its upper half, if it is not 0, the owner of the tables, by its number + 1
- * (pv_foreign_domain). Both are looked at, the owner first; 0, or what those say. */
-static int foreign_owner(const struct domain *d, u32 foreign)
+/* A request by one who has named others than itself. Those who are PV_OTHERS are not the caller's
+ * to name. DOMID_IO may be named, though no domain may map a device's frames: so tables take only
+ * what maps none, an L1 what it maps already, too; other memory takes everything; and the numbers
+ * of frames that are no RAM may be set, which nobody looks at. */
+static int update_for(struct domain *d, const struct mmu_update *u, enum pv_owner whose)
+{
+    u64 mfn = u->ptr >> PAGE_SHIFT;
+    const struct frame *f = page_of(d, mfn);
+    u64 old;
+
+    if ((u->ptr & MMU_COMMAND) > MMU_PT_UPDATE_NO_TRANSLATE)
+        return -ENOSYS;
+    if (whose == PV_OTHERS)
+        return -EPERM;
+    if ((u->ptr & MMU_COMMAND) == MMU_MACHPHYS_UPDATE) {
+        if (mfn >= frame_limit() || frame_of(mfn_of(mfn)))
+            return -EINVAL;
+        m2p_set(mfn, u->val);
+        return 0;
+    }
+    if (f && f->flags & FRAME_VALIDATED && type_is_table(f->type)) {
+        if (f->type != FT_L1)
+            return -EINVAL;
+        old = *(const u64 *)mpa_to_va(mpa_of(u->ptr & ~(u64)MMU_COMMAND));
+        if (u->val & PTE_P && !table_same_use(old, u->val))
+            return table_stranger(u->val);
+    }
+    return update(d, u);
+}
+
+/* Whom the fourth argument names: its lower half whose frames the new entries map (pv_owner_of),
+ * its upper half, if it is not 0, the owner of the tables, by its number + 1: the caller, by its
+ * own number, or another domain, which makes *whose PV_OTHERS unless it is PV_NOBODYS. 0, or
+ * -ESRCH: no domain has the number of the upper half. */
+static int foreign_owner(const struct domain *d, u32 foreign, enum pv_owner *whose)
 {
     enum { OWNER_SHIFT = 16 };
     /* lab pv.7: return lab_missing("pv.7"), 0; */
     u32 owner = foreign >> OWNER_SHIFT;
-    int error = owner ? pv_foreign_domain(d, owner - 1) : 0;
 
-    return error ? error : pv_foreign_frames(d, (u16)foreign);
+    *whose = pv_owner_of(d, (u16)foreign);
+    if (!owner || owner - 1 == d->id)
+        return 0;
+    if (!domain_by_id((u16)(owner - 1)))
+        return -ESRCH;
+    if (*whose != PV_NOBODYS)
+        *whose = PV_OTHERS;
+    return 0;
     /* lab end pv.7 */
 }
 
+/* As under Xen, *done stays as it is if the list is the hypervisor's, or nobody owns the tables;
+ * and whom else the caller may not name is said by the first request, so a list of none is in
+ * order. */
 static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
 {
     struct vcpu *v = pv_current();
     struct domain *d = v->domain;
     struct mmu_update u;
+    enum pv_owner whose = PV_OWN;
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
+    if (unlikely(!pv_list_ok(list)))
+        return -EFAULT;
     if (unlikely(foreign != DOMID_SELF)) {
-        error = foreign_owner(d, foreign);
+        error = foreign_owner(d, foreign, &whose);
         if (error)
             return error;
+        error = whose == PV_NOBODYS ? -ESRCH : 0;
     }
-    while (i < count) {
+    while (i < count && likely(!error)) {
         if (unlikely(!pv_copy_from(&u, list + i * sizeof(u), sizeof(u))))
             error = -EFAULT;
         else
-            error = update(d, &u);
+            error = likely(whose == PV_OWN) ? update(d, &u) : update_for(d, &u, whose);
         if (unlikely(error))
             break;
         if (unlikely(pv_time_is_up(i++) || d->undoing) && i < count)

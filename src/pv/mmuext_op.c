@@ -121,8 +121,9 @@ static int operate(struct vcpu *v, const struct mmuext_op *op)
     case MMUEXT_COPY_PAGE:
         return copy_page(d, op->arg1.mfn, op->arg2.src_mfn);
     case MMUEXT_FLUSH_CACHE:
-    case MMUEXT_FLUSH_CACHE_GLOBAL:
         return -EACCES;
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        return -EINVAL;
     case MMUEXT_MARK_SUPER:
     case MMUEXT_UNMARK_SUPER:
         return -EOPNOTSUPP;
@@ -151,6 +152,8 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
+    if (unlikely(!pv_list_ok(list)))
+        return -EFAULT;
     if (unlikely(foreign != DOMID_SELF)) {
         error = pv_foreign_frames(v->domain, (u16)foreign);
         if (error)

@@ -319,9 +319,17 @@ void pv_deliver_nmi(struct vcpu *v);
  * entry that names another's frame. */
 void pv_grants_destroy(struct domain *d);
 bool pv_grant_explains(const struct domain *d, u64 entry);
-/* foreign.c: who else may be named: nobody; 0, -EPERM (there is such a domain), -ESRCH. By
- * mmu_update, mmuext_op: */
-int pv_foreign_frames(const struct domain *d, u32 id);
+/* foreign.c: whose frames mmu_update and its like can name by their fourth argument. */
+enum pv_owner {
+    PV_OWN,     /* DOMID_SELF */
+    PV_DEVICES, /* DOMID_IO */
+    PV_OTHERS,  /* DOMID_XEN, or another domain that is there */
+    PV_NOBODYS, /* any other number, and the caller's own */
+};
+enum pv_owner pv_owner_of(const struct domain *d, u16 id);
+/* Who else may be named: nobody; 0, -EPERM (there is such a domain), -ESRCH. By mmuext_op,
+ * update_va_mapping_otherdomain: */
+int pv_foreign_frames(const struct domain *d, u16 id);
 /* By memory_op and others: the caller's own number will do. */
 int pv_foreign_domain(const struct domain *d, u32 id);
 

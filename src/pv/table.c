@@ -4,7 +4,7 @@
  * Invariant: every present entry of a table that is in use (FRAME_VALIDATED) names a frame of the
  * domain's (at level 1 also one that was granted to it) and holds the references of page_type.c's
  * rules 1 and 2; at levels 2 to 4 none is a large page; U is set in all (the guest's kernel runs in
- * ring 3).
+ * ring 3). Errors are those that Xen gives to a domain that may reach no device's memory.
  *
  * Linear tables: a read-only entry of an L2, L3 or L4 may lead to a table of its own level, so that
  * the tables appear in the guest's address space. If it leads to its own table it holds nothing. If
@@ -28,8 +28,8 @@
 #define L1_ALLOWED                                                                                 \
     (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PAT | PTE_G | PTE_ADDR |      \
      PTE_AVAIL | PTE_NX)
-#define TABLE_ALLOWED                                                                              \
-    (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_ADDR | PTE_AVAIL | PTE_NX)
+#define TABLE_ALLOWED (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_ADDR | PTE_AVAIL | PTE_NX)
+#define L1_CACHE      (PTE_PWT | PTE_PCD | PTE_PAT)
 
 static inline u64 entry_mfn(u64 entry)
 {
@@ -45,10 +45,20 @@ static inline u64 l1_adjusted(u64 entry)
     return entry & PTE_GUEST_KERNEL ? entry : entry | PTE_G;
 }
 
+int table_stranger(u64 entry)
+{
+    u64 mfn = entry_mfn(entry);
+
+    if (frame_of(mfn_of(mfn)))
+        return -EBUSY;
+    return mfn == PTE_ADDR >> PAGE_SHIFT ? -EINVAL : -EPERM;
+}
+
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
  * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED, of which there are none now;
- * -EPERM: its frame is not the domain's, or there is none; -EBUSY: one of the two references is
- * not to be had, whatever the reason. */
+ * its frame is not the domain's: what table_stranger says; -EACCES: it changes how a page that the
+ * hypervisor shares with the guest (FRAME_XEN_HEAP) is cached: a bit of L1_CACHE is set; -EBUSY:
+ * one of the two references is not to be had, whatever the reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
     struct frame *f;
@@ -58,7 +68,9 @@ static inline int l1_get(struct domain *d, u64 entry)
         return -EINVAL;
     f = page_of(d, entry_mfn(entry));
     if (unlikely(!f))
-        return -EPERM;
+        return table_stranger(entry);
+    if (unlikely(entry & L1_CACHE && f->flags & FRAME_XEN_HEAP))
+        return -EACCES;
     if (unlikely(!page_get(f)))
         return -EBUSY;
     if (!(entry & PTE_W) || likely(!page_get_type(d, f, FT_WRITABLE)))
@@ -255,6 +267,24 @@ void table_invalidate(struct domain *d, struct frame *f, unsigned end)
     TRACE(d, PV_TABLE_INVALIDATED, frame_mfn(f).v, type_level(f->type));
 }
 
+/* The last step of each change; old is what the entry was. */
+static void note_update(struct domain *d, const u64 *p, u64 old, u64 entry)
+{
+    ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
+    TRACE(d, PV_PTE_UPDATE, va_to_mpa(p).v >> PAGE_SHIFT, (uintptr_t)p % PAGE_SIZE / sizeof(*p),
+          old, entry);
+}
+
+/* An L1 entry to which table_same_use applies: what the old one holds the new one holds. */
+static void store_same_use(struct domain *d, u64 *p, u64 entry, bool keep_ad)
+{
+    u64 old = *p;
+
+    entry = l1_adjusted(entry) | (keep_ad ? old & (PTE_A | PTE_D) : 0);
+    old = __atomic_exchange_n(p, entry, __ATOMIC_SEQ_CST);
+    note_update(d, p, old, entry);
+}
+
 /*
  * Tour 56: take, store, drop. Three steps whose order is the proof: the references that the new
  * entry needs are taken while nothing has changed yet, so failure costs nothing; the entry is
@@ -267,6 +297,10 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     u64 old = *p;
 
     ASSERT(f->flags & FRAME_VALIDATED && type_is_table(type));
+    if (type == FT_L1 && table_same_use(old, entry)) {
+        store_same_use(d, p, entry, keep_ad);
+        return 0;
+    }
     /* lab pv.4: (void)type, (void)old; return lab_missing("pv.4"), 0; */
     if (unlikely(type == FT_L4 && slot_is_hypervisors(((uintptr_t)p & PAGE_OFFSET_MASK) / 8)))
         return -EINVAL;
@@ -281,8 +315,7 @@ int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool k
     if (old & PTE_P)
         put_entry(d, f, old);
     /* lab end pv.4 */
-    ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
-    TRACE(d, PV_PTE_UPDATE, frame_mfn(f).v, (uintptr_t)p % PAGE_SIZE / sizeof(*p), old, entry);
+    note_update(d, p, old, entry);
     return 0;
 }
 
@@ -292,9 +325,7 @@ void table_store_held(struct domain *d, u64 *p, u64 entry)
 
     if (old & PTE_P)
         l1_put(d, old);
-    ledger_count(&d->ledger, LC_PV_PTE_UPDATE);
-    TRACE(d, PV_PTE_UPDATE, va_to_mpa(p).v >> PAGE_SHIFT, (uintptr_t)p % PAGE_SIZE / sizeof(*p),
-          old, entry);
+    note_update(d, p, old, entry);
 }
 
 u64 *table_find_l1(const struct domain *d, u64 root, u64 va, struct frame **table)

@@ -176,7 +176,7 @@ static void bad_entry_fails_the_whole_pin(void **state)
     }
     words(l2)[511] = 0;
     words(l1)[511] = entry(foreign, MAP_RO);
-    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
+    assert_int_equal(page_pin(&self, number(l4), FT_L4), -EBUSY);
     words(l1)[511] = (u64)FRAMES << PAGE_SHIFT | MAP_RO;
     assert_int_equal(page_pin(&self, number(l4), FT_L4), -EPERM);
     words(l1)[511] = (u64)(FRAMES - 1) << PAGE_SHIFT | MAP_RO;
