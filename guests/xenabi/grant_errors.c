@@ -155,7 +155,7 @@ static void check_handles(void)
     abi_equal("map: no handle is left", GNTST_no_space, m.status);
     m.flags = GNTMAP_device_map;
     abi_equal("map_grant_ref", 0, hypercall3(GR, GNTTABOP_map_grant_ref, (u64)&m, 1));
-    abi_equal("map: for a device", GNTST_no_device_space, m.status);
+    abi_equal("map: nor one for a device", GNTST_no_space, m.status);
 }
 
 static void check_versions(void)

@@ -54,6 +54,7 @@ void guest_main(void)
     abi_lists();
     abi_exchange();
     abi_exhaust();
+    abi_grant_device();
     abi_grant_errors();
     abi_vcpu_info();
 }

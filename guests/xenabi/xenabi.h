@@ -35,6 +35,7 @@ void abi_lists(void);
 void abi_exchange(void);
 void abi_exhaust(void);
 void abi_grant_errors(void);
+void abi_grant_device(void);
 void abi_domain_u(void);
 void abi_vcpu_info(void);
 

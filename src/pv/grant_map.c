@@ -1,18 +1,40 @@
 /*
- * Frames of another domain's in a guest's page tables, by grant. Source: xen/grant_table.h.
+ * Frames of another domain's in a guest's page tables, or in use by a device, by grant. Source:
+ * xen/grant_table.h.
+ *
+ * A mapping has one part or two, which begin together and end each on its own: the host's, an L1
+ * entry; and the device's, which without an IOMMU is a promise alone: a device that the guest
+ * drives may be told the frame's machine address (dev_bus_addr) and reach it from then on, so the
+ * frame must stay what it is although no entry names it.
  *
  * Invariants
  *  - An L1 entry names another domain's frame only if it was stored here. It holds the same
  *    references as any other entry (page_type.c, rules 1 and 2), so however it goes, by unmapping,
  *    overwriting, or the end of its table, they go with it; and the guest cannot store such an
- * entry itself, nor have a page with one in it validated again, for the frame is not its own.
- *  - A handle is one use of a grant (grant_pin), until it is unmapped or its domain ends. An entry
- *    that the guest has overwritten leaves the handle behind, as under Xen.
+ *    entry itself, nor have a page with one in it validated again, for the frame is not its own.
+ *    (Bits for which nothing is held it may change: table_same_use.)
+ *  - A device's part holds a general reference of the handle's frame and, unless it is read-only, a
+ *    type reference as writable memory: until it ends the frame is nobody else's and no page table.
+ *    Nothing outside of this file can end it: the guest has nothing there to overwrite.
+ *  - The counts. Each part that a handle still has (GRANT_PARTS in its flags) is one use of its
+ *    grant: pins[k] of a grant is the number of handles with a part of kind k, its right being
+ *    GNTMAP_readonly of the same handle. Each device part is one pair of references as above.
  *  - Unmapping changes only an entry that names the handle's frame with the handle's right to
- * write, and flushes before the call returns: the other domain may then use its frame for something
- * else.
- *  - When the domain that granted ends, frames still mapped belong to nobody until the last entry
- *    goes (unbuild.c), and its handles at others point at nobody.
+ *    write, and flushes before the call returns: the other domain may then use its frame for
+ *    something else.
+ *  - When the domain that granted ends, frames still mapped or in use belong to nobody until the
+ *    last reference goes (unbuild.c), and its handles at others point at nobody.
+ *
+ * Why the counts hold: a part's flag is set in one place (grant_map), after its use has been
+ * counted and its references taken; it is cleared in one place (end_parts), which gives back
+ * exactly that, and is handed only parts that the handle still has. Right and frame of a handle
+ * never change, so what is given back is what was taken, whatever stands in the guest's operation
+ * or in the entry today. No step between two of these can fail: all checks of an unmapping come
+ * before the first change. A handle is free when it has no part left, so none outlives its handle.
+ * The frame of a handle is that of its grant while the granter lives (grant_access.c), and its
+ * number means the same frame after that as long as a device's part holds it. An entry that the
+ * guest has overwritten leaves its handle's part behind, as under Xen: that is a use too many,
+ * never one too few.
  */
 #include "grant_table.h"
 
@@ -61,7 +83,7 @@ static u64 *place_of(const struct vcpu *v, u64 address, u32 flags)
     return mpa_to_va(mpa_of(address));
 }
 
-/* Takes the references of an entry for the granter's frame. */
+/* Takes the references of an entry for the granter's frame, or of a device that uses it. */
 static bool hold(struct domain *granter, u64 mfn, bool write)
 {
     struct frame *f = page_of(granter, mfn);
@@ -74,22 +96,57 @@ static bool hold(struct domain *granter, u64 mfn, bool write)
     return false;
 }
 
+/* Drops them; d: who held them. */
+static void let_go(struct domain *d, u64 mfn, bool write)
+{
+    struct frame *f = &frame_table[mfn];
+
+    if (write)
+        page_put_type(d, f);
+    page_put(d, f);
+}
+
+/* As Xen makes it: never to be executed, with the guest's own bits where it wants them. */
+static u64 entry_for(u64 mfn, u32 flags)
+{
+    enum { AVAIL_BITS = 7, AVAIL_SHIFT = 9 };
+    u64 entry = mfn << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | PTE_D | PTE_NX;
+
+    entry |= flags & GNTMAP_application_map ? PTE_G : PTE_GUEST_KERNEL;
+    entry |= (u64)(flags >> _GNTMAP_guest_avail0 & AVAIL_BITS) << AVAIL_SHIFT;
+    return flags & GNTMAP_readonly ? entry : entry | PTE_W;
+}
+
+/* What the parts of a mapping hold, and the entry. */
+static bool begin_parts(struct vcpu *v, const struct gnttab_map_grant_ref *op,
+                        struct domain *granter, u64 mfn)
+{
+    bool write = !(op->flags & GNTMAP_readonly);
+    u64 *place;
+
+    if (op->flags & GNTMAP_device_map && !hold(granter, mfn, write))
+        return false;
+    if (!(op->flags & GNTMAP_host_map))
+        return true;
+    place = place_of(v, op->host_addr, op->flags);
+    if (place && hold(granter, mfn, write)) {
+        table_store_held(v->domain, place, entry_for(mfn, op->flags));
+        return true;
+    }
+    if (op->flags & GNTMAP_device_map)
+        let_go(v->domain, mfn, write);
+    return false;
+}
+
 static s16 map(struct vcpu *v, const struct gnttab_map_grant_ref *op, struct domain *granter,
                u64 *mfn)
 {
-    bool write = !(op->flags & GNTMAP_readonly);
-    u64 *place = place_of(v, op->host_addr, op->flags);
-    s16 status = grant_pin(granter, v->domain->id, op->ref, write, mfn);
+    s16 status = grant_pin(granter, v->domain->id, op->ref, op->flags, mfn);
 
-    if (status != GNTST_okay)
+    if (status != GNTST_okay || begin_parts(v, op, granter, *mfn))
         return status;
-    if (!place || !hold(granter, *mfn, write)) {
-        grant_unpin(granter, op->ref, write);
-        return GNTST_general_error;
-    }
-    table_store_held(v->domain, place,
-                     *mfn << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | PTE_D | (write ? PTE_W : 0));
-    return GNTST_okay;
+    grant_unpin(granter, op->ref, op->flags);
+    return GNTST_general_error;
 }
 
 void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
@@ -99,15 +156,11 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     s32 handle;
     u64 mfn = 0;
 
-    op->handle = (grant_handle_t)GRANT_NO_HANDLE;
     op->status = GNTST_bad_gntref;
-    if (!(op->flags & (GNTMAP_host_map | GNTMAP_device_map)))
+    if (!(op->flags & GRANT_PARTS))
         return;
     op->status = GNTST_bad_domain;
     if (!granter || !granter->pv || granter->doomed)
-        return;
-    op->status = GNTST_no_device_space; /* no device reaches a domain's memory */
-    if (op->flags & GNTMAP_device_map)
         return;
     op->status = GNTST_no_space;
     handle = g ? take_handle(v->domain, g) : GRANT_NO_HANDLE;
@@ -124,25 +177,21 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     op->dev_bus_addr = mfn << PAGE_SHIFT;
 }
 
-static void end_use(const struct grant_track *t)
+/* Parts that the handle has end; what a host's part holds goes with its entry. */
+static void end_parts(struct domain *d, struct grant_track *t, u32 parts)
 {
+    if (parts & GNTMAP_device_map)
+        let_go(d, t->mfn, !(t->flags & GNTMAP_readonly));
     if (t->dom != DOMID_HYPERVISOR)
-        grant_unpin(domain_by_id(t->dom), t->ref, !(t->flags & GNTMAP_readonly));
+        grant_unpin(domain_by_id(t->dom), t->ref, parts | (t->flags & GNTMAP_readonly));
+    t->flags &= (u16)~parts;
 }
 
 /* The entry at address, of this handle, becomes the one at `from` (0: none), which is cleared. */
-static s16 unmap(struct vcpu *v, u32 handle, u64 address, u64 from)
+static s16 unmap_entry(struct vcpu *v, const struct grant_track *t, u64 address, u64 from)
 {
-    struct pv_grants *g = v->domain->pv->grants;
-    const struct grant_track *t;
-    u64 *place, *source = NULL, entry = 0;
+    u64 *place = place_of(v, address, t->flags), *source, entry = 0;
 
-    if (!g || handle >= g->tracks || !grant_track(g, handle)->flags)
-        return GNTST_bad_handle;
-    t = grant_track(g, handle);
-    if (!address)
-        return GNTST_okay;
-    place = place_of(v, address, t->flags);
     if (!place || !(*place & PTE_P) || (*place & PTE_ADDR) >> PAGE_SHIFT != t->mfn ||
         !(*place & PTE_W) != !!(t->flags & GNTMAP_readonly))
         return GNTST_general_error;
@@ -153,19 +202,43 @@ static s16 unmap(struct vcpu *v, u32 handle, u64 address, u64 from)
         entry = __atomic_exchange_n(source, 0, __ATOMIC_SEQ_CST);
     }
     table_store_held(v->domain, place, entry);
-    end_use(t);
-    free_handle(g, handle);
+    return GNTST_okay;
+}
+
+/* Ends the parts of the handle that are named by an address which is not 0, if it has them: both,
+ * or, if there is anything wrong, none. */
+static s16 unmap(struct vcpu *v, u32 handle, u64 address, u64 device, u64 from)
+{
+    struct pv_grants *g = v->domain->pv->grants;
+    struct grant_track *t;
+    u32 parts;
+    s16 status;
+
+    if (!g || handle >= g->tracks || !grant_track(g, handle)->flags)
+        return GNTST_bad_handle;
+    t = grant_track(g, handle);
+    parts = t->flags & ((address ? GNTMAP_host_map : 0) | (device ? GNTMAP_device_map : 0));
+    if (parts & GNTMAP_device_map && device != (u64)t->mfn << PAGE_SHIFT)
+        return GNTST_bad_dev_addr;
+    if (parts & GNTMAP_host_map) {
+        status = unmap_entry(v, t, address, from);
+        if (status != GNTST_okay)
+            return status;
+    }
+    end_parts(v->domain, t, parts);
+    if (!(t->flags & GRANT_PARTS))
+        free_handle(g, handle);
     return GNTST_okay;
 }
 
 void grant_unmap(struct vcpu *v, struct gnttab_unmap_grant_ref *op)
 {
-    op->status = unmap(v, op->handle, op->host_addr, 0);
+    op->status = unmap(v, op->handle, op->host_addr, op->dev_bus_addr, 0);
 }
 
 void grant_unmap_and_replace(struct vcpu *v, struct gnttab_unmap_and_replace *op)
 {
-    op->status = unmap(v, op->handle, op->host_addr, op->new_addr);
+    op->status = unmap(v, op->handle, op->host_addr, 0, op->new_addr);
 }
 
 /* Others' handles on what is d's point at nobody from now on. */
@@ -190,14 +263,14 @@ void pv_grants_destroy(struct domain *d)
         return;
     for (u32 i = 0; i < g->tracks; i++)
         if (grant_track(g, i)->flags)
-            end_use(grant_track(g, i));
+            end_parts(d, grant_track(g, i), grant_track(g, i)->flags & GRANT_PARTS);
     forget_granter(d);
     grants_unpin_all(d);
     for (u32 i = 0; i < GRANT_TRACK_PAGES && g->track[i]; i++)
         hv_free_pages(d, g->track[i], 0);
     for (u32 i = 0; i < g->frames; i++) {
         page_put_and_type(d, g->frame[i]);
-        hv_free_pages(d, g->active[i], 0);
+        hv_free_pages(d, g->active[i], GRANT_ACTIVE_ORDER);
     }
     hv_free(d, g, sizeof(*g));
     d->pv->grants = NULL;
@@ -209,7 +282,7 @@ bool pv_grant_explains(const struct domain *d, u64 entry)
 
     for (u32 i = 0; g && i < g->tracks; i++) {
         const struct grant_track *t = grant_track(g, i);
-        if (t->flags && t->mfn == (entry & PTE_ADDR) >> PAGE_SHIFT &&
+        if (t->flags & GNTMAP_host_map && t->mfn == (entry & PTE_ADDR) >> PAGE_SHIFT &&
             !(entry & PTE_W) == !!(t->flags & GNTMAP_readonly))
             return true;
     }

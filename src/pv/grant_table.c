@@ -20,11 +20,11 @@ struct pv_grants *grants_of(struct domain *d)
 /* One more page of the table. */
 static bool grow(struct domain *d, struct pv_grants *g)
 {
-    void *active = hv_alloc_pages(d, 0);
+    void *active = hv_alloc_pages(d, GRANT_ACTIVE_ORDER);
     struct frame *f = active ? frame_alloc(d->id) : NULL, *held;
 
     if (!f) {
-        hv_free_pages(d, active, 0);
+        hv_free_pages(d, active, GRANT_ACTIVE_ORDER);
         return false;
     }
     d->frames_max++;
@@ -101,15 +101,12 @@ static s64 swap(const struct domain *d, struct gnttab_swap_grant_ref *s)
 {
     const struct pv_grants *g = d->pv->grants;
     u32 limit = g ? g->frames * GRANTS_PER_FRAME : 0;
-    const struct grant_active *a, *b;
 
     s->status = GNTST_bad_gntref;
     if (s->ref_a >= limit || s->ref_b >= limit)
         return 0;
-    a = grant_active(g, s->ref_a);
-    b = grant_active(g, s->ref_b);
     s->status = GNTST_eagain;
-    if (a->readers || a->writers || b->readers || b->writers)
+    if (grant_in_use(grant_active(g, s->ref_a)) || grant_in_use(grant_active(g, s->ref_b)))
         return 0;
     grant_entry_v1_t kept = *grant_entry(g, s->ref_a);
     *grant_entry(g, s->ref_a) = *grant_entry(g, s->ref_b);

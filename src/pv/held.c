@@ -38,7 +38,20 @@ static void visit_entries(const struct domain *d, const struct frame *table,
     }
 }
 
-/* Its grant table, and what others have mapped of it. */
+/* What d's devices, so called, use of `granter`: grant_map.c. */
+static void visit_devices(const struct domain *d, const struct domain *granter,
+                          void (*visit)(void *context, struct frame *f, bool typed), void *context)
+{
+    const struct pv_grants *g = d && d->pv ? d->pv->grants : NULL;
+
+    for (u32 i = 0; g && i < g->tracks; i++) {
+        const struct grant_track *t = grant_track(g, i);
+        if (t->flags & GNTMAP_device_map && t->dom == granter->id)
+            visit(context, &frame_table[t->mfn], !(t->flags & GNTMAP_readonly));
+    }
+}
+
+/* Its grant table, and what others have of it. */
 static void visit_grants(const struct domain *d,
                          void (*visit)(void *context, struct frame *f, bool typed), void *context)
 {
@@ -49,12 +62,14 @@ static void visit_grants(const struct domain *d,
     for (u32 i = 0; i < g->frames; i++)
         visit(context, g->frame[i], true);
     for (u32 ref = 0; ref < g->frames * GRANTS_PER_FRAME; ref++)
-        if (grant_active(g, ref)->readers || grant_active(g, ref)->writers)
+        if (grant_in_use(grant_active(g, ref)))
             visit(context, &frame_table[grant_active(g, ref)->mfn], false);
     for (u64 i = 0; i < frame_limit(); i++)
         if (frame_table[i].owner < DOMAIN_MAX && frame_table[i].owner != d->id &&
             holds_as_l1(&frame_table[i]))
             visit_entries(d, &frame_table[i], visit, context);
+    for (u16 id = 0; id < DOMAIN_MAX; id++)
+        visit_devices(domain_by_id(id), d, visit, context);
 }
 
 void page_each_held(struct domain *d, void (*visit)(void *context, struct frame *f, bool typed),

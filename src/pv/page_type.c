@@ -10,13 +10,14 @@
  *
  * 1. refs counts who refers to a frame: the allocation itself (PAGE_ALLOCATED), each entry of a
  *    table in use that names the frame, each pin, each root in a vcpu, each descriptor page of a
- *    vcpu, and what the hypervisor itself keeps mapped (shared_info, the console's ring). The frame
- *    is the domain's until refs is 0. Another domain's entry names it only by a grant
- *    (grant_map.c).
- * 2. type_count counts those of them that rely on what the frame is: an L1 entry with W on
- *    FT_WRITABLE; an entry of level n + 1, a pin, a root on FT_Ln; a vcpu's GDT or LDT on
- *    FT_SEGDESC. While it is not 0 the type cannot change. Since FT_WRITABLE and the others exclude
- *    each other, no frame is ever both a table, or a descriptor page, and mapped writable.
+ *    vcpu, what the hypervisor itself keeps mapped (shared_info, the console's ring), a grant in
+ *    use, and each use of one by a device. The frame is the domain's until refs is 0. Another
+ *    domain's entry names it, or its device uses it, only by a grant (grant_map.c).
+ * 2. type_count counts those of them that rely on what the frame is: an L1 entry with W, or a
+ *    device that may write, on FT_WRITABLE; an entry of level n + 1, a pin, a root on FT_Ln; a
+ *    vcpu's GDT or LDT on FT_SEGDESC. While it is not 0 the type cannot change. Since FT_WRITABLE
+ *    and the others exclude each other, no frame is ever both a table, or a descriptor page, and
+ *    mapped writable.
  * 3. A frame becomes a table (its first type reference) only if every entry is valid; then its
  *    entries hold references (FRAME_VALIDATED). From then on each change of an entry takes the new
  *    references before it drops the old. When the last type reference goes, the entries' references

@@ -1,7 +1,7 @@
 // world: pv
 /*
  * The hypercalls in the small machine of tests/pvworld: each refused one answers what
- * src/pv/refused.h says; grants between two domains to the end of either; a frame exchanged.
+ * src/pv/refused.h says; frames exchanged, the console, the end of a domain.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,6 @@
 #define SCRATCH     ((u64)WORLD_SCRATCH << PAGE_SHIFT)
 #define PAGE(n)     ((u64)(WORLD_DATA + (n)) << PAGE_SHIFT)
 #define FRAME(w, n) world_mfn(w, WORLD_DATA + (n))
-
-enum { REF = 3 };
 
 static int setup(void **state)
 {
@@ -80,202 +78,12 @@ static void refused_operations(void **state)
     REFUSED_OPERATIONS(OPERATION)
 }
 
-/* Domain `who` makes its table and grants page n to the other. */
-static void grant(unsigned who, unsigned n, u16 flags)
-{
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
-
-    world_run(who);
-    set_xen_guest_handle(s.frame_list, (xen_pfn_t *)(uintptr_t)PAGE(9));
-    assert_int_equal(
-        world_call(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, put(&s, sizeof(s)), 1, 0), 0);
-    get(&s, sizeof(s));
-    assert_int_equal(s.status, GNTST_okay);
-    *grant_entry(world_domain[who]->pv->grants, REF) = (grant_entry_v1_t){
-        .flags = (u16)(GTF_permit_access | flags), .domid = !who, .frame = (u32)FRAME(who, n)};
-}
-
-/* The other maps it at its own page n. */
-static s64 map(unsigned who, unsigned n, u32 flags, u32 *handle)
-{
-    struct gnttab_map_grant_ref m = {
-        .host_addr = PAGE(n), .flags = GNTMAP_host_map | flags, .ref = REF, .dom = !who};
-
-    world_run(who);
-    assert_int_equal(
-        world_call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, put(&m, sizeof(m)), 1, 0),
-        0);
-    get(&m, sizeof(m));
-    *handle = m.handle;
-    return m.status;
-}
-
-static s64 unmap(unsigned who, unsigned n, u32 handle)
-{
-    struct gnttab_unmap_grant_ref u = {.host_addr = PAGE(n), .handle = handle};
-
-    world_run(who);
-    assert_int_equal(
-        world_call(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, put(&u, sizeof(u)), 1, 0),
-        0);
-    get(&u, sizeof(u));
-    return u.status;
-}
-
 static void end(unsigned who)
 {
     world_run(who);
     world_domain[who]->doomed = true;
     world_call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
     world_renew();
-}
-
-static void granted_both_ways(void **state)
-{
-    (void)state;
-    u64 word = 42, got = 0;
-    u32 handle;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    assert_true(world_store(PAGE(2) + 8, &word, sizeof(word)));
-    assert_int_equal(grant_entry(world_domain[0]->pv->grants, REF)->flags,
-                     GTF_permit_access | GTF_reading | GTF_writing);
-    world_run(0);
-    assert_true(pv_copy_bytes_from(&got, PAGE(1) + 8, sizeof(got)));
-    assert_int_equal(got, 42);
-    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
-    assert_false(world_store(PAGE(2), &word, sizeof(word)));
-    assert_int_equal(unmap(1, 2, handle), GNTST_bad_handle);
-}
-
-static void a_read_only_grant(void **state)
-{
-    (void)state;
-    u64 word = 42;
-    u32 handle;
-
-    grant(0, 1, GTF_readonly);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_general_error);
-    assert_int_equal(map(1, 2, GNTMAP_readonly, &handle), GNTST_okay);
-    assert_false(world_store(PAGE(2), &word, sizeof(word)));
-    /* Its own entry for what is granted is not the guest's to write. */
-    assert_int_equal(
-        world_call(__HYPERVISOR_update_va_mapping, PAGE(3), FRAME(0, 1) << PAGE_SHIFT | 7, 0, 0),
-        -EBUSY);
-    assert_int_equal(unmap(1, 3, handle), GNTST_general_error);
-    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
-}
-
-/* What was granted outlives its domain as long as it is mapped. */
-static void the_granter_ends(void **state)
-{
-    (void)state;
-    u64 free, word = 7;
-    u32 handle;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    free = frame_free_count();
-    end(0);
-    world_run(1);
-    assert_true(world_store(PAGE(2), &word, sizeof(word)));
-    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
-    assert_true(frame_free_count() >= free);
-}
-
-/* It goes in pieces, and between them others live on: what they have mapped stays theirs, but
- * nothing new is to be had. */
-static void a_long_end(void **state)
-{
-    (void)state;
-    u64 word = 7;
-    unsigned pieces = 1;
-    u32 handle, other, ended = world_ended;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    world_domain[0]->doomed = true;
-    while (world_call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0), world_ended == ended) {
-        pieces++;
-        assert_true(world_store(PAGE(2), &word, sizeof(word)));
-        assert_int_equal(map(1, 3, 0, &other), GNTST_bad_domain);
-    }
-    assert_true(pieces > 4);
-    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
-}
-
-static void the_mapper_ends(void **state)
-{
-    (void)state;
-    u32 handle;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    end(1);
-    assert_int_equal(grant_entry(world_domain[0]->pv->grants, REF)->flags, GTF_permit_access);
-}
-
-/* An entry that the guest overwrites drops what it holds; the handle stays. */
-static void a_mapping_overwritten(void **state)
-{
-    (void)state;
-    u32 handle;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(2), 0, 0, 0), 0);
-    assert_int_equal(unmap(1, 2, handle), GNTST_general_error);
-    end(0);
-    end(1);
-}
-
-/* A handle alone keeps the frame its granter's, who has given it away. */
-static void released_while_in_use(void **state)
-{
-    (void)state;
-    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
-    xen_pfn_t gone = FRAME(0, 1);
-    u16 owner = frame_table[gone].owner;
-    u32 handle;
-
-    grant(0, 1, 0);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(2), 0, UVMF_TLB_FLUSH, 0), 0);
-    world_run(0);
-    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(1), 0, UVMF_TLB_FLUSH, 0), 0);
-    assert_true(world_store(PAGE(WORLD_SCRATCH + 1), &gone, sizeof(gone)));
-    set_xen_guest_handle(r.extent_start, (xen_pfn_t *)(uintptr_t)PAGE(WORLD_SCRATCH + 1));
-    assert_int_equal(
-        world_call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, put(&r, sizeof(r)), 0, 0),
-        1);
-    assert_int_equal(frame_table[gone].owner, owner);
-    assert_int_equal(frame_table[gone].refs, 1);
-    end(1);
-    assert_int_not_equal(frame_table[gone].owner, owner);
-}
-
-/* A page table is not written by way of a grant, nor a writable grant made a table. */
-static void granted_and_a_table(void **state)
-{
-    (void)state;
-    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L1_TABLE};
-    u32 handle;
-
-    grant(0, 1, 0);
-    grant_entry(world_domain[0]->pv->grants, REF)->frame = (u32)world_mfn(0, WORLD_TABLES + 3);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_general_error);
-    grant_entry(world_domain[0]->pv->grants, REF)->frame = (u32)FRAME(0, 1);
-    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
-    world_run(0);
-    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(1), 0, UVMF_TLB_FLUSH, 0), 0);
-    pin.arg1.mfn = FRAME(0, 1);
-    assert_int_equal(world_call(__HYPERVISOR_mmuext_op, put(&pin, sizeof(pin)), 1, 0, DOMID_SELF),
-                     -EINVAL);
-    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
-    world_run(0);
-    assert_int_equal(world_call(__HYPERVISOR_mmuext_op, put(&pin, sizeof(pin)), 1, 0, DOMID_SELF),
-                     0);
 }
 
 static void exchanged(void **state)
@@ -338,28 +146,6 @@ static void the_memory_map(void **state)
     assert_int_equal(
         world_call(__HYPERVISOR_memory_op, XENMEM_memory_map, HYPERVISOR_VIRT_START, 0, 0),
         -EFAULT);
-}
-
-/* At one place: each mapping overwrites the one before, and its handle stays. */
-static void more_handles_than_there_are(void **state)
-{
-    enum { HANDLES = GRANT_TRACK_PAGES * TRACKS_PER_PAGE, FIRST_REF = 8 };
-    struct gnttab_map_grant_ref m = {.host_addr = PAGE(2), .flags = GNTMAP_host_map};
-
-    (void)state;
-    grant(0, 1, 0);
-    world_run(1);
-    for (u32 i = 0; i <= HANDLES; i++) {
-        m.ref = FIRST_REF + i / GRANT_PINS_MAX;
-        *grant_entry(world_domain[0]->pv->grants, m.ref) =
-            *grant_entry(world_domain[0]->pv->grants, REF);
-        assert_int_equal(world_call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
-                                    put(&m, sizeof(m)), 1, 0),
-                         0);
-        get(&m, sizeof(m));
-        assert_int_equal(m.status, i < HANDLES ? GNTST_okay : GNTST_no_space);
-    }
-    end(1);
 }
 
 /* All memory that is left is in smaller pieces than are wanted. */
@@ -474,17 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refused_calls, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(granted_both_ways, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_read_only_grant, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_granter_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_long_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_mapper_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_mapping_overwritten, setup, teardown),
-        cmocka_unit_test_setup_teardown(released_while_in_use, setup, teardown),
-        cmocka_unit_test_setup_teardown(granted_and_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
         cmocka_unit_test_setup_teardown(the_memory_map, setup, teardown),
-        cmocka_unit_test_setup_teardown(more_handles_than_there_are, setup, teardown),
         cmocka_unit_test_setup_teardown(exchange_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(the_console, setup, teardown),
         cmocka_unit_test_setup_teardown(ends, setup, teardown),
