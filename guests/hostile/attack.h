@@ -50,7 +50,8 @@ struct attack_list {
 extern const struct attack_list full_memory_attacks, full_processor_attacks, full_device_attacks;
 extern const struct attack_list full_storm_attacks;
 extern const struct attack_list pv_memory_attacks, pv_call_attacks, pv_processor_attacks;
-extern const struct attack_list pv_sharing_attacks, pv_ring_attacks, pv_linear_attacks;
+extern const struct attack_list pv_sharing_attacks, pv_device_attacks, pv_ring_attacks,
+    pv_linear_attacks;
 extern const struct attack_list common_attacks, random_attacks;
 extern const struct attack_list full_user_attacks, pv_user_attacks;
 

@@ -19,11 +19,17 @@ enum { OUTCOME_TEXT = 64 };
 static const struct attack_list *const full_lists[] = {
     &common_attacks,      &full_memory_attacks, &full_processor_attacks, &full_user_attacks,
     &full_device_attacks, &full_storm_attacks,  &random_attacks,         NULL};
-static const struct attack_list *const pv_lists[] = {&common_attacks,  &pv_memory_attacks,
-                                                     &pv_call_attacks, &pv_processor_attacks,
-                                                     &pv_user_attacks, &pv_sharing_attacks,
-                                                     &pv_ring_attacks, &pv_linear_attacks,
-                                                     &random_attacks,  NULL};
+static const struct attack_list *const pv_lists[] = {&common_attacks,
+                                                     &pv_memory_attacks,
+                                                     &pv_call_attacks,
+                                                     &pv_processor_attacks,
+                                                     &pv_user_attacks,
+                                                     &pv_sharing_attacks,
+                                                     &pv_device_attacks,
+                                                     &pv_ring_attacks,
+                                                     &pv_linear_attacks,
+                                                     &random_attacks,
+                                                     NULL};
 
 /* All attacks of this life so far ended as expected. */
 static bool well = true;
