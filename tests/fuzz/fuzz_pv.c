@@ -112,11 +112,14 @@ static const struct shape {
     {__HYPERVISOR_update_descriptor, "ww"}, {__HYPERVISOR_update_va_mapping_otherdomain, "vwcd"},
 };
 /* Beyond the table of hypercalls: the guest stores a word in its own memory, or in its grant table;
- * comes to an instruction that traps; loads a segment of its LDT; sets gates; has an L4 lead to an
- * L4, with an iret frame anywhere; is anywhere when anything happens. */
+ * uses a grant by any flags, ends a part of what it uses; comes to an instruction that traps; loads
+ * a segment of its LDT; sets gates; has an L4 lead to an L4, with an iret frame anywhere; is
+ * anywhere when anything happens. */
 enum {
     STORE = HYPERCALLS,
     STORE_GRANT,
+    USE_GRANT,
+    END_GRANT,
     PRIVILEGED,
     TABLE_STORE,
     USE_LDT,
@@ -201,6 +204,58 @@ static void store_grant(unsigned who, const u8 *at)
     if (g && g->frames)
         *grant_entry(g, at[0] % 16) = (grant_entry_v1_t){
             .flags = at[1] & 0x1f, .domid = at[2] & 1, .frame = (u32)word_of(who, at + 4)};
+}
+
+/* The granter's first page of the table, and any page of its own granted to `who`. */
+static void make_grant(unsigned granter, unsigned who, const u8 *at)
+{
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
+
+    world_run(granter);
+    set_xen_guest_handle(s.frame_list, (xen_pfn_t *)(uintptr_t)(SCRATCH + sizeof(s)));
+    world_store(SCRATCH, &s, sizeof(s));
+    world_call(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, SCRATCH, 1, 0);
+    if (world_domain[granter]->pv->grants && world_domain[granter]->pv->grants->frames)
+        *grant_entry(world_domain[granter]->pv->grants, at[0] % 16) =
+            (grant_entry_v1_t){.flags = GTF_permit_access,
+                               .domid = (domid_t)who,
+                               .frame = (u32)world_mfn(granter, at[1] % WORLD_PAGES)};
+    world_run(who);
+}
+
+static void use_grant(unsigned who, const u8 *at)
+{
+    struct gnttab_map_grant_ref m = {.flags = at[0] & 0x1f, .ref = at[2] % 16, .dom = at[1] & 1};
+
+    if (at[0] & 0x20)
+        make_grant(at[1] & 1, who, at + 2);
+    m.host_addr =
+        at[0] & 0x40 ? (u64)(at[4] % (WORLD_PAGES + 8)) << PAGE_SHIFT : word_of(who, at + 4);
+    world_store(SCRATCH, &m, sizeof(m));
+    world_call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, SCRATCH, 1, 0);
+}
+
+/* By addresses that are often right: the handle's frame, a page of the guest's. */
+static void end_grant(unsigned who, const u8 *at)
+{
+    const struct pv_grants *g = world_domain[who]->pv->grants;
+    u32 handle = at[0] % 16;
+    u64 host = at[1] & 1 ? (u64)(at[2] % (WORLD_PAGES + 8)) << PAGE_SHIFT : word_of(who, at + 2);
+    u64 device = word_of(who, at + 4);
+    struct gnttab_unmap_and_replace r = {
+        .host_addr = host, .new_addr = word_of(who, at + 6), .handle = handle};
+    struct gnttab_unmap_grant_ref u = {.handle = handle};
+
+    if (at[1] & 2 && g && handle < g->tracks)
+        device = (u64)grant_track(g, handle)->mfn << PAGE_SHIFT;
+    u.host_addr = at[1] & 4 ? 0 : host;
+    u.dev_bus_addr = at[1] & 8 ? 0 : device;
+    if (at[1] & 0x80)
+        world_store(SCRATCH, &r, sizeof(r));
+    else
+        world_store(SCRATCH, &u, sizeof(u));
+    world_call(__HYPERVISOR_grant_table_op,
+               at[1] & 0x80 ? GNTTABOP_unmap_and_replace : GNTTABOP_unmap_grant_ref, SCRATCH, 1, 0);
 }
 
 /* One of the list, or, of `which` beyond it, what the input says. */
@@ -321,6 +376,10 @@ static void make_call(const u8 *at)
         world_store(a[0], &a[1], sizeof(a[1]));
     else if (number == STORE_GRANT)
         store_grant(who, at + 2);
+    else if (number == USE_GRANT)
+        use_grant(who, at + 2);
+    else if (number == END_GRANT)
+        end_grant(who, at + 2);
     else if (number == SET_GATES)
         set_gates(who, at + 2 + 2 * ARGUMENTS);
     else if (number == LINEAR_L4)
