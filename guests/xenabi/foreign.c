@@ -7,7 +7,7 @@
 #include "kit/pv_paging.h"
 #include "kit/space.h"
 
-enum { DONE_BEFORE = 77, UPPER = 16 };
+enum { DONE_BEFORE = 77, UPPER = 16, DEVICE = 0xb8 << PAGE_SHIFT };
 
 static u64 table[512] __attribute__((aligned(4096))); /* an L1 whose entries nobody uses */
 static u64 other[512] __attribute__((aligned(4096)));
@@ -39,11 +39,16 @@ static s64 map_own(const void *page, u64 bits)
                       UVMF_INVLPG);
 }
 
+static s64 extended(const struct mmuext_op *op)
+{
+    return hypercall4(__HYPERVISOR_mmuext_op, (u64)op, 1, 0, DOMID_SELF);
+}
+
 static s64 pin(u32 command)
 {
     struct mmuext_op op = {.cmd = command, .arg1.mfn = abi_frame(table)};
 
-    return hypercall4(__HYPERVISOR_mmuext_op, (u64)&op, 1, 0, DOMID_SELF);
+    return extended(&op);
 }
 
 /* DOMID_IO: entries for devices' frames, of which there is none to be mapped here. */
@@ -69,6 +74,9 @@ static void check_devices(void)
     check_equal("it is stored there", 5, *(volatile u64 *)other);
     expect("a device's number: RAM's", -ABI_EINVAL, 0,
            update(pv_machine((u64)other) | MMU_MACHPHYS_UPDATE, 0, DOMID_IO));
+    expect("a device's number", 0, 1, update(DEVICE | MMU_MACHPHYS_UPDATE, ~0ULL, DOMID_IO));
+    expect("a device's number, as its own", -ABI_EINVAL, 0,
+           update(DEVICE | MMU_MACHPHYS_UPDATE, ~0ULL, DOMID_SELF));
     expect("a device's number: of no frame", -ABI_EINVAL, 0,
            update(ABI_NO_FRAME << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 0, DOMID_IO));
 }
@@ -125,6 +133,53 @@ static void check_extended(void)
               hypercall4(__HYPERVISOR_mmuext_op, ABI_BAD, 0, 0, DOMID_SELF));
 }
 
+/* The entry that maps this address. */
+static u64 entry_of(u64 va)
+{
+    enum { LEVELS = 4, INDEX_BITS = 9 };
+    u64 table_at = pv_start.pt_base, entry = 0;
+
+    for (unsigned level = LEVELS; level > 0; level--) {
+        entry = ((volatile u64 *)table_at)[va >> (12 + INDEX_BITS * (level - 1)) & 511];
+        table_at = pv_entry_pa(entry);
+    }
+    return entry;
+}
+
+/* The vcpus whose TLBs are to forget. */
+static void check_vcpus(void)
+{
+    static const u64 first = 1;
+    struct mmuext_op all = {.cmd = MMUEXT_TLB_FLUSH_MULTI};
+    struct mmuext_op page = {.cmd = MMUEXT_INVLPG_MULTI, .arg1.linear_addr = (u64)other};
+    u64 entry = pv_entry_of((u64)other, ENTRY_RW);
+
+    abi_equal("update_va_mapping: vcpus that cannot be read", -ABI_EFAULT,
+              hypercall3(__HYPERVISOR_update_va_mapping, (u64)other, entry | ENTRY_NX,
+                         ABI_BAD | UVMF_TLB_FLUSH));
+    check("it is changed all the same", entry_of((u64)other) >> 63);
+    abi_equal("update_va_mapping: the same, a page", -ABI_EFAULT,
+              hypercall3(__HYPERVISOR_update_va_mapping, (u64)other, entry, ABI_BAD | UVMF_INVLPG));
+    abi_equal("update_va_mapping: the same, no flush", 0,
+              hypercall3(__HYPERVISOR_update_va_mapping, (u64)other, entry, ABI_BAD));
+    abi_equal("update_va_mapping: the first vcpu", 0,
+              hypercall3(__HYPERVISOR_update_va_mapping, (u64)other, entry,
+                         (u64)&first | UVMF_TLB_FLUSH));
+    abi_equal(
+        "update_va_mapping: all vcpus", 0,
+        hypercall3(__HYPERVISOR_update_va_mapping, (u64)other, entry, UVMF_ALL | UVMF_INVLPG));
+    set_xen_guest_handle(all.arg2.vcpumask, (void *)ABI_BAD);
+    set_xen_guest_handle(page.arg2.vcpumask, (void *)ABI_BAD);
+    abi_equal("mmuext_op: flush, vcpus that cannot be read", -ABI_EINVAL, extended(&all));
+    abi_equal("mmuext_op: flush a page, vcpus that cannot be read", -ABI_EINVAL, extended(&page));
+    set_xen_guest_handle(all.arg2.vcpumask, &first);
+    set_xen_guest_handle(page.arg2.vcpumask, &first);
+    abi_equal("mmuext_op: flush the first vcpu's", 0, extended(&all));
+    abi_equal("mmuext_op: flush a page of the first vcpu's", 0, extended(&page));
+    page.arg1.linear_addr = ABI_BAD;
+    abi_equal("mmuext_op: flush a page of the hypervisor's", 0, extended(&page));
+}
+
 void abi_foreign(void)
 {
     abi_equal("the table is read-only", 0, map_own(table, ENTRY_PRESENT));
@@ -133,6 +188,7 @@ void abi_foreign(void)
     check_owners();
     check_order();
     check_extended();
+    check_vcpus();
     abi_equal("unpin the L1", 0, pin(MMUEXT_UNPIN_TABLE));
     abi_equal("it is data again", 0, map_own(table, ENTRY_RW));
 }

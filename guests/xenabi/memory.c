@@ -28,6 +28,8 @@ static struct mmuext_op odd_ldt = {
     .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)abi_page + 8, .arg2.nr_ents = 1};
 static struct mmuext_op far_ldt = {
     .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = ABI_BAD, .arg2.nr_ents = 1};
+static struct mmuext_op wild_ldt = {
+    .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = ABI_NOT_CANONICAL, .arg2.nr_ents = 1};
 static struct mmuext_op no_ldt = {.cmd = MMUEXT_SET_LDT};
 static struct mmuext_op super = {.cmd = MMUEXT_MARK_SUPER, .arg1.mfn = ABI_NO_FRAME};
 static struct mmuext_op page_flush = {.cmd = MMUEXT_INVLPG_ALL,
@@ -61,6 +63,8 @@ static const struct abi_case cases[] = {
     {"mmuext_op: an LDT within a page", OP(mmuext_op), -ABI_EINVAL, (u64)&odd_ldt, 1, 0,
      DOMID_SELF},
     {"mmuext_op: an LDT of the hypervisor's", OP(mmuext_op), -ABI_EINVAL, (u64)&far_ldt, 1, 0,
+     DOMID_SELF},
+    {"mmuext_op: an LDT at no address", OP(mmuext_op), -ABI_EINVAL, (u64)&wild_ldt, 1, 0,
      DOMID_SELF},
     {"mmuext_op: no LDT", OP(mmuext_op), 0, (u64)&no_ldt, 1, 0, DOMID_SELF},
     {"mmuext_op: superpages", OP(mmuext_op), -ABI_EOPNOTSUPP, (u64)&super, 1, 0, DOMID_SELF},

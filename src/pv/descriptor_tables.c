@@ -120,7 +120,8 @@ int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries)
 
     if (!entries)
         gva = 0;
-    if (entries > LDT_MAX || gva & PAGE_OFFSET_MASK || !pv_range_ok(gva, (u64)frames << PAGE_SHIFT))
+    if (entries > LDT_MAX || gva & PAGE_OFFSET_MASK || !canonical(gva) ||
+        !pv_range_ok(gva, (u64)frames << PAGE_SHIFT))
         return -EINVAL;
     lldt(0);
     pv_drop_ldt(v);

@@ -152,6 +152,25 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
 }
 HYPERCALL(__HYPERVISOR_mmu_update, do_mmu_update, LC_HC_MMU_UPDATE);
 
+/* What UVMF_* asks for after a change. 0, or -EFAULT: the set of vcpus cannot be read; there is one
+ * processor, so beyond that it does not matter which they are. */
+static int flush_as_asked(const struct vcpu *v, u64 va, u64 flags)
+{
+    u64 vcpus, set = flags & ~(UVMF_FLUSHTYPE_MASK | UVMF_ALL);
+    u64 kind = flags & UVMF_FLUSHTYPE_MASK;
+
+    if (kind != UVMF_TLB_FLUSH && kind != UVMF_INVLPG)
+        return 0;
+    if (unlikely(set) &&
+        unlikely(!pv_copy_from(&vcpus, flags & ~UVMF_FLUSHTYPE_MASK, sizeof(vcpus))))
+        return -EFAULT;
+    if (kind == UVMF_TLB_FLUSH)
+        tlb_flush_all();
+    else
+        tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), va);
+    return 0;
+}
+
 /*
  * Tour 55: change one entry, please. The request for the commonest case: this address, this entry,
  * this flush. Finding the entry is a walk through tables that are known to be good, so it needs no
@@ -168,19 +187,7 @@ static s64 do_update_va_mapping(u64 va, u64 entry, u64 flags)
     if (unlikely(!p))
         return -EINVAL;
     error = table_set_entry(v->domain, table, p, entry, false);
-    if (unlikely(error))
-        return error;
-    switch (flags & UVMF_FLUSHTYPE_MASK) {
-    case UVMF_TLB_FLUSH:
-        tlb_flush_all();
-        break;
-    case UVMF_INVLPG:
-        tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), va);
-        break;
-    default:
-        break;
-    }
-    return 0;
+    return likely(!error) ? flush_as_asked(v, va, flags) : error;
 }
 HYPERCALL(__HYPERVISOR_update_va_mapping, do_update_va_mapping, LC_HC_UPDATE_VA_MAPPING);
 

@@ -87,6 +87,23 @@ static int copy_page(struct domain *d, u64 to, u64 from)
     /* lab end pv.10 */
 }
 
+/* Of all the TLB, or of a page if the guest may have one there. -EINVAL: the set of vcpus cannot be
+ * read; there is one processor, so beyond that it does not matter which they are. */
+static int flush(const struct vcpu *v, const struct mmuext_op *op)
+{
+    u64 vcpus;
+
+    if ((op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_INVLPG_MULTI) &&
+        !pv_copy_from(&vcpus, (uintptr_t)op->arg2.vcpumask.p, sizeof(vcpus)))
+        return -EINVAL;
+    if (op->cmd == MMUEXT_TLB_FLUSH_LOCAL || op->cmd == MMUEXT_TLB_FLUSH_MULTI ||
+        op->cmd == MMUEXT_TLB_FLUSH_ALL)
+        tlb_flush_all();
+    else if (pv_range_ok(op->arg1.linear_addr, 1))
+        tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), op->arg1.linear_addr);
+    return 0;
+}
+
 static int operate(struct vcpu *v, const struct mmuext_op *op)
 {
     struct domain *d = v->domain;
@@ -106,14 +123,10 @@ static int operate(struct vcpu *v, const struct mmuext_op *op)
     case MMUEXT_TLB_FLUSH_LOCAL:
     case MMUEXT_TLB_FLUSH_MULTI:
     case MMUEXT_TLB_FLUSH_ALL:
-        tlb_flush_all();
-        return 0;
     case MMUEXT_INVLPG_LOCAL:
     case MMUEXT_INVLPG_MULTI:
     case MMUEXT_INVLPG_ALL:
-        if (pv_range_ok(op->arg1.linear_addr, 1))
-            tlb_flush_page(mfn_of(v->virt->kernel_root >> PAGE_SHIFT), op->arg1.linear_addr);
-        return 0;
+        return flush(v, op);
     case MMUEXT_SET_LDT:
         return pv_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
     case MMUEXT_CLEAR_PAGE:
