@@ -10,7 +10,7 @@
 #include <xen/grant_table.h>
 
 #define GR __HYPERVISOR_grant_table_op
-enum { REF = 40, OTHER_REF = 41, TABLE_REF = 42, UNTOUCHED = 0x7777 };
+enum { REF = 40, OTHER_REF = 41, TABLE_REF = 42, LOST_REF = 43, UNTOUCHED = 0x7777 };
 enum { IN_USE = GTF_permit_access | GTF_reading | GTF_writing, PIN_LIMIT = 128 };
 enum { BOTH = GNTMAP_device_map | GNTMAP_host_map };
 #define NO_TABLE     0x00007f0000000000ULL /* where the guest has no tables */
@@ -124,6 +124,11 @@ static void check_both(void)
     restore(window[0]);
 }
 
+static const u64 *entry_of(const void *at)
+{
+    return space_entry(&kernel_space, (u64)at, 1, false);
+}
+
 static int replace(u64 at, u64 by, grant_handle_t handle)
 {
     struct gnttab_unmap_and_replace u = {.host_addr = at, .new_addr = by, .handle = handle};
@@ -158,9 +163,28 @@ static void check_refused(void)
     grant(REF, page, GTF_readonly);
     abi_equal("map: for a device, what is read-only", GNTST_general_error,
               use(REF, GNTMAP_device_map, 0));
+}
+
+/* What is offered in an entry's place is taken first; a use whose entry is lost stays. */
+static void check_replace(void)
+{
+    grant(LOST_REF, other, 0);
+    abi_equal("map: both, to replace one", GNTST_okay, use(LOST_REF, BOTH, (u64)window[0]));
+    abi_equal("replace it elsewhere", GNTST_general_error,
+              replace((u64)page, (u64)window[1], given));
+    check_equal("what was to replace it is lost", 0, *entry_of(window[1]));
+    abi_equal("replace it by itself", GNTST_general_error,
+              replace((u64)window[0], (u64)window[0], given));
+    check_equal("it is lost itself", 0, *entry_of(window[0]));
+    abi_equal("its device is not", GNTST_okay, end_use(0, bus, given));
+    abi_equal("nor that it is used", IN_USE, grants[LOST_REF].flags);
+    restore(window[0]);
+    restore(window[1]);
     grant(REF, page, 0);
-    abi_equal("map: both, to replace one", GNTST_okay, use(REF, BOTH, (u64)window[0]));
-    abi_equal("replace it", GNTST_okay, replace((u64)window[0], (u64)window[1], given));
+    abi_equal("map: both of another", GNTST_okay, use(REF, BOTH, (u64)window[0]));
+    abi_equal("replace one", GNTST_okay, replace((u64)window[0], (u64)window[1], given));
+    check_equal("by what was there", abi_frame(window[1]) << PAGE_SHIFT,
+                *entry_of(window[0]) & ENTRY_ADDRESS);
     abi_equal("swap: while the device uses it", GNTST_eagain, swap(REF, OTHER_REF));
     abi_equal("unmap: the rest of it", GNTST_okay, end_use(0, bus, given));
     restore(window[0]);
@@ -254,11 +278,10 @@ static void check_uses(u32 kind)
 /* The entry that a mapping with these flags makes, without its frame. */
 static u64 entry_by(u32 flags)
 {
-    const u64 *entry = space_entry(&kernel_space, (u64)window[0], 1, false);
     u64 got;
 
     check_quietly(use(REF, GNTMAP_host_map | flags, (u64)window[0]) == GNTST_okay);
-    got = *entry & ~ENTRY_ADDRESS;
+    got = *entry_of(window[0]) & ~ENTRY_ADDRESS;
     check_quietly(end_use((u64)window[0], 0, given) == GNTST_okay);
     return got;
 }
@@ -285,6 +308,7 @@ void abi_grant_device(void)
     check_device();
     check_both();
     check_refused();
+    check_replace();
     check_changed();
     check_uses(GNTMAP_device_map);
     check_uses(GNTMAP_device_map | GNTMAP_readonly);

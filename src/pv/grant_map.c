@@ -187,20 +187,31 @@ static void end_parts(struct domain *d, struct grant_track *t, u32 parts)
     t->flags &= (u16)~parts;
 }
 
-/* The entry at address, of this handle, becomes the one at `from` (0: none), which is cleared. */
+/* Whether this entry is the handle's. */
+static bool is_of(const struct grant_track *t, const u64 *place)
+{
+    return place && *place & PTE_P && (*place & PTE_ADDR) >> PAGE_SHIFT == t->mfn &&
+           !(*place & PTE_W) == !!(t->flags & GNTMAP_readonly);
+}
+
+/* The entry at address, of this handle, becomes the one at `from` (0: none), which is cleared, as
+ * under Xen also if this is refused. */
 static s16 unmap_entry(struct vcpu *v, const struct grant_track *t, u64 address, u64 from)
 {
-    u64 *place = place_of(v, address, t->flags), *source, entry = 0;
+    u64 *place = place_of(v, address, t->flags), *source = NULL, entry = 0;
 
-    if (!place || !(*place & PTE_P) || (*place & PTE_ADDR) >> PAGE_SHIFT != t->mfn ||
-        !(*place & PTE_W) != !!(t->flags & GNTMAP_readonly))
-        return GNTST_general_error;
     if (from) {
         source = t->flags & GNTMAP_contains_pte ? NULL : place_of(v, from, 0);
-        if (!source || source == place)
+        if (!source)
             return GNTST_general_error;
-        entry = __atomic_exchange_n(source, 0, __ATOMIC_SEQ_CST);
     }
+    if (source == place || !is_of(t, place)) {
+        if (source)
+            table_store_held(v->domain, source, 0);
+        return GNTST_general_error;
+    }
+    if (source)
+        entry = __atomic_exchange_n(source, 0, __ATOMIC_SEQ_CST);
     table_store_held(v->domain, place, entry);
     return GNTST_okay;
 }
