@@ -21,7 +21,10 @@ enum entry_bits {
     ENTRY_P = 1,
     ENTRY_W = 2,
     ENTRY_U = 4,
-    ENTRY_PS = 0x80,
+    ENTRY_PWT = 8,
+    ENTRY_PCD = 0x10,
+    ENTRY_PAT = 0x80, /* of an L1 */
+    ENTRY_PS = 0x80,  /* of any other */
     TABLE = 7,
     READ_ONLY = 5
 };
@@ -123,6 +126,16 @@ static s64 map_hypervisors_frame(void)
 static s64 map_reserved_bit(void)
 {
     return pv_map(page, pv_machine((u64)page) | TABLE | 1ULL << 51);
+}
+/* What a former owner left may be in memory while the zeroes that cover it are in the cache. */
+static s64 map_past_the_cache(void)
+{
+    static const u64 attributes[] = {ENTRY_PWT, ENTRY_PCD, ENTRY_PAT, ENTRY_PWT | ENTRY_PCD};
+    s64 refused = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(attributes); i++)
+        refused += pv_map(page, pv_machine((u64)page) | TABLE | attributes[i]) == -PV_EINVAL;
+    return refused == ARRAY_SIZE(attributes);
 }
 static s64 map_table_writable(void)
 {
@@ -316,6 +329,7 @@ ATTEMPT(map_machine_frame_read_only)
 ATTEMPT(map_no_frame)
 ATTEMPT(map_hypervisors_frame)
 ATTEMPT(map_reserved_bit)
+ATTEMPT(map_past_the_cache)
 ATTEMPT(map_table_writable)
 ATTEMPT(map_root_writable)
 ATTEMPT(map_by_update)
@@ -367,6 +381,7 @@ static const struct attack attacks[] = {
     {"map a frame that does not exist", SURVIVES, try_map_no_frame, RETURNS(-PV_EPERM), 0},
     {"map a frame of the hypervisor's", SURVIVES, try_map_hypervisors_frame, RETURNS(-PV_EBUSY), 0},
     {"map with a reserved bit", SURVIVES, try_map_reserved_bit, RETURNS(-PV_EPERM), 0},
+    {"map memory past the cache", SURVIVES, try_map_past_the_cache, RETURNS(1), 0},
     {"map a live L1 table writable", SURVIVES, try_map_table_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable", SURVIVES, try_map_root_writable, RETURNS(-PV_EBUSY), 0},
     {"map the L4 table writable by mmu_update", SURVIVES, try_map_by_update, RETURNS(-PV_EBUSY), 0},

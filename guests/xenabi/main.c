@@ -48,6 +48,8 @@ void guest_main(void)
     abi_events();
     abi_grants();
     abi_compat();
+    abi_traps();
+    abi_msrs();
     abi_control();
     abi_tables();
     abi_foreign();

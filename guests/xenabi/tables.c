@@ -107,10 +107,6 @@ static void check_entries(void)
               map(other, hypervisors_frame() << PAGE_SHIFT | ENTRY_RO));
     abi_equal("map it writable", -ABI_EBUSY,
               map(other, hypervisors_frame() << PAGE_SHIFT | ENTRY_RW));
-    abi_equal("map what is shared, uncached", -ABI_EACCES,
-              map(other, pv_start.shared_info | ENTRY_RW | ENTRY_UNCACHED));
-    abi_equal("map its own, uncached", 0, map_own(other, ENTRY_RW | ENTRY_UNCACHED));
-    abi_equal("and cached", 0, map_own(other, ENTRY_RW));
     abi_equal("the table is read-only", 0, map_own(table, ENTRY_RO));
     abi_equal("it is an L2", 0, ext(MMUEXT_PIN_L2_TABLE, mfn));
     abi_equal("an L2's entry for 2 MiB", -ABI_EINVAL,
@@ -128,6 +124,30 @@ static void check_entries(void)
     abi_equal("it is data again", 0, map_own(table, ENTRY_RW));
     abi_equal("the hypervisor's slot of an L4", -ABI_EINVAL,
               update(pv_machine(pv_start.pt_base) + HYPERVISORS_SLOT * 8, 0));
+}
+
+/* How memory is cached is not for a domain without devices to say, and in no table above an L1 for
+ * anybody. */
+static void check_cache(void)
+{
+    enum { PWT = 8, PCD = 0x10, PAT = 0x80 };
+    u64 mfn = abi_frame(table), at = mfn << PAGE_SHIFT,
+        entry = *space_entry(&kernel_space, (u64)abi_page, 2, false);
+
+    abi_equal("the page is to be an L2", 0, map_own(table, ENTRY_RO));
+    abi_equal("it is one", 0, ext(MMUEXT_PIN_L2_TABLE, mfn));
+    abi_equal("an L2's entry", 0, update(at, entry));
+    abi_equal("an L2's entry with PCD", -ABI_EINVAL, update(at, entry | PCD));
+    abi_equal("an L2's entry with PWT", -ABI_EINVAL, update(at, entry | PWT));
+    abi_equal("it is gone", 0, update(at, 0));
+    abi_equal("it is no L2", 0, ext(MMUEXT_UNPIN_TABLE, mfn));
+    abi_equal("but data", 0, map_own(table, ENTRY_RW));
+    if (!pv_is_trivisor())
+        return; /* the first domain has the machine's devices */
+    abi_equal("an L1's entry with PCD", -ABI_EINVAL, map_own(other, ENTRY_RW | PCD));
+    abi_equal("an L1's entry with PWT", -ABI_EINVAL, map_own(other, ENTRY_RW | PWT));
+    abi_equal("an L1's entry with PAT", -ABI_EINVAL, map_own(other, ENTRY_RW | PAT));
+    abi_equal("to pin such an L1", -ABI_EINVAL, pin_with(pv_entry_of((u64)other, ENTRY_RO | PCD)));
 }
 
 /* A page of descriptors that the processor may look at. */
@@ -178,6 +198,7 @@ void abi_tables(void)
     check_types();
     check_contents();
     check_entries();
+    check_cache();
     check_descriptors();
     check_strangers();
 }

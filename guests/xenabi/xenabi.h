@@ -28,6 +28,8 @@ void abi_linear(void);
 void abi_events(void);
 void abi_grants(void);
 void abi_compat(void);
+void abi_traps(void);
+void abi_msrs(void);
 void abi_control(void);
 void abi_tables(void);
 void abi_foreign(void);

@@ -48,6 +48,8 @@ void asm_offsets(void)
     OFFSET(VCPU_virt, struct vcpu, virt);
     OFFSET(VCPU_kicked, struct vcpu, kicked);
     OFFSET(VIRT_kernel_mode, struct virt_vcpu, kernel_mode);
+    OFFSET(VIRT_iopl, struct virt_vcpu, iopl);
+    OFFSET(VIRT_at_iret, struct virt_vcpu, at_iret);
     OFFSET(VIRT_info, struct virt_vcpu, info);
     OFFSET(VIRT_kernel_root, struct virt_vcpu, kernel_root);
     OFFSET(VIRT_user_root, struct virt_vcpu, user_root);
@@ -83,6 +85,9 @@ void asm_offsets(void)
     VALUE(BOUNCE_MASK, BOUNCE_MASK);
     VALUE(BOUNCE_ERROR, BOUNCE_ERROR);
     VALUE(BOUNCE_FAILSAFE, BOUNCE_FAILSAFE);
+    VALUE(BOUNCE_SELECTORS, BOUNCE_SELECTORS);
+    VALUE(BOUNCE_IOPL, BOUNCE_IOPL);
+    VALUE(RFLAGS_IOPL_SHIFT, PV_RFLAGS_IOPL_SHIFT);
     VALUE(BOUNCE_FLAGS_CLEARED, PV_FLAGS_CLEARED);
     VALUE(RFLAGS_IF, RFLAGS_IF);
     VALUE(RFLAGS_DF, RFLAGS_DF);

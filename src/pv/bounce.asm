@@ -96,17 +96,37 @@ pv_bounce:
     ret
     ; lab end pv.8
 
-; The longer frames: rax = r11, r9 = rcx of the guest; the error code, or the selectors, lie below rip.
+; The other frames: rax = r11, r9 = rcx of the guest; the error code, or the selectors, lie below rip;
+; IOPL is in rflags.
 .longer:
+    test cl, BOUNCE_IOPL
+    jnz .iopl
+.below_rip:
     test cl, BOUNCE_ERROR
-    jz .failsafe
+    jz .no_error
     mov edx, edx
     STORE 48, rdx
     STORE 56, rax
     STORE 64, r9
     sub r11, 64
     jmp .stored
-.failsafe:
+.no_error:
+    test cl, BOUNCE_SELECTORS
+    jnz .selectors
+    STORE 48, rax
+    STORE 56, r9
+    sub r11, 56
+    jmp .stored
+.iopl:
+    mov rcx, [rdi + VCPU_virt]
+    movzx ecx, byte [rcx + VIRT_iopl]
+    shl ecx, RFLAGS_IOPL_SHIFT
+.or_iopl:
+    or [r11 - 24], rcx
+    EXTABLE .or_iopl, .no_stack
+    movzx ecx, byte [rsi + GATE_flags]
+    jmp .below_rip
+.selectors:
     STORE 80, rax
     STORE 88, r9
     mov r9, [rdi + VCPU_virt]                  ; those that were wanted: some could not be loaded

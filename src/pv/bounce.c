@@ -55,6 +55,16 @@ void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error)
         pv_bounce(v, &v->virt->gate[vector], error);
 }
 
+void pv_bounce_soft(struct vcpu *v, u8 vector)
+{
+    struct pv_gate gate = v->virt->gate[vector];
+
+    gate.flags &= (u8)~BOUNCE_ERROR;
+    ledger_count(&v->domain->ledger, LC_DELIVERED_FAULT);
+    TRACE(v->domain, DELIVERED_FAULT, vector, 0, 0, v->regs.rip);
+    pv_bounce(v, &gate, 0);
+}
+
 static inline void page_fault(struct vcpu *v, u64 cr2, u32 error)
 {
     struct virt_vcpu *x = v->virt;
@@ -65,14 +75,17 @@ static inline void page_fault(struct vcpu *v, u64 cr2, u32 error)
 }
 
 /* At an address of the hypervisor's: a page of the LDT's that is to be brought, or what is mapped
- * there is not the guest's to know. */
+ * there is not the guest's to know, but for the M2P. */
+#define M2P_SLOT_BYTES (1ULL << 39)
 static void __attribute__((noinline, cold)) fault_beyond(struct vcpu *v, u64 cr2, u32 error)
 {
     bool by_processor = !(error & (PF_U | PF_RSVD));
 
     if (by_processor && pv_ldt_fault(v, &cr2))
         return;
-    page_fault(v, cr2, pv_range_ok(cr2, 1) ? error : error | PF_P);
+    if (!pv_range_ok(cr2, 1) && cr2 >= HYPERVISOR_VIRT_START + M2P_SLOT_BYTES)
+        error |= PF_P;
+    page_fault(v, cr2, error);
 }
 
 void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)

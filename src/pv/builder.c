@@ -131,6 +131,7 @@ static int ready_vcpus(struct building *b, u64 entry)
     if (error)
         return error;
     v->virt->kernel_root = b->mfn[b->tables] << PAGE_SHIFT;
+    pv_show_m2p(v->domain, v->virt->kernel_root, true);
     v->regs = (struct regs){
         .rip = entry,
         .cs = FLAT_KERNEL_CS,

@@ -16,16 +16,16 @@
 #include <xen/callback.h>
 #include <string.h>
 
-enum { VECTORS = 256 };
+enum { VECTORS = 256, IOPL_MASK = 3 };
 
-static struct pv_gate gate_of(const struct trap_info *t)
+static struct pv_gate gate_of(const struct virt_vcpu *x, const struct trap_info *t)
 {
     bool error = t->vector < VEC_FIRST_EXTERNAL && VECTORS_WITH_ERROR_CODE >> t->vector & 1;
 
     return (struct pv_gate){
         .address = t->address,
-        .cs = t->cs | SELECTOR_RPL,
-        .flags = (TI_GET_IF(t) ? BOUNCE_MASK : 0) | (error ? BOUNCE_ERROR : 0),
+        .cs = FLAT_KERNEL_CS, /* whatever it names: as under Xen */
+        .flags = pv_gate_flags(x, (TI_GET_IF(t) ? BOUNCE_MASK : 0) | (error ? BOUNCE_ERROR : 0)),
         .dpl = TI_GET_DPL(t),
     };
 }
@@ -46,7 +46,7 @@ static s64 do_set_trap_table(u64 list)
             return 0;
         if (!canonical(t.address))
             return -EINVAL;
-        x->gate[t.vector] = gate_of(&t);
+        x->gate[t.vector] = gate_of(x, &t);
     }
     return 0;
 }
@@ -57,18 +57,18 @@ static s64 register_callback(struct virt_vcpu *x, const struct callback_register
     struct pv_gate gate = {
         .address = c->address,
         .cs = FLAT_KERNEL_CS,
-        .flags = c->flags & CALLBACKF_mask_events ? BOUNCE_MASK : 0,
+        .flags = pv_gate_flags(x, c->flags & CALLBACKF_mask_events ? BOUNCE_MASK : 0),
     };
 
     if (!canonical(c->address))
         return -EINVAL;
     switch (c->type) {
     case CALLBACKTYPE_event: /* always with events masked */
-        gate.flags = BOUNCE_MASK;
+        gate.flags |= BOUNCE_MASK;
         x->event = gate;
         return 0;
     case CALLBACKTYPE_failsafe:
-        gate.flags |= BOUNCE_FAILSAFE;
+        gate.flags |= BOUNCE_FAILSAFE | BOUNCE_SELECTORS;
         x->failsafe = gate;
         return 0;
     case CALLBACKTYPE_syscall:
@@ -146,6 +146,41 @@ static s64 do_stack_switch(u64 ss, u64 sp)
 HYPERCALL(__HYPERVISOR_stack_switch, do_stack_switch, LC_HC_STACK_SWITCH);
 
 HYPERCALL(__HYPERVISOR_iret, pv_iret, LC_HC_IRET);
+
+void pv_at_iret(struct vcpu *v, u64 rflags)
+{
+    struct virt_vcpu *x = v->virt;
+
+    if (x->at_iret & IRET_SETS_IOPL)
+        x->iopl = rflags >> PV_RFLAGS_IOPL_SHIFT & IOPL_MASK;
+    if (x->at_iret & IRET_ENDS_NMI && x->nmi_pending)
+        v->kicked = 1; /* the run loop delivers it */
+    x->at_iret &= (u8)~IRET_ENDS_NMI;
+}
+
+static void show_iopl(struct pv_gate *gate, bool show)
+{
+    gate->flags &= (u8)~BOUNCE_IOPL;
+    if (show)
+        gate->flags |= BOUNCE_FAILSAFE | BOUNCE_IOPL;
+    else if (!(gate->flags & BOUNCE_SELECTORS))
+        gate->flags &= (u8)~BOUNCE_FAILSAFE;
+}
+
+void pv_show_iopl(struct domain *d, bool show)
+{
+    for (unsigned i = 0; i < d->vcpu_count; i++) {
+        struct virt_vcpu *x = d->vcpu[i]->virt;
+        struct pv_gate *callback[] = {&x->event, &x->failsafe, &x->syscall, &x->syscall32,
+                                      &x->sysenter};
+
+        x->at_iret = (u8)((x->at_iret & ~IRET_SETS_IOPL) | (show ? IRET_SETS_IOPL : 0));
+        for (unsigned n = 0; n < ARRAY_SIZE(callback); n++)
+            show_iopl(callback[n], show);
+        for (unsigned n = 0; n < VECTORS; n++)
+            show_iopl(&x->gate[n], show);
+    }
+}
 
 s64 pv_iret_unreadable(struct vcpu *v)
 {

@@ -98,7 +98,7 @@ enum emulate_result pv_emulate_write_cr(struct emulate_ctx *ctx, unsigned cr, u6
 
     switch (cr) {
     case 0: /* only TS can be changed */
-        if ((value ^ read_cr0()) & ~CR0_TS)
+        if ((value ^ read_cr0()) & ~CR0_TS || ctx->insn.operation == OP_LMSW)
             return emulate_raise(ctx, VEC_GP, 0);
         pv_set_ts(v, value & CR0_TS);
         return EMULATE_OK;

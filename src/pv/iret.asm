@@ -3,13 +3,13 @@
 ; Source: xen/arch-x86/xen-x86_64.h.
 ;
 ; Invariants: selectors get privilege level 3; of rflags the guest sets what it may, IF is always 1 and
-; IOPL 0 in ring 3; user mode is entered only with a user table.
+; IOPL 0 in ring 3 (it may become the virtual one: pv_at_iret); user mode is entered only with a user table.
 default rel
 
 %include "asm_offsets.inc"
 %include "extable.inc"
 
-extern boot_stack, pv_iret_frame, pv_iret_unreadable, pv_iret_no_table
+extern boot_stack, pv_iret_frame, pv_iret_unreadable, pv_iret_no_table, pv_at_iret
 
 %macro FETCH 2                                 ; register, member of the frame
 %%at: mov %1, [rsi + IRET_ %+ %2]
@@ -62,6 +62,9 @@ pv_iret:
     mov rdx, [rbp + VIRT_info]
     bt r8d, RFLAGS_IF_BIT
     setnc [rdx + INFO_mask]
+    cmp byte [rbp + VIRT_at_iret], 0
+    jne .also
+.flags:
     and r8d, IRET_FLAGS
     or r8d, RFLAGS_IF | RFLAGS_FIXED
     mov [rbx + REGS_rflags], r8
@@ -81,6 +84,17 @@ pv_iret:
     mov [rbx + REGS_rcx], r9
     mov [rbx + REGS_r11], r8
     jmp .segments
+.also:
+    push rax
+    push r8
+    mov rdi, rbx
+    mov rsi, r8
+    sub rsp, 8
+    call pv_at_iret
+    add rsp, 8
+    pop r8
+    pop rax
+    jmp .flags
 .high_frame:
     cmp rsi, [boot_stack + PCPU_read_above]
     ja .fetch

@@ -12,7 +12,12 @@
 #include "pv_emulate.h"
 #include "x86.h"
 
-enum pv_msr { MSR_BIOS_SIGN_ID = 0x8b };
+enum pv_msr {
+    MSR_PLATFORM_ID = 0x17,
+    MSR_BIOS_SIGN_ID = 0x8b,
+    MSR_MISC_FEATURES = 0x140,
+    FEATURE_CONTROL_LOCKED = 1,
+};
 enum pv_msr_bits {
     MISC_PERFORMANCE = 1 << 7,    /* performance monitoring is available */
     MISC_BTS_MISSING = 1 << 11,   /* no branch trace store */
@@ -23,6 +28,42 @@ enum pv_msr_bits {
     APIC_BASE_ENABLED = 1 << 11,
 };
 #define APIC_BASE_ADDRESS 0xfee00000u
+/* WB, WT, UC-, UC, WC, WP, UC, UC: what the Xen ABI has; not a guest's to use (table.c). */
+#define PAT_OF_XEN 0x0000050100070406ULL
+
+/* Of an Intel processor: what kernels touch without asking CPUID for it, and Xen lets them. */
+enum quiet_access { READS_0 = 1 << 0, WRITES_LOST = 1 << 1, QUIET = READS_0 | WRITES_LOST };
+static const struct quiet {
+    u16 first, last; /* MSRs */
+    u8 access;       /* enum quiet_access; the rest is #GP(0) */
+} quiet[] = {
+    {0xc1, 0xc8, QUIET},         /* IA32_PMC0 to 7 */
+    {0xce, 0xce, READS_0},       /* MSR_PLATFORM_INFO: no CPUID faulting */
+    {0xe7, 0xe8, WRITES_LOST},   /* IA32_MPERF, IA32_APERF */
+    {0x140, 0x140, READS_0},     /* MSR_MISC_FEATURES_ENABLES */
+    {0x186, 0x189, QUIET},       /* IA32_PERFEVTSEL0 to 3 */
+    {0x198, 0x198, READS_0},     /* IA32_PERF_STATUS */
+    {0x199, 0x199, QUIET},       /* IA32_PERF_CTL */
+    {0x19a, 0x19a, WRITES_LOST}, /* IA32_CLOCK_MODULATION */
+    {0x19c, 0x19c, READS_0},     /* IA32_THERM_STATUS */
+    {0x1b0, 0x1b0, WRITES_LOST}, /* IA32_ENERGY_PERF_BIAS */
+    {0x309, 0x30b, QUIET},       /* IA32_FIXED_CTR0 to 2 */
+    {0x345, 0x345, READS_0},     /* IA32_PERF_CAPABILITIES */
+    {0x38d, 0x390, QUIET},       /* IA32_FIXED_CTR_CTRL to IA32_PERF_GLOBAL_OVF_CTRL */
+};
+
+static bool is_quiet(u32 msr, enum quiet_access access)
+{
+    enum { VENDOR_GENU = 0x756e6547 }; /* "Genu", of GenuineIntel */
+
+    u32 vendor[4];
+
+    pv_cpuid(0, 0, vendor);
+    for (unsigned i = 0; i < ARRAY_SIZE(quiet); i++)
+        if (msr >= quiet[i].first && msr <= quiet[i].last)
+            return quiet[i].access & access && vendor[1] == VENDOR_GENU;
+    return false;
+}
 
 /* The machine's, without what a guest has not; false: this processor has no such MSR. */
 static bool misc_enable(u64 *value)
@@ -41,8 +82,10 @@ bool pv_read_msr(const struct vcpu *v, u32 msr, u64 *value)
     case MSR_FS_BASE:
     case MSR_GS_BASE:
     case MSR_KERNEL_GS_BASE:
-    case MSR_PAT:
         *value = rdmsr(msr);
+        return true;
+    case MSR_PAT:
+        *value = PAT_OF_XEN;
         return true;
     case MSR_TSC:
         *value = rdtsc();
@@ -52,10 +95,18 @@ bool pv_read_msr(const struct vcpu *v, u32 msr, u64 *value)
         return true;
     case MSR_MISC_ENABLE:
         return misc_enable(value);
+    case MSR_PLATFORM_ID:
     case MSR_BIOS_SIGN_ID: /* the microcode's revision */
         return !safe_rdmsr(msr, value);
+    case MSR_FEATURE_CONTROL: /* neither VMX nor SGX */
+        *value = FEATURE_CONTROL_LOCKED;
+        return true;
+    case PV_MSR_HYPERCALL_PAGE:
+        *value = 0;
+        return true;
     default:
-        return false;
+        *value = 0;
+        return is_quiet(msr, READS_0);
     }
 }
 
@@ -83,16 +134,16 @@ bool pv_write_msr(struct vcpu *v, u32 msr, u64 value)
             return false;
         wrmsr(msr, value);
         return true;
-    case MSR_EFER: /* to what they are */
-    case MSR_PAT:
+    case MSR_EFER: /* to what it is */
         return value == rdmsr(msr);
-    case MSR_MISC_ENABLE:
-        return misc_enable(&now) && value == now;
+    case MSR_MISC_ENABLE: /* nothing changes */
+        return misc_enable(&now);
     case MSR_BIOS_SIGN_ID: /* what comes before the revision is read */
+    case MSR_MISC_FEATURES:
         return !value;
     case PV_MSR_HYPERCALL_PAGE:
         return write_hypercall_page(v->domain, value);
     default:
-        return false;
+        return is_quiet(msr, WRITES_LOST);
     }
 }

@@ -14,7 +14,7 @@ s64 pv_set_nmi_handler(struct virt_vcpu *x, u64 address)
     if (!canonical(address))
         return -EINVAL;
     x->gate[VEC_NMI] = (struct pv_gate){
-        .address = address, .cs = FLAT_KERNEL_CS, .flags = address ? BOUNCE_MASK : 0};
+        .address = address, .cs = FLAT_KERNEL_CS, .flags = pv_gate_flags(x, BOUNCE_MASK)};
     return 0;
 }
 
@@ -24,11 +24,16 @@ void pv_send_nmi(struct vcpu *v)
     v->kicked = 1; /* the run loop delivers it */
 }
 
+/* One that comes while its handler runs waits for the handler's iret. */
 void pv_deliver_nmi(struct vcpu *v)
 {
+    if (v->virt->at_iret & IRET_ENDS_NMI)
+        return;
     v->virt->nmi_pending = false;
-    if (v->virt->gate[VEC_NMI].address)
-        pv_bounce_trap(v, VEC_NMI, 0);
+    if (!v->virt->gate[VEC_NMI].address)
+        return;
+    v->virt->at_iret |= IRET_ENDS_NMI;
+    pv_bounce_trap(v, VEC_NMI, 0);
 }
 
 static s64 do_nmi_op(u32 command, u64 argument)

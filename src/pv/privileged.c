@@ -1,7 +1,8 @@
 /*
  * Privileged instructions of a guest's kernel, which trap from ring 3 and are carried out as far as
  * the Xen ABI has them. Whether the guest may is judged by its virtual privilege: 0 in its kernel,
- * 3 in user mode.
+ * 3 in user mode. As under Xen HLT, INVLPG, INVD and LMSW are none of them: there are calls for
+ * those.
  *
  * Invariant: nothing is written to a control register, an MSR or a debug register that has not
  * been checked here or by the function called.
@@ -16,7 +17,6 @@
 #include "hypercall.h"
 #include "pv_emulate.h"
 #include "sched.h"
-#include "tlb.h"
 
 static struct vcpu *vcpu_of(struct emulate_ctx *ctx)
 {
@@ -156,24 +156,10 @@ static enum emulate_result hook_xsetbv(struct emulate_ctx *ctx, u32 index, u64 v
     return EMULATE_OK;
 }
 
-static enum emulate_result hook_invlpg(struct emulate_ctx *ctx, u64 la)
-{
-    if (!pv_range_ok(la, 1)) /* as under Xen */
-        return emulate_raise(ctx, VEC_GP, 0);
-    tlb_flush_page(mfn_of(pv_active_root() >> PAGE_SHIFT), la);
-    return EMULATE_OK;
-}
-
 /* No memory of a guest's is uncached, so there is nothing to write back; and nothing to lose. */
 static enum emulate_result hook_wbinvd(struct emulate_ctx *ctx, bool write_back)
 {
     return write_back ? EMULATE_OK : emulate_raise(ctx, VEC_GP, 0);
-}
-
-static enum emulate_result hook_hlt(struct emulate_ctx *ctx)
-{
-    pv_block(vcpu_of(ctx));
-    return EMULATE_OK;
 }
 
 /* As under Xen: a guest's IF is its event mask, which CLI and STI do not reach. */
@@ -200,9 +186,7 @@ static const struct emulate_ops hooks = {
     .cpuid = hook_cpuid,
     .rdtsc = hook_rdtsc,
     .xsetbv = hook_xsetbv,
-    .invlpg = hook_invlpg,
     .wbinvd = hook_wbinvd,
-    .hlt = hook_hlt,
     .set_if = hook_set_if,
 };
 
@@ -223,6 +207,7 @@ bool pv_emulate(struct vcpu *v)
         return false;
     emulate_init(&ctx, &v->regs, &hooks, v, CODE_64, v->virt->kernel_mode ? 0 : 3);
     ctx.system_only = true;
+    ctx.iopl = v->virt->iopl;
     switch (emulate_insn(&ctx)) {
     case EMULATE_OK:
         ledger_count(&v->domain->ledger, LC_EMULATED_INSN);

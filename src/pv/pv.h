@@ -34,9 +34,11 @@ enum { VECTOR_SYSCALL = 0x100 };
 
 /* Where a trap or callback goes. */
 enum bounce_flags {
-    BOUNCE_MASK = 1 << 0,     /* evtchn_upcall_mask is set on the way */
-    BOUNCE_ERROR = 1 << 1,    /* an error code is pushed */
-    BOUNCE_FAILSAFE = 1 << 2, /* the segment selectors are */
+    BOUNCE_MASK = 1 << 0,      /* evtchn_upcall_mask is set on the way */
+    BOUNCE_ERROR = 1 << 1,     /* an error code is pushed */
+    BOUNCE_FAILSAFE = 1 << 2,  /* the frame is another yet: one of the next two, or both, is set */
+    BOUNCE_SELECTORS = 1 << 3, /* the segment selectors are pushed */
+    BOUNCE_IOPL = 1 << 4,      /* rflags has the virtual I/O privilege level */
 };
 struct pv_gate {
     u64 address; /* canonical; 0: none */
@@ -47,11 +49,19 @@ struct pv_gate {
 };
 _Static_assert(sizeof(struct pv_gate) == 16, "256 of them in a page");
 
+/* What an iret does beside going back. */
+enum at_iret {
+    IRET_SETS_IOPL =
+        1 << 0, /* its rflags have the I/O privilege level: see VMASST_TYPE_architectural_iopl */
+    IRET_ENDS_NMI = 1 << 1, /* an NMI's handler runs: no other one comes before it */
+};
+
 struct virt_vcpu {
     /* Which of its two halves runs, and on what. */
     bool kernel_mode;           /* the guest's kernel runs, not a user program */
     bool ts;                    /* the guest has set CR0.TS */
     u8 iopl;                    /* virtual I/O privilege level */
+    u8 at_iret;                 /* enum at_iret */
     u32 cr4;                    /* what it has set of PV_CR4_OWN */
     u32 io_ports;               /* ports that the bitmap speaks of */
     u64 io_bitmap;              /* of PHYSDEVOP_set_iobitmap: 0 allows; the kernel's address */
@@ -175,6 +185,7 @@ static inline bool pv_assisted(const struct domain *d, unsigned type)
 #define PV_FLAGS_CLEARED (RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_TF | RFLAGS_AC)
 enum pv_bits {
     PV_RFLAGS_IF_BIT = 9,
+    PV_RFLAGS_IOPL_SHIFT = 12,
     PV_FRAME_MASK_BIT = 32, /* of a frame's cs: the event mask */
     PV_LOW_HALF_BITS = 47,  /* addresses below 2^47 are the guest's */
 };
@@ -243,6 +254,8 @@ void pv_no_handler(struct vcpu *v, const struct pv_gate *gate);
 void pv_no_stack(struct vcpu *v);
 /* bounce.c */
 void pv_bounce_trap(struct vcpu *v, u8 vector, u32 error);
+/* By `int n`: without an error code. */
+void pv_bounce_soft(struct vcpu *v, u8 vector);
 void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error);
 /* If an event is pending and not masked, the event callback is next. */
 void pv_deliver_events(struct vcpu *v);
@@ -253,6 +266,8 @@ s64 pv_iret(void);
 const struct iret_context *pv_iret_frame(struct vcpu *v);
 s64 pv_iret_unreadable(struct vcpu *v);
 s64 pv_iret_no_table(struct vcpu *v);
+/* While v->virt->at_iret is not 0; rflags as the frame has them. */
+void pv_at_iret(struct vcpu *v, u64 rflags);
 
 /* roots.c */
 /* Loads the table of the present mode: a full flush. */
@@ -311,6 +326,13 @@ void pv_save_segments(struct vcpu *v);
 bool pv_port_allowed(const struct vcpu *v, u16 port, unsigned len);
 /* pit_pv.c: 0 or -E */
 int pv_pit_attach(struct domain *d);
+/* callbacks.c: a gate's flags as they are kept; and the domain's frames show the I/O privilege
+ * level from now on, or no longer. */
+static inline u8 pv_gate_flags(const struct virt_vcpu *x, unsigned flags)
+{
+    return (u8)(flags | (x->at_iret & IRET_SETS_IOPL ? BOUNCE_FAILSAFE | BOUNCE_IOPL : 0));
+}
+void pv_show_iopl(struct domain *d, bool show);
 /* nmi_op.c: 0 or -EINVAL; address 0: none. */
 s64 pv_set_nmi_handler(struct virt_vcpu *x, u64 address);
 void pv_send_nmi(struct vcpu *v);

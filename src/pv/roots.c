@@ -16,13 +16,15 @@
 #include "table.h"
 #include "tlb.h"
 
-/* The first of the slots is the M2P's. With VMASST_TYPE_m2p_strict it is in an L4 only since that
- * became the kernel's root, until it becomes the user's. */
+/* The first of the slots is the M2P's. An L4 has it when it becomes the kernel's root, so that user
+ * programs, which run on others, do not see it. With VMASST_TYPE_m2p_strict it has it from the
+ * beginning, and loses it when it becomes the user's: one that was both shows it to nobody but the
+ * kernel. Source: xen/xen.h. */
 void pv_show_m2p(const struct domain *d, u64 l4, bool show)
 {
     u64 *entry = (u64 *)mpa_to_va(mpa_of(l4)) + HYPERVISOR_FIRST_SLOT;
 
-    if (pv_assisted(d, VMASST_TYPE_m2p_strict))
+    if (show || pv_assisted(d, VMASST_TYPE_m2p_strict))
         *(volatile u64 *)entry = show ? hypervisor_l4[HYPERVISOR_FIRST_SLOT] : 0;
 }
 
@@ -33,7 +35,7 @@ void l4_fill(const struct domain *d, u64 *l4)
     l4[PERDOMAIN_SLOT] = d->pv->window_l4e;
     for (unsigned i = HYPERVISOR_FIRST_SLOT + 1; i <= HYPERVISOR_LAST_SLOT; i++)
         ASSERT(!(l4[i] & PTE_U)); /* linear.c relies on it */
-    if (pv_assisted(d, VMASST_TYPE_m2p_strict))
+    if (!pv_assisted(d, VMASST_TYPE_m2p_strict))
         l4[HYPERVISOR_FIRST_SLOT] = 0;
 }
 

@@ -24,12 +24,11 @@
 #include "trace.h"
 
 /* What a guest may set; the processor ignores the AVAIL bits. Whether the frame exists says
- * whether address bits are too high. In an L1 these are all 64 bits. */
-#define L1_ALLOWED                                                                                 \
-    (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_PAT | PTE_G | PTE_ADDR |      \
-     PTE_AVAIL | PTE_NX)
+ * whether address bits are too high. No cache attributes, as under Xen for a domain without
+ * devices: what the hypervisor has written to a frame, or cleared, may still be in the cache, and
+ * an access that goes past it would find what its last owner left. */
 #define TABLE_ALLOWED (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_ADDR | PTE_AVAIL | PTE_NX)
-#define L1_CACHE      (PTE_PWT | PTE_PCD | PTE_PAT)
+#define L1_ALLOWED    (TABLE_ALLOWED | PTE_G)
 
 static inline u64 entry_mfn(u64 entry)
 {
@@ -55,10 +54,9 @@ int table_stranger(u64 entry)
 }
 
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
- * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED, of which there are none now;
- * its frame is not the domain's: what table_stranger says; -EACCES: it changes how a page that the
- * hypervisor shares with the guest (FRAME_XEN_HEAP) is cached: a bit of L1_CACHE is set; -EBUSY:
- * one of the two references is not to be had, whatever the reason. */
+ * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED; its frame is not the domain's:
+ * what table_stranger says; -EBUSY: one of the two references is not to be had, whatever the
+ * reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
     struct frame *f;
@@ -69,8 +67,6 @@ static inline int l1_get(struct domain *d, u64 entry)
     f = page_of(d, entry_mfn(entry));
     if (unlikely(!f))
         return table_stranger(entry);
-    if (unlikely(entry & L1_CACHE && f->flags & FRAME_XEN_HEAP))
-        return -EACCES;
     if (unlikely(!page_get(f)))
         return -EBUSY;
     if (!(entry & PTE_W) || likely(!page_get_type(d, f, FT_WRITABLE)))

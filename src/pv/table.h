@@ -14,10 +14,9 @@
  * not; one that is not present is stored as it is. (The flags are those of the moment of the call:
  * the one processor is here, and walks no table of the guest's before the entry is stored.) 0, or,
  * the entry being as before: -EINVAL: bits that may not be set, or the slot is the hypervisor's; at
- * level 1: the frame is not the domain's: what table_stranger says; -EACCES: how a page that the
- * hypervisor shares with the guest is cached; -EBUSY: it is in use as something else; for an entry
- * that is to lead to a table: -EINVAL for all of these; what is wrong with an entry of a table that
- * it would make. */
+ * level 1: the frame is not the domain's: what table_stranger says; -EBUSY: it is in use as
+ * something else; for an entry that is to lead to a table: -EINVAL for all of these; what is wrong
+ * with an entry of a table that it would make. */
 int table_set_entry(struct domain *d, struct frame *f, u64 *p, u64 entry, bool keep_ad);
 /* Why a present L1 entry for a frame that is not the domain's own is refused: -EBUSY: it is RAM, be
  * it free, another domain's or the hypervisor's; -EPERM: it is a device's, or not there; -EINVAL:

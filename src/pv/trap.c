@@ -19,35 +19,28 @@ enum trap_constants {
     INT_N_BYTES = 2,
     OPCODE_INT_N = 0xcd,
     ERROR_SELECTOR_SHIFT = 3,
+    OLD_SYSTEM_CALL = 0x80,
 };
 
-/* The guest's kernel counts as level 1. A gate that is not there is as one that may not be used. */
+/* The guest's kernel counts as level 1. A gate that is not there is as one that may not be used. As
+ * under Xen nobody asks for the level of vector 0x80, the system calls of old. */
 static bool may_raise(const struct vcpu *v, u8 vector)
 {
     const struct pv_gate *g = &v->virt->gate[vector];
 
-    return g->address && g->dpl >= (v->virt->kernel_mode ? 1 : 3);
+    return g->address && (g->dpl >= (v->virt->kernel_mode ? 1 : 3) || vector == OLD_SYSTEM_CALL);
 }
 
-/* A gate that ring 3 may use (vector 32 and up, 3, 4): rip is behind the instruction. */
-static void soft_interrupt(struct vcpu *v, u8 vector, unsigned len)
+/* `int n`: rip is behind the instruction. It never has an error code, whatever its vector. */
+static void soft_interrupt(struct vcpu *v, u8 vector)
 {
     if (likely(may_raise(v, vector))) {
-        pv_bounce_trap(v, vector, 0);
+        pv_bounce_soft(v, vector);
         return;
     }
-    v->regs.rip -= len;
+    v->regs.rip -= INT_N_BYTES;
+    v->regs.rflags |= RFLAGS_RF; /* a fault, as it would have arrived */
     pv_bounce_trap(v, VEC_GP, (u32)vector << ERROR_SELECTOR_SHIFT | ERROR_IDT);
-}
-
-/* Bytes of the instruction before rip that raised vector 3 or 4: INT3, or `int n`. */
-static unsigned soft_length(struct vcpu *v)
-{
-    enum { OPCODE_INT3 = 0xcc };
-    u8 last;
-
-    return pv_copy_from(&last, v->regs.rip - 1, sizeof(last)) && last != OPCODE_INT3 ? INT_N_BYTES
-                                                                                     : 1;
 }
 
 /* #GP because of a gate that ring 3 may not use: `int n`. */
@@ -58,7 +51,7 @@ static bool refused_int(struct vcpu *v)
     if (!pv_copy_from(code, v->regs.rip, sizeof(code)) || code[0] != OPCODE_INT_N)
         return false;
     v->regs.rip += INT_N_BYTES;
-    soft_interrupt(v, code[1], INT_N_BYTES);
+    soft_interrupt(v, code[1]);
     return true;
 }
 
@@ -88,7 +81,7 @@ static u32 device_not_available(struct vcpu *v)
 
 static u32 debug(struct vcpu *v)
 {
-    v->dr6 = (v->dr6 & ~DR6_TRAPPED) | (read_dr6() & DR6_TRAPPED);
+    v->dr6 |= read_dr6() & DR6_TRAPPED; /* the guest clears it */
     write_dr6(DR6_RESET);
     pv_bounce_trap(v, VEC_DB, 0);
     return LC_EXIT_EXCEPTION;
@@ -113,10 +106,7 @@ static u32 other(struct vcpu *v, u8 vector)
         panic("double fault in a guest");
     case VEC_BP:
     case VEC_OF:
-        if (v->virt->kernel_mode)
-            pv_bounce_trap(v, vector, 0);
-        else
-            soft_interrupt(v, vector, soft_length(v));
+        pv_bounce_trap(v, vector, 0); /* whatever its gate's level: as under Xen */
         return LC_EXIT_SOFT_INT;
     case APIC_TIMER_VECTOR:
     case APIC_SPURIOUS_VECTOR:
@@ -125,7 +115,7 @@ static u32 other(struct vcpu *v, u8 vector)
         return LC_EXIT_INTERRUPT;
     default:
         if (vector >= VEC_FIRST_EXTERNAL) {
-            soft_interrupt(v, vector, INT_N_BYTES);
+            soft_interrupt(v, vector);
             return LC_EXIT_SOFT_INT;
         }
         pv_bounce_trap(v, vector, (u32)v->regs.error);

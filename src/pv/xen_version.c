@@ -89,6 +89,8 @@ static s64 assist(struct pv_domain *p, u32 type, bool enable)
     case VMASST_TYPE_architectural_iopl:
     case VMASST_TYPE_runstate_update_flag:
     case VMASST_TYPE_m2p_strict: /* roots.c */
+        if (type == VMASST_TYPE_architectural_iopl)
+            pv_show_iopl(p->owner, enable);
         p->assists = enable ? p->assists | 1ULL << type : p->assists & ~(1ULL << type);
         return 0;
     default:

@@ -32,7 +32,6 @@ EXCUSED = {
     ("page_type.h", "page_error", "EPERM"): (1, "whoever asks says -EINVAL for it"),
     ("page_type.h", "page_get_type", "EBUSY"): (1, "whoever asks says -EINVAL, or l1_get's -EBUSY, for it"),
     ("segment.c", "segment_page_adjust", "EINVAL"): (1, "set_gdt says its own -EINVAL for it"),
-    ("table.c", "l1_get", "EINVAL"): (1, "a bit that an entry of an L1 may not have: there is none"),
     ("table.c", "l1_get", "EBUSY"): (1, "a frame with 2^32 references"),
     ("table.c", "table_get", "EBUSY"): (1, "the same, or what page_get_new_type is excused for"),
 }

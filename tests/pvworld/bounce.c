@@ -26,7 +26,7 @@ static unsigned lay_rest(const struct vcpu *v, const struct pv_gate *gate, u32 e
 
     if (gate->flags & BOUNCE_ERROR) {
         down[n++] = error;
-    } else if (gate->flags & BOUNCE_FAILSAFE) {
+    } else if (gate->flags & BOUNCE_SELECTORS) {
         down[n++] = x->gs;
         down[n++] = x->fs;
         down[n++] = x->es;
@@ -44,6 +44,8 @@ void pv_bounce(struct vcpu *v, const struct pv_gate *gate, u32 error)
     u64 sp = user ? v->virt->kernel_sp : v->regs.rsp;
     u64 cs = (v->regs.cs & (user ? 0xffff : 0xfffc)) | (u64)masked << PV_FRAME_MASK_BIT;
     u64 flags = masked ? v->regs.rflags & ~(u64)RFLAGS_IF : v->regs.rflags;
+    if (gate->flags & BOUNCE_IOPL)
+        flags |= (u64)v->virt->iopl << PV_RFLAGS_IOPL_SHIFT;
     u64 down[LONGEST] = {v->regs.ss, v->regs.rsp, flags, cs, v->regs.rip};
     unsigned n = 5;
 

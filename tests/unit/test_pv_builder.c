@@ -124,6 +124,13 @@ void l4_fill(const struct domain *d, u64 *l4)
     l4[PERDOMAIN_SLOT] = d->pv->window_l4e;
 }
 
+void pv_show_m2p(const struct domain *d, u64 l4, bool show)
+{
+    (void)d;
+    (void)l4;
+    (void)show;
+}
+
 void l4_clear(u64 *l4)
 {
     l4[PERDOMAIN_SLOT] = 0;
