@@ -8,7 +8,7 @@
 #include "kit/pv.h"
 #include "kit/trap.h"
 
-enum { STORE_BYTES = 3, ENTRY_PCD = 1 << 4 };
+enum { STORE_BYTES = 3, ENTRY_OWN = 1 << 9 };
 #define ENTRY_SOFTWARE  (1ULL << 9)
 #define ENTRY_GLOBAL    (1ULL << 8)
 #define ENTRY_ELSEWHERE 0x000ffffffffff000ULL /* no machine has so much memory */
@@ -71,14 +71,14 @@ static void check_stores(u64 entry)
 
     store(&table[1], entry);
     check_equal("a store is an update", entry | ENTRY_WRITABLE, stored());
-    old = __atomic_exchange_n(&table[1], entry | ENTRY_PCD, __ATOMIC_SEQ_CST);
+    old = __atomic_exchange_n(&table[1], entry | ENTRY_OWN, __ATOMIC_SEQ_CST);
     check_equal("XCHG gives the old entry", entry, old & ~ENTRY_GLOBAL);
-    check_equal("and leaves the new one", entry | ENTRY_PCD, stored());
+    check_equal("and leaves the new one", entry | ENTRY_OWN, stored());
     old = 0;
     check("CMPXCHG with another entry",
           !__atomic_compare_exchange_n(&table[1], &old, 0, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST));
-    check_equal("tells what is there", entry | ENTRY_PCD, old & ~ENTRY_GLOBAL);
+    check_equal("tells what is there", entry | ENTRY_OWN, old & ~ENTRY_GLOBAL);
     check("CMPXCHG with the right one",
           __atomic_compare_exchange_n(&table[1], &old, entry, false, __ATOMIC_SEQ_CST,
                                       __ATOMIC_SEQ_CST));

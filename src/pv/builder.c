@@ -14,6 +14,7 @@
 #include "hypercall.h"
 #include "segment.h"
 #include "table.h"
+#include "xenstore.h"
 
 #include <string.h>
 
@@ -179,6 +180,8 @@ static int build(struct building *b, const struct elf_image *image, char *why, s
     d->pv->console = page_at(b, b->console);
     d->pv->store_frame = &frame_table[b->mfn[b->store]];
     d->pv->store_ring = page_at(b, b->store);
+    d->pv->store_ring->server_features =
+        XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR;
     console_port = pv_console_port(d);
     store_port = pv_store_port(d);
     if (!console_port || !store_port)

@@ -88,6 +88,8 @@ struct xenstore *store_make(struct domain *d);
 /* xenstore_ops.c: one request, whole, its body ended by a 0 beyond its length. Appends its answer
  * to s->out. */
 void store_request(struct xenstore *s, const struct xsd_sockmsg *head, u8 *body);
+/* Watches and open transactions are gone. */
+void store_reset(struct xenstore *s);
 /* Tells what is owed, as far as there is room. */
 void store_tell_owed(struct xenstore *s);
 /* Tells the watches what the last transaction has changed; false: time is up before all of it. */

@@ -126,16 +126,16 @@ static bool take_number(const char *text, u32 len, u32 *out)
 
 static int op_directory(struct request *r)
 {
-    char names[XENSTORE_PAYLOAD_MAX / 4];
+    char *names = (char *)r->s->in; /* the request has been read */
     const u8 *value;
     u32 len, all;
     int error = look_up(r, &value, &len);
 
     if (error)
         return error;
-    len = sizeof(names);
+    len = XENSTORE_PAYLOAD_MAX;
     all = store_children(r->tree, r->path, 0, names, &len);
-    if (all > sizeof(names))
+    if (all > XENSTORE_PAYLOAD_MAX)
         return -E2BIG; /* XS_DIRECTORY_PART is for such */
     store_answer(r->s, r->head, r->head->type, names, all);
     return 0;
@@ -144,7 +144,7 @@ static int op_directory(struct request *r)
 /* From a byte of the list on: the store's generation, then names; the end is an empty one. */
 static int op_directory_part(struct request *r)
 {
-    char answer[XENSTORE_PAYLOAD_MAX / 4];
+    char *answer = (char *)r->s->in;
     const u8 *value;
     u32 from, len, all, head;
     int error = look_up(r, &value, &len);
@@ -153,8 +153,8 @@ static int op_directory_part(struct request *r)
         return error;
     if (!take_number(r->rest, r->rest_len, &from))
         return -EINVAL;
-    head = (u32)format_text(answer, sizeof(answer), "%u", r->s->generation) + 1;
-    len = (u32)sizeof(answer) - head - 1;
+    head = (u32)format_text(answer, XENSTORE_PAYLOAD_MAX, "%u", r->s->generation) + 1;
+    len = XENSTORE_PAYLOAD_MAX - head - 1;
     all = store_children(r->tree, r->path, from, answer + head, &len);
     if (from + len >= all)
         answer[head + len++] = 0;
@@ -204,7 +204,7 @@ static int check_perms(const struct request *r)
             !take_number(r->rest + at + 1, r->rest_len - at - 1, &id))
             return -EINVAL;
         if (!at && id != r->s->domain->id)
-            return -EACCES;
+            return -EPERM;
         at += (u32)strlen(r->rest + at) + 1;
     }
     return 0;
@@ -263,16 +263,31 @@ static void owe_those_below(const struct request *r)
     }
 }
 
+/* What is not there may go, if what it would lie in is. */
+static int remove_nothing(struct request *r)
+{
+    size_t at = strlen(r->path);
+    const u8 *value;
+    u32 len;
+
+    while (r->path[at] != '/')
+        at--;
+    r->path[at] = 0;
+    if (look_up(r, &value, &len))
+        return -ENOENT;
+    ok(r);
+    return 0;
+}
+
 static int op_remove(struct request *r)
 {
     const u8 *value;
     u32 len;
-    int error = look_up(r, &value, &len);
 
     if (!store_is_below(r->path, r->s->home) || strcmp(r->path, r->s->home) == 0)
         return -EACCES;
-    if (error)
-        return error;
+    if (look_up(r, &value, &len))
+        return remove_nothing(r);
     owe_those_below(r);
     store_remove(r->tree, r->path);
     ok(r);
@@ -399,7 +414,7 @@ static int op_end(struct request *r)
     return keep && !same ? -EAGAIN : 0;
 }
 
-static void reset(struct xenstore *s)
+void store_reset(struct xenstore *s)
 {
     for (unsigned i = 0; i < STORE_TRANSACTIONS; i++)
         if (s->tx[i].id)
@@ -440,7 +455,7 @@ static int without_path(struct request *r)
     case XS_IS_DOMAIN_INTRODUCED:
         return op_domain(r);
     case XS_RESET_WATCHES:
-        reset(r->s);
+        store_reset(r->s);
         ok(r);
         return 0;
     case XS_INTRODUCE: /* for the domain that controls the others */

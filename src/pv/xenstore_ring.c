@@ -5,7 +5,7 @@
  * Invariants
  *  - The ring's indices are the guest's to write, so each is read once, and what they say is
  * bounded by the ring's size; indices or a length that cannot be end the connection, and the guest
- * is told.
+ * is told. It may connect anew.
  *  - A request is taken up only when the answers before it have left, so that its own has room.
  *  - Between two requests the time is looked at; the guest's call is made again for the rest.
  *  - A guest that never sends costs a page for the ring and nothing else.
@@ -96,6 +96,19 @@ static bool serve(struct xenstore *s, ring_t *ring)
     return true;
 }
 
+/* The guest begins anew: with an empty ring, without watches and transactions. Source:
+ * xen/io/xs_wire.h, "The ability to reconnect a ring". */
+static void reconnect(struct xenstore *s, ring_t *ring)
+{
+    store_reset(s);
+    s->broken = false;
+    s->in_length = s->out_length = s->out_done = 0;
+    ring->req_cons = ring->req_prod = ring->rsp_cons = ring->rsp_prod = 0;
+    ring->error = XENSTORE_ERROR_NONE;
+    __atomic_store_n(&ring->connection, XENSTORE_CONNECTED, __ATOMIC_RELEASE);
+    pv_port_notify(s->domain, PV_STORE_PORT);
+}
+
 bool pv_store_notify(struct domain *d)
 {
     struct xenstore *s = d->pv->store ? d->pv->store : store_make(d);
@@ -103,7 +116,11 @@ bool pv_store_notify(struct domain *d)
     bool done = true;
     u32 moved = 0;
 
-    if (!s || s->broken)
+    if (!s)
+        return true;
+    if (__atomic_load_n(&ring->connection, __ATOMIC_ACQUIRE) == XENSTORE_RECONNECT)
+        reconnect(s, ring);
+    if (s->broken)
         return true;
     for (;; done = !sched_time_is_up()) {
         if (s->before && done)

@@ -163,6 +163,10 @@ static void values(void **state)
     expect("OK");
     ASK(XS_READ, 0, "data/a/b");
     expect_error("ENOENT");
+    ASK(XS_RM, 0, "data/a"); /* it is as it should be */
+    expect("OK");
+    ASK(XS_RM, 0, "data/a/b");
+    expect_error("ENOENT");
     ASK(XS_GET_DOMAIN_PATH, 0, "3");
     expect("/local/domain/3");
     assert_true(raised > 0);
@@ -353,25 +357,40 @@ static void permissions(void **state)
     ASK(XS_READ, 0, "data/x");
     assert_memory_equal(body, "two", 4);
     ASK(XS_SET_PERMS, 0, "data/x\0n4");
-    expect_error("EACCES");
+    expect_error("EPERM");
     ASK(XS_SET_PERMS, 0, "data/x\0q3");
     expect_error("EINVAL");
     ASK(XS_SET_PERMS, 0, "data/y\0n3");
     expect_error("ENOENT");
 }
 
+enum { CHILDREN = 30, CHILD_BYTES = 190 };
+
+static void make_children(unsigned from, unsigned to)
+{
+    char name[256];
+
+    for (unsigned i = from; i < to; i++) {
+        int n = snprintf(name, sizeof(name), "data/child-%02u-%0*u", i, CHILD_BYTES - 10, 0);
+        ask(XS_MKDIR, 0, name, (size_t)n + 1);
+        expect("OK");
+    }
+}
+
 /* More children than one answer holds. */
 static void a_long_directory(void **state)
 {
-    char name[32], all[100][8];
+    char all[CHILDREN][8];
     unsigned found = 0;
     u32 from = 0;
 
     (void)state;
-    for (unsigned i = 0; i < 100; i++) {
-        int n = snprintf(name, sizeof(name), "data/child-%02u-of-many", i);
-        ask(XS_MKDIR, 0, name, (size_t)n + 1);
-    }
+    make_children(0, CHILDREN / 2);
+    ASK(XS_DIRECTORY, 0, "data");
+    assert_int_not_equal(head.type, XS_ERROR);
+    assert_int_equal(head.len, CHILDREN / 2 * CHILD_BYTES);
+    assert_memory_equal(body + head.len - CHILD_BYTES, "child-14-", 9);
+    make_children(CHILDREN / 2, CHILDREN);
     ASK(XS_DIRECTORY, 0, "data");
     expect_error("E2BIG");
     for (bool more = true; more; from += head.len - (u32)strlen(body) - 1) {
@@ -386,8 +405,8 @@ static void a_long_directory(void **state)
                 snprintf(all[found++], sizeof(all[0]), "%.2s", c + 6);
         }
     }
-    assert_int_equal(found, 100);
-    assert_string_equal(all[99], "99");
+    assert_int_equal(found, CHILDREN);
+    assert_string_equal(all[CHILDREN - 1], "29");
     ask(XS_DIRECTORY_PART, 0, "data\0x", 7);
     expect_error("EINVAL");
     ask(XS_DIRECTORY_PART, 0, "data\0", 5);
@@ -416,6 +435,33 @@ static void hostile_ring(void **state)
     pv_store_notify(&domain);
     assert_int_equal(ring.error, XENSTORE_ERROR_PROTO);
     pv_store_notify(&domain); /* and nothing more */
+}
+
+/* From whatever state, with answers waiting and half a request read. */
+static void reconnection(void **state)
+{
+    (void)state;
+    ASK(XS_WATCH, 0, "data\0token");
+    expect("OK");
+    next_message();
+    ASK(XS_TRANSACTION_START, 0, "");
+    ASK(XS_WRITE, 0, "data/kept\0yes");
+    put_bytes("half", 4);
+    ring.rsp_cons = ring.rsp_prod + 1;
+    pv_store_notify(&domain);
+    assert_int_equal(ring.error, XENSTORE_ERROR_RINGIDX);
+    raised = 0;
+    ring.connection = XENSTORE_RECONNECT;
+    pv_store_notify(&domain);
+    assert_true(raised == 1 && ring.connection == XENSTORE_CONNECTED && !ring.error);
+    assert_true(!ring.req_prod && !ring.req_cons && !ring.rsp_prod && !ring.rsp_cons);
+    ASK(XS_READ, 0, "data/kept");
+    expect("yes");
+    ASK(XS_WRITE, 0, "data/x\0");
+    expect("OK");
+    nothing_more();
+    ASK(XS_READ, 1, "data/x");
+    expect_error("ENOENT");
 }
 
 /* Random bytes as requests, with lengths that can be. */
@@ -457,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(transactions, fresh, gone),
         cmocka_unit_test_setup_teardown(full, fresh, gone),
         cmocka_unit_test_setup_teardown(hostile_ring, fresh, gone),
+        cmocka_unit_test_setup_teardown(reconnection, fresh, gone),
         cmocka_unit_test_setup_teardown(random_requests, fresh, gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
