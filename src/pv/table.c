@@ -54,9 +54,9 @@ int table_stranger(u64 entry)
 }
 
 /* Takes the references of a present entry of an L1: rules 1 and 2 of page_type.c. 0, or, nothing
- * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED; its frame is not the domain's:
- * what table_stranger says; -EBUSY: one of the two references is not to be had, whatever the
- * reason. */
+ * having been taken: -EINVAL: it has bits that are not in L1_ALLOWED; its frame is not the
+ * domain's: what table_stranger says; -EBUSY: one of the two references is not to be had, whatever
+ * the reason. */
 static inline int l1_get(struct domain *d, u64 entry)
 {
     struct frame *f;
