@@ -86,8 +86,7 @@ static void expect(const char *what, code_function *code, bool user, u64 flags, 
 
     if (!check_equal(what, e.vector, vector))
         return;
-    check("r11 and rcx lie lowest",
-          (w[0] == 12 || code == insn_forced_cpuid) && w[SEEN_R11] == 11);
+    check("r11 and rcx lie lowest", (w[0] == 12 || code == insn_forced_cpuid) && w[SEEN_R11] == 11);
     w += SEEN_REST;
     if (e.error != NO_ERROR)
         check_equal("its error code", e.error, *w++);

@@ -74,6 +74,14 @@ static int look_up(const struct request *r, const u8 **value, u32 *len)
     return strcmp(r->path, "/") == 0 ? 0 : -ENOENT;
 }
 
+static bool is_there(const struct request *r)
+{
+    const u8 *value;
+    u32 len;
+
+    return !look_up(r, &value, &len);
+}
+
 /* One event; an owed one is of the watch itself. */
 static void tell(struct xenstore *s, struct store_watch *w, const char *path)
 {
@@ -213,9 +221,7 @@ static int check_perms(const struct request *r)
 /* They are kept and told; nobody else sees this store. */
 static int op_set_perms(struct request *r)
 {
-    const u8 *value;
-    u32 len;
-    int error = store_is_below(r->path, r->s->home) ? look_up(r, &value, &len) : -EACCES;
+    int error = !store_is_below(r->path, r->s->home) ? -EACCES : is_there(r) ? 0 : -ENOENT;
 
     if (!error)
         error = check_perms(r);
@@ -230,14 +236,12 @@ static int op_set_perms(struct request *r)
 
 static int op_write(struct request *r)
 {
-    const u8 *value;
-    u32 len;
     int error = 0;
     bool make = r->head->type == XS_MKDIR;
 
     if (!store_is_below(r->path, r->s->home))
         return -EACCES;
-    if (!make || look_up(r, &value, &len))
+    if (!make || !is_there(r))
         error = store_write(r->tree, r->path, r->rest, make ? 0 : r->rest_len);
     else
         make = false; /* it is there already */
@@ -267,13 +271,11 @@ static void owe_those_below(const struct request *r)
 static int remove_nothing(struct request *r)
 {
     size_t at = strlen(r->path);
-    const u8 *value;
-    u32 len;
 
     while (r->path[at] != '/')
         at--;
     r->path[at] = 0;
-    if (look_up(r, &value, &len))
+    if (!is_there(r))
         return -ENOENT;
     ok(r);
     return 0;
@@ -281,12 +283,9 @@ static int remove_nothing(struct request *r)
 
 static int op_remove(struct request *r)
 {
-    const u8 *value;
-    u32 len;
-
     if (!store_is_below(r->path, r->s->home) || strcmp(r->path, r->s->home) == 0)
         return -EACCES;
-    if (look_up(r, &value, &len))
+    if (!is_there(r))
         return remove_nothing(r);
     owe_those_below(r);
     store_remove(r->tree, r->path);
