@@ -36,10 +36,12 @@ static enum emulate_result at_data(struct emulate_ctx *ctx, u64 la, unsigned len
 {
     struct world *w = ctx->opaque;
 
-    if (la < DATA_BASE || la + len > DATA_BASE + DATA_SIZE || la + len < la)
-        return emulate_page_fault(ctx, la, write ? PF_W : 0);
-    *at = w->data + (la - DATA_BASE);
-    return EMULATE_OK;
+    *at = NULL;
+    if (la >= DATA_BASE && la <= DATA_BASE + DATA_SIZE - len)
+        *at = w->data + (la - DATA_BASE);
+    if (la >= TABLES_BASE && la <= TABLES_BASE + PAGE_SIZE - len)
+        *at = w->tables + (la - TABLES_BASE);
+    return *at ? EMULATE_OK : emulate_page_fault(ctx, la, write ? PF_W : 0);
 }
 
 static enum emulate_result fetch(struct emulate_ctx *ctx, u64 la, u8 *to, unsigned len)

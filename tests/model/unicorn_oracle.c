@@ -155,7 +155,7 @@ void oracle_open(enum code_size size, u8 **data, u8 **tables)
     *tables = table_memory;
     must(uc_hook_add(uc, &hook, UC_HOOK_INTR, on_interrupt, NULL, 1, 0));
     must(uc_hook_add(uc, &hook, UC_HOOK_CODE, on_code, NULL, 1, 0));
-    must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_ALL, code_memory));
+    must(uc_mem_map_ptr(uc, CODE_BASE, CODE_BYTES, UC_PROT_EXEC, code_memory)); /* it is no data */
     must(uc_mem_map_ptr(uc, DATA_BASE, DATA_SIZE, UC_PROT_READ | UC_PROT_WRITE, data_memory));
     must(uc_mem_map_ptr(uc, TABLES_BASE, PAGE_SIZE, UC_PROT_READ | UC_PROT_WRITE, table_memory));
     set_segments();
