@@ -31,6 +31,15 @@ static s64 map(const void *at, u64 entry, u64 domain)
     return hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, (u64)at, entry, 0, domain);
 }
 
+static void check_no_grants(void)
+{
+    struct gnttab_unmap_grant_ref u = {.host_addr = (u64)abi_page};
+
+    abi_equal("unmap: the first of all", 0,
+              hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (u64)&u, 1));
+    abi_equal("its status", GNTST_bad_handle, u.status);
+}
+
 static void check_machine(void)
 {
     struct evtchn_bind_pirq keyboard = {.pirq = 1};
@@ -176,6 +185,7 @@ void abi_domain_u(void)
 
     if (!pv_is_trivisor())
         return;
+    check_no_grants();
     check_machine();
     check_memory_map();
     check_frames();

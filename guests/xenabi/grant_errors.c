@@ -103,14 +103,46 @@ static void check_in_use(void)
     abi_equal("it is the other's", GTF_permit_access, grants[OTHER_REF].flags);
     abi_equal("map it there", GNTST_okay, map(OTHER_REF, GNTMAP_host_map, window[0], &handle));
     abi_equal("swap: while it is used", GNTST_eagain, swap(OTHER_REF, REF));
+    abi_equal("swap: while the second is used", GNTST_eagain, swap(REF, OTHER_REF));
     abi_equal("replace it by what is not there", GNTST_general_error,
               replace(handle, window[0], NO_TABLE));
+    if (pv_is_trivisor()) /* after Xen's error the entry is lost: the header calls it undefined */
+        abi_equal("replace it by itself", GNTST_general_error,
+                  replace(handle, window[0], window[0]));
     abi_equal("replace it", GNTST_okay, replace(handle, window[0], window[1]));
     abi_equal("replace it twice", GNTST_bad_handle, replace(handle, window[0], window[1]));
     abi_equal("the other's place is empty", 0,
               map_page(window[1], pv_entry_of((u64)window[1], ENTRY_RW)));
     abi_equal("back where it was", 0, map_page(window[0], pv_entry_of((u64)window[0], ENTRY_RW)));
     grants[OTHER_REF] = (grant_entry_v1_t){0};
+}
+
+static int unmap(grant_handle_t handle, const void *at)
+{
+    struct gnttab_unmap_grant_ref u = {.host_addr = (u64)at, .handle = handle};
+
+    abi_equal("unmap_grant_ref", 0, hypercall3(GR, GNTTABOP_unmap_grant_ref, (u64)&u, 1));
+    return u.status;
+}
+
+/* Its entry is elsewhere, is not there, is another one. */
+static void check_wrong_unmaps(void)
+{
+    u64 own = abi_frame(abi_page) << PAGE_SHIFT;
+    grant_handle_t handle;
+
+    grant(REF, abi_self(), abi_frame(abi_page), 0);
+    abi_equal("map it", GNTST_okay, map(REF, GNTMAP_host_map, window[0], &handle));
+    abi_equal("unmap: where no table is", GNTST_general_error, unmap(handle, NO_TABLE));
+    abi_equal("unmap: where another is", GNTST_general_error, unmap(handle, window[1]));
+    abi_equal("its entry is taken away", 0, map_page(window[0], 0));
+    abi_equal("unmap: where nothing is", GNTST_general_error, unmap(handle, window[0]));
+    abi_equal("one that may not write", 0, map_page(window[0], own | ENTRY_PRESENT));
+    abi_equal("unmap: where it may not be written", GNTST_general_error, unmap(handle, window[0]));
+    abi_equal("one that may", 0, map_page(window[0], own | ENTRY_RW));
+    abi_equal("unmap: where it is", GNTST_okay, unmap(handle, window[0]));
+    abi_equal("as before", 0, map_page(window[0], pv_entry_of((u64)window[0], ENTRY_RW)));
+    grants[REF] = (grant_entry_v1_t){0};
 }
 
 /* One grant can be used so many times at once. */
@@ -187,6 +219,7 @@ void abi_grant_errors(void)
         return;
     check_wrong_frame();
     check_in_use();
+    check_wrong_unmaps();
     check_uses();
     if (pv_is_trivisor())
         check_handles();

@@ -127,6 +127,9 @@ static void check_copy(u16 self)
     c.len = 4090;
     abi_equal("copy: across the end", GNTST_bad_copy_arg, copy(c));
     c.len = 8;
+    c.dest.offset = 4090;
+    abi_equal("copy: across the other's end", GNTST_bad_copy_arg, copy(c));
+    c.dest.offset = 32;
     c.dest.u.ref = READ_ONLY_REF;
     abi_equal("copy: to a read-only grant", GNTST_general_error, copy(c));
     c.dest.u.ref = 1 << 24;

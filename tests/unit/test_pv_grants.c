@@ -104,6 +104,20 @@ static s64 unmap(unsigned who, unsigned n, u32 handle)
     return unmap_by(who, PAGE(n), 0, handle);
 }
 
+/* Of the running domain's memory to what the other has granted it. */
+static s64 copy_to_grant(unsigned who)
+{
+    struct gnttab_copy c = {.source = {.u.gmfn = FRAME(who, 4), .domid = DOMID_SELF},
+                            .dest = {.u.ref = REF, .domid = !who},
+                            .len = 8,
+                            .flags = GNTCOPY_dest_gref};
+
+    assert_int_equal(
+        world_call(__HYPERVISOR_grant_table_op, GNTTABOP_copy, put(&c, sizeof(c)), 1, 0), 0);
+    get(&c, sizeof(c));
+    return c.status;
+}
+
 static void end(unsigned who)
 {
     world_run(who);
@@ -177,11 +191,13 @@ static void a_long_end(void **state)
 
     grant(0, 1, 0);
     assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
+    assert_int_equal(copy_to_grant(1), GNTST_okay);
     world_domain[0]->doomed = true;
     while (world_call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0), world_ended == ended) {
         pieces++;
         assert_true(world_store(PAGE(2), &word, sizeof(word)));
         assert_int_equal(map(1, 3, 0, &other), GNTST_bad_domain);
+        assert_int_equal(copy_to_grant(1), GNTST_bad_domain);
     }
     assert_true(pieces > 4);
     assert_int_equal(unmap(1, 2, handle), GNTST_okay);
