@@ -273,6 +273,10 @@ void pv_at_iret(struct vcpu *v, u64 rflags);
 /* Loads the table of the present mode: a full flush. */
 void pv_load_root(struct vcpu *v);
 u64 pv_active_root(void);
+/* Between the two the loaded vcpu's kernel's table is, whichever of its modes runs: what the kernel
+ * gave the address of lies there. */
+void pv_kernel_root_begin(const struct vcpu *v);
+void pv_kernel_root_end(const struct vcpu *v);
 /* An L4 becomes the kernel's root, or the user's: with VMASST_TYPE_m2p_strict it shows the M2P or
  * not. */
 void pv_show_m2p(const struct domain *d, u64 l4, bool show);

@@ -30,8 +30,11 @@ void pv_time_update(struct vcpu *v)
     t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     t->version++;
-    if (unlikely(v->virt->time_gva && v == pv_current() && v->virt->kernel_mode))
+    if (unlikely(v->virt->time_gva && v == pv_current())) {
+        pv_kernel_root_begin(v);
         (void)pv_copy_to(v->virt->time_gva, t, sizeof(*t));
+        pv_kernel_root_end(v);
+    }
 }
 
 static void on_timer(struct timer *t, u64 now)

@@ -62,6 +62,18 @@ u64 pv_active_root(void)
     return v->virt->kernel_mode ? v->virt->kernel_root : v->virt->user_root;
 }
 
+void pv_kernel_root_begin(const struct vcpu *v)
+{
+    if (!v->virt->kernel_mode)
+        write_cr3(v->virt->kernel_root);
+}
+
+void pv_kernel_root_end(const struct vcpu *v)
+{
+    if (!v->virt->kernel_mode)
+        write_cr3(v->virt->user_root);
+}
+
 void pv_load_root(struct vcpu *v)
 {
     ASSERT(v == pv_current());

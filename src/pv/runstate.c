@@ -33,6 +33,9 @@ void pv_runstate_change(struct vcpu *v, u32 state)
         r->time[r->state] += now - r->state_entry_time;
     r->state = (int)state;
     r->state_entry_time = now;
-    if (v->virt->runstate_gva && v->virt->kernel_mode)
+    if (v->virt->runstate_gva) {
+        pv_kernel_root_begin(v);
         write_out(v, r);
+        pv_kernel_root_end(v);
+    }
 }

@@ -20,6 +20,7 @@
 #include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 
 #define SCRATCH     ((u64)WORLD_SCRATCH << PAGE_SHIFT)
 #define PAGE(n)     ((u64)(WORLD_DATA + (n)) << PAGE_SHIFT)
@@ -255,6 +256,45 @@ static void watchdogs(void **state)
     timer_run(~0ULL - 1);
 }
 
+/* What the kernel wants to be told of is written where its own table has it while a program runs,
+ * too. */
+static void told_in_user_mode(void **state)
+{
+    struct vcpu_register_runstate_memory_area area = {.addr.p = PAGE(1)};
+    struct vcpu_register_time_memory_area times = {.addr.p = PAGE(2)};
+    struct mmuext_op root = {.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = FRAME(0, 0)};
+    struct vcpu_runstate_info seen = {0};
+    struct vcpu_time_info time = {0}, none = {0};
+    struct vcpu *v;
+
+    (void)state;
+    world_run(0);
+    v = pv_current();
+    assert_int_equal(world_call(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0,
+                                put(&area, sizeof(area)), 0),
+                     0);
+    assert_int_equal(world_call(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0,
+                                put(&times, sizeof(times)), 0),
+                     0);
+    assert_int_equal(world_call(__HYPERVISOR_update_va_mapping, PAGE(0),
+                                FRAME(0, 0) << PAGE_SHIFT | PTE_P | PTE_U, UVMF_INVLPG, 0),
+                     0);
+    assert_int_equal(world_call(__HYPERVISOR_mmuext_op, put(&root, sizeof(root)), 1, 0, DOMID_SELF),
+                     0);
+    assert_true(world_store(PAGE(2), &none, sizeof(none)));
+    v->virt->kernel_mode = false;
+    write_cr3(v->virt->user_root);
+    pv_runstate_change(v, RUNSTATE_runnable);
+    pv_time_update(v);
+    assert_int_equal(world_cpu.cr3, v->virt->user_root);
+    assert_false(world_load(&seen, PAGE(1), sizeof(seen)));
+    world_enter_kernel(v);
+    assert_true(world_load(&seen, PAGE(1), sizeof(seen)));
+    assert_int_equal(seen.state, RUNSTATE_runnable);
+    assert_true(world_load(&time, PAGE(2), sizeof(time)));
+    assert_true(time.tsc_to_system_mul && !(time.version & 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_console, setup, teardown),
         cmocka_unit_test_setup_teardown(ends, setup, teardown),
         cmocka_unit_test_setup_teardown(watchdogs, setup, teardown),
+        cmocka_unit_test_setup_teardown(told_in_user_mode, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
