@@ -371,7 +371,7 @@ static void make_children(unsigned from, unsigned to)
     char name[256];
 
     for (unsigned i = from; i < to; i++) {
-        int n = snprintf(name, sizeof(name), "data/child-%02u-%0*u", i, CHILD_BYTES - 10, 0);
+        int n = snprintf(name, sizeof(name), "data/child-%02u-%0*u", i, CHILD_BYTES - 10, 0u);
         ask(XS_MKDIR, 0, name, (size_t)n + 1);
         expect("OK");
     }
