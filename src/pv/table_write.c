@@ -64,6 +64,8 @@ static enum emulate_result hook_write(struct emulate_ctx *ctx, u64 la, u64 value
         return EMULATE_UNHANDLEABLE;
     entry = *p;
     __builtin_memcpy((u8 *)&entry + la % sizeof(u64), &value, len);
+    if (entry & PTE_P && !page_of(s->vcpu->domain, (entry & PTE_ADDR) >> PAGE_SHIFT))
+        return EMULATE_UNHANDLEABLE; /* even if it keeps a frame that was granted, as under Xen */
     return table_set_entry(s->vcpu->domain, s->table, p, entry, false) ? EMULATE_UNHANDLEABLE
                                                                        : EMULATE_OK;
 }

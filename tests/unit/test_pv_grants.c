@@ -163,6 +163,43 @@ static void a_read_only_grant(void **state)
     assert_int_equal(unmap(1, 2, handle), GNTST_okay);
 }
 
+/* The guest stores into its L1, at its entry for page n; what stands there then. */
+static u64 store_entry(unsigned who, unsigned n, u64 entry)
+{
+    static const u8 mov[] = {0x48, 0x89, 0x08}; /* mov [rax], rcx */
+    u64 at = (WORLD_TABLES + 3) * PAGE_SIZE + (WORLD_DATA + n) * sizeof(u64), now;
+
+    world_run(who);
+    assert_true(world_store(WORLD_CODE, mov, sizeof(mov)));
+    world_instruction(at, entry, 0, at);
+    assert_true(world_load(&now, at, sizeof(now)));
+    return now;
+}
+
+/* A call may change the entry that a grant has made, if it keeps its frame; a store may not. */
+static void a_grants_entry(void **state)
+{
+    (void)state;
+    u64 at = world_mfn(1, WORLD_TABLES + 3) * PAGE_SIZE + (WORLD_DATA + 2) * sizeof(u64), entry;
+    u64 own = FRAME(1, 3) << PAGE_SHIFT | PTE_P | PTE_U | PTE_G;
+    struct mmu_update u = {.ptr = at};
+    u32 handle;
+
+    grant(0, 1, 0);
+    assert_int_equal(map(1, 2, 0, &handle), GNTST_okay);
+    assert_true(world_load(&entry, (WORLD_TABLES + 3) * PAGE_SIZE + at % PAGE_SIZE, sizeof(entry)));
+    assert_int_equal(entry & PTE_ADDR, FRAME(0, 1) << PAGE_SHIFT);
+    assert_int_equal(store_entry(1, 2, entry | PTE_NX), entry);
+    assert_int_equal(store_entry(1, 3, own | PTE_NX), own | PTE_NX);
+    u.val = entry | PTE_NX;
+    assert_int_equal(world_call(__HYPERVISOR_mmu_update, put(&u, sizeof(u)), 1, 0, DOMID_SELF), 0);
+    assert_int_equal(store_entry(1, 2, entry), entry | PTE_NX);
+    u.val = entry & ~PTE_W;
+    assert_int_equal(world_call(__HYPERVISOR_mmu_update, put(&u, sizeof(u)), 1, 0, DOMID_SELF),
+                     -EBUSY);
+    assert_int_equal(unmap(1, 2, handle), GNTST_okay);
+}
+
 /* What was granted outlives its domain as long as it is mapped. */
 static void the_granter_ends(void **state)
 {
@@ -478,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(granted_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_only_grant, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_grants_entry, setup, teardown),
         cmocka_unit_test_setup_teardown(the_granter_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_end, setup, teardown),
         cmocka_unit_test_setup_teardown(the_mapper_ends, setup, teardown),
