@@ -42,6 +42,7 @@ void guest_main(void)
         return;
     }
     abi_domain_u(); /* first: the domain beside this one comes to its end */
+    abi_edges_unused();
     abi_processor();
     abi_memory();
     abi_linear();
@@ -58,5 +59,8 @@ void guest_main(void)
     abi_exhaust();
     abi_grant_device();
     abi_grant_errors();
+    abi_edges();
+    abi_edges_memory();
+    abi_edges_events();
     abi_vcpu_info();
 }

@@ -39,6 +39,10 @@ void abi_exhaust(void);
 void abi_grant_errors(void);
 void abi_grant_device(void);
 void abi_domain_u(void);
+void abi_edges(void);
+void abi_edges_memory(void);
+void abi_edges_unused(void);
+void abi_edges_events(void);
 void abi_vcpu_info(void);
 
 enum abi_errors {
@@ -54,6 +58,7 @@ enum abi_errors {
     ABI_ENODEV = 19,
     ABI_EINVAL = 22,
     ABI_ENOSPC = 28,
+    ABI_EDOM = 33,
     ABI_ENOSYS = 38,
     ABI_ENODATA = 61,
     ABI_EOPNOTSUPP = 95,

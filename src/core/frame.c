@@ -101,6 +101,18 @@ static void free_block(u32 index, unsigned order, bool cleared)
     list_push(index, order, cleared);
 }
 
+/* Takes the first 2^order of a free block of 2^have off its list. */
+static u32 split_block(u32 index, unsigned have, unsigned order, bool cleared)
+{
+    list_remove(index, have, cleared);
+    while (have > order) {
+        have--;
+        list_push(index + (1u << have), have, cleared);
+    }
+    free_frames -= 1ULL << order;
+    return index;
+}
+
 /* Takes a block of 2^order off the lists of one kind; 0 if there is none. */
 static u32 take_block(unsigned order, bool cleared)
 {
@@ -110,14 +122,17 @@ static u32 take_block(unsigned order, bool cleared)
         have++;
     if (have > MAX_ORDER)
         return 0;
-    u32 index = free_list[cleared][have].head;
-    list_remove(index, have, cleared);
-    while (have > order) {
-        have--;
-        list_push(index + (1u << have), have, cleared);
-    }
-    free_frames -= 1ULL << order;
-    return index;
+    return split_block(free_list[cleared][have].head, have, order, cleared);
+}
+
+/* The same, of a block that begins below a limit; all blocks are looked at. */
+static u32 take_block_below(unsigned order, bool cleared, u64 limit)
+{
+    for (unsigned have = order; have <= MAX_ORDER; have++)
+        for (u32 i = free_list[cleared][have].head; i; i = frame_table[i].next)
+            if (i + (1ULL << order) <= limit)
+                return split_block(i, have, order, cleared);
+    return 0;
 }
 
 static struct frame *hand_out(u32 index, unsigned order, u16 owner)
@@ -145,6 +160,22 @@ struct frame *frame_alloc_order(u16 owner, unsigned order)
         clear_block(index, order);
     }
     return hand_out(index, order, owner);
+}
+
+struct frame *frame_alloc_order_below(u16 owner, unsigned order, u64 limit)
+{
+    u32 index;
+
+    ASSERT(order <= MAX_ORDER);
+    if (limit >= frames_limit)
+        return frame_alloc_order(owner, order);
+    index = take_block_below(order, true, limit);
+    if (!index) {
+        index = take_block_below(order, false, limit);
+        if (index)
+            clear_block(index, order);
+    }
+    return index ? hand_out(index, order, owner) : NULL;
 }
 
 /* All of the blocks from this frame on, as many as make 1 GiB, are free. */

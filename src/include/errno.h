@@ -24,6 +24,7 @@ enum trivisor_errno {
 #define EFAULT     XEFAULT
 #define EBUSY      XEBUSY
 #define EEXIST     XEEXIST
+#define EDOM       XEDOM
 #define ENODEV     XENODEV
 #define EINVAL     XEINVAL
 #define EISDIR     XEISDIR

@@ -83,6 +83,7 @@ static int make_pv_domain(struct domain *d)
     if (!p)
         return -ENOMEM;
     p->owner = d;
+    p->assists = 1ULL << VMASST_TYPE_pae_extended_cr3; /* as Xen has it for a 64-bit guest */
     p->window_l3 = hv_alloc_pages(d, 0);
     p->window_l2 = hv_alloc_pages(d, 0);
     p->window_order = d->config.vcpus * PV_WINDOW_FRAMES > PT_ENTRIES;

@@ -30,16 +30,21 @@ static struct pv_gate gate_of(const struct virt_vcpu *x, const struct trap_info 
     };
 }
 
+/* The list is as long as the guest makes it: a vector may be in it more than once, and the last one
+ * counts. */
 static s64 do_set_trap_table(u64 list)
 {
-    struct virt_vcpu *x = pv_current()->virt;
+    struct vcpu *v = pv_current();
+    struct virt_vcpu *x = v->virt;
     struct trap_info t;
 
     if (!list) {
         memset(x->gate, 0, sizeof(*x->gate) * VECTORS);
         return 0;
     }
-    for (unsigned i = 0; i < VECTORS; i++, list += sizeof(t)) {
+    for (u64 i = 0;; i++, list += sizeof(t)) {
+        if (pv_time_is_up(i))
+            return pv_again(v, __HYPERVISOR_set_trap_table, list, v->regs.rsi);
         if (!pv_copy_from(&t, list, sizeof(t)))
             return -EFAULT;
         if (!t.address)
@@ -48,7 +53,6 @@ static s64 do_set_trap_table(u64 list)
             return -EINVAL;
         x->gate[t.vector] = gate_of(x, &t);
     }
-    return 0;
 }
 HYPERCALL(__HYPERVISOR_set_trap_table, do_set_trap_table, LC_HC_SET_TRAP_TABLE);
 

@@ -12,8 +12,6 @@
 
 #include <xen/io/console.h>
 
-enum { DONE_SHIFT = 32 }; /* of a command */
-
 void pv_console_drain(struct domain *d)
 {
     struct xencons_interface *ring = d->pv->console;
@@ -35,20 +33,18 @@ void pv_console_drain(struct domain *d)
         event_raise(d->vcpu[0], EVENT_CONSOLE);
 }
 
-/* Those before `done` were written by earlier parts of the call. The machine waits for each byte,
- * so the time is asked after each few. */
-static s64 console_output(struct domain *d, u64 buffer, u32 count, u32 done)
+/* The machine waits for each byte, so the time is asked after each few. */
+static s64 console_output(struct domain *d, u64 buffer, u32 count)
 {
     enum { PART = 128 };
     char part[PART];
 
-    for (u32 first = done; done < count; done += PART) {
+    for (u32 done = 0; done < count; done += PART) {
         u32 n = MIN(count - done, (u32)PART);
 
-        if (done != first && pv_time_is_up_now())
-            return pv_again(pv_current(), __HYPERVISOR_console_io,
-                            CONSOLEIO_write | (u64)done << DONE_SHIFT, count);
-
+        if (done && pv_time_is_up_now())
+            return pv_again_third(pv_current(), __HYPERVISOR_console_io, CONSOLEIO_write,
+                                  count - done, buffer + done);
         if (!pv_copy_from(part, buffer + done, n))
             return -EFAULT;
         for (u32 i = 0; i < n; i++)
@@ -74,15 +70,13 @@ static s64 console_input(struct domain *d, u64 buffer, u32 count)
     return done;
 }
 
-/* How many bytes of the output are done is in the command's upper half, when the call is made
- * again. */
-static s64 do_console_io(u64 command, u32 count, u64 buffer)
+static s64 do_console_io(u32 command, u32 count, u64 buffer)
 {
     struct domain *d = pv_current()->domain;
 
-    switch ((u32)command) {
+    switch (command) {
     case CONSOLEIO_write:
-        return console_output(d, buffer, count, (u32)(command >> DONE_SHIFT));
+        return console_output(d, buffer, count);
     case CONSOLEIO_read:
         return (s32)count < 0 ? -E2BIG : console_input(d, buffer, count);
     default:

@@ -36,6 +36,13 @@ static u64 on_ports(u64 dr7)
     return enables;
 }
 
+/* Whether one of them would be on a port, were it on: without CR4.DE that is refused as soon as any
+ * breakpoint is on, as under Xen. */
+static bool names_port(u64 dr7)
+{
+    return on_ports(dr7 | DR7_ENABLES);
+}
+
 u8 pv_breakpoints_on_port(const struct vcpu *v, u16 port, unsigned len)
 {
     static const u8 lengths[] = {1, 2, 8, 4};
@@ -94,7 +101,7 @@ static int set_control(struct vcpu *v, u64 value)
 {
     if (value >> 32)
         return -EINVAL;
-    if (value & DR7_GD || (on_ports(value) && !(v->virt->cr4 & CR4_DE)))
+    if (value & DR7_GD || (value & DR7_ENABLES && names_port(value) && !(v->virt->cr4 & CR4_DE)))
         return -EPERM;
     v->dr7 = (value & ~DR7_ZERO) | DR7_RESET;
     load(v);

@@ -116,12 +116,9 @@ static void load_ldt(struct vcpu *v)
 
 int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries)
 {
-    u32 frames = (entries + ENTRIES_PER_FRAME - 1) / ENTRIES_PER_FRAME;
-
     if (!entries)
         gva = 0;
-    if (entries > LDT_MAX || gva & PAGE_OFFSET_MASK || !canonical(gva) ||
-        !pv_range_ok(gva, (u64)frames << PAGE_SHIFT))
+    if (entries > LDT_MAX || gva & PAGE_OFFSET_MASK || !pv_address_ok(gva))
         return -EINVAL;
     lldt(0);
     pv_drop_ldt(v);

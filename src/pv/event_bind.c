@@ -20,15 +20,23 @@ static bool have_bucket(struct domain *d, u32 port)
     return *bucket;
 }
 
+/* A port that may be taken, or 0. */
+static u32 free_port_of(struct domain *d)
+{
+    for (u32 i = 1; i < PV_PORTS && have_bucket(d, i); i++)
+        if (port_at(d, i)->state == PORT_FREE)
+            return i;
+    return 0;
+}
+
 /* A new port, or 0. */
 static u32 take_port(struct domain *d, enum pv_port_state state, u32 vcpu)
 {
-    for (u32 i = 1; i < PV_PORTS && have_bucket(d, i); i++)
-        if (port_at(d, i)->state == PORT_FREE) {
-            *port_at(d, i) = (struct pv_port){.state = (u8)state, .vcpu = (u16)vcpu};
-            return i;
-        }
-    return 0;
+    u32 port = free_port_of(d);
+
+    if (port)
+        *port_at(d, port) = (struct pv_port){.state = (u8)state, .vcpu = (u16)vcpu};
+    return port;
 }
 
 /* Its other end is the hypervisor's. */
@@ -76,15 +84,18 @@ s64 event_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *b)
 {
     struct domain *other = named(d, b->remote_dom);
     struct pv_port *remote;
+    u32 local;
 
     if (!other)
         return -ESRCH;
+    local = free_port_of(d);
+    if (!local)
+        return -ENOSPC;
     remote = port_of(other, b->remote_port);
     if (!remote || remote->state != PORT_UNBOUND || remote->remote_dom != d->id)
         return -EINVAL;
-    b->local_port = take_port(d, PORT_PAIR, 0);
-    if (!b->local_port)
-        return -ENOSPC;
+    b->local_port = local;
+    *port_at(d, local) = (struct pv_port){.state = PORT_PAIR};
     port_at(d, b->local_port)->remote = (u16)b->remote_port;
     port_at(d, b->local_port)->remote_dom = other->id;
     remote->state = PORT_PAIR;
@@ -188,11 +199,15 @@ void pv_ports_destroy(struct domain *d)
 s64 event_status(struct domain *d, struct evtchn_status *s)
 {
     int error = pv_foreign_domain(d, s->dom);
+    const struct domain *other = error == -EPERM ? domain_by_id(s->dom) : NULL;
     const struct pv_port *p;
 
+    /* As under Xen: of another domain one learns which ports there may be, no more. */
+    if (other && other->pv && !port_is_valid(other, s->port))
+        return -EINVAL;
     if (error)
         return error;
-    if (!s->port || s->port >= PV_PORTS)
+    if (!port_is_valid(d, s->port))
         return -EINVAL;
     p = port_of(d, s->port);
     s->vcpu = p ? p->vcpu : 0;
@@ -226,14 +241,14 @@ s64 event_status(struct domain *d, struct evtchn_status *s)
     return 0;
 }
 
-/* A timer's stays with its vcpu, as does an IPI's. */
+/* What is of a vcpu stays with it: its own virqs, an IPI. */
 s64 event_bind_vcpu(struct domain *d, const struct evtchn_bind_vcpu *b)
 {
     struct pv_port *p = port_of(d, b->port);
 
     if (b->vcpu >= d->vcpu_count)
         return -ENOENT;
-    if (!p || p->state == PORT_VIRQ || p->state == PORT_IPI)
+    if (!p || (p->state == PORT_VIRQ && virq_is_vcpus(p->virq)) || p->state == PORT_IPI)
         return -EINVAL;
     p->vcpu = (u16)b->vcpu;
     return 0;

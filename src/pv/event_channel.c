@@ -38,7 +38,7 @@ void pv_port_notify(struct domain *d, u32 port)
 
     if (__atomic_fetch_or(&s->evtchn_pending[word], bit, __ATOMIC_SEQ_CST) & bit)
         return;
-    if (unlikely(v->virt->polling)) {
+    if (unlikely(v->virt->polling) && (!v->virt->poll_port || v->virt->poll_port == port)) {
         end_polling(v->virt);
         sched_wake(v);
     }
@@ -121,6 +121,7 @@ static s64 send(struct domain *d, u32 port, u64 argument)
     }
 }
 
+/* Of a port that is not in use nothing is changed, and that is no error, as under Xen. */
 static s64 unmask(struct domain *d, u32 port)
 {
     u64 bit = 1ULL << (port % EVENT_WORD_BITS), word = port / EVENT_WORD_BITS;
@@ -129,7 +130,7 @@ static s64 unmask(struct domain *d, u32 port)
     struct vcpu *v;
 
     if (!p)
-        return -EINVAL;
+        return port_is_valid(d, port) ? 0 : -EINVAL;
     v = d->vcpu[p->vcpu];
     if ((__atomic_fetch_and(&s->evtchn_mask[word], ~bit, __ATOMIC_SEQ_CST) & bit) &&
         (s->evtchn_pending[word] & bit) &&

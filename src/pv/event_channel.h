@@ -13,13 +13,16 @@ static inline struct pv_port *port_at(const struct domain *d, u32 port)
 {
     return &d->pv->ports[port / PV_PORT_BUCKET][port % PV_PORT_BUCKET];
 }
+/* A port that has a record. */
+static inline bool port_is_valid(const struct domain *d, u32 port)
+{
+    return port < PV_PORTS && d->pv->ports[port / PV_PORT_BUCKET];
+}
 /* A port that is in use, or NULL. */
 static inline struct pv_port *port_of(const struct domain *d, u32 port)
 {
-    return port && port < PV_PORTS && d->pv->ports[port / PV_PORT_BUCKET] &&
-                   port_at(d, port)->state != PORT_FREE
-               ? port_at(d, port)
-               : NULL;
+    return port && port_is_valid(d, port) && port_at(d, port)->state != PORT_FREE ? port_at(d, port)
+                                                                                  : NULL;
 }
 
 /* event_bind.c: the operations, as the ABI has them. */

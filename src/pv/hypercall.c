@@ -80,6 +80,17 @@ s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
     /* lab end pv.1 */
 }
 
+s64 pv_again_third(struct vcpu *v, u64 number, u64 first, u64 second, u64 third)
+{
+    if (v->virt->in_multicall) {
+        v->virt->again_more = true;
+        v->virt->again_third = third;
+    } else {
+        v->regs.rdx = third;
+    }
+    return pv_again(v, number, first, second);
+}
+
 /* 32 bytes a stub, as the ABI's hypercall page has them: what `syscall` destroys is kept on the
  * guest's stack. */
 enum stub { STUB_BYTES = 32, STUBS = PAGE_SIZE / STUB_BYTES };

@@ -36,6 +36,8 @@ bool pv_time_is_up(u64 i);
 /* The same where a single item may be long. */
 bool pv_time_is_up_now(void);
 s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second);
+/* The same for a call that goes on with another third argument. */
+s64 pv_again_third(struct vcpu *v, u64 number, u64 first, u64 second, u64 third);
 /* Lists with a count of what is done (mmu_update, mmuext_op): bit 31 of the number of items says
  * that the call is made again, and what was done before is to be added. */
 #define PV_COUNT_AGAIN (1u << 31)

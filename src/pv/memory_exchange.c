@@ -18,6 +18,7 @@ struct exchange {
     struct domain *d;
     u64 in, out;                  /* the guest's lists */
     unsigned in_order, out_order; /* sizes of their extents */
+    u64 limit;                    /* new frames are below it */
 };
 
 static unsigned log2_count(unsigned order, unsigned of)
@@ -59,10 +60,10 @@ static bool any_twice(const struct exchange *x, const u64 *extent, unsigned coun
 }
 
 /* New extents, nobody's yet: their frames in mfn[]. */
-static int take(unsigned order, u64 *mfn, unsigned count)
+static int take(unsigned order, u64 limit, u64 *mfn, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct frame *f = frame_alloc_order(DOMID_HYPERVISOR, order);
+        struct frame *f = frame_alloc_order_below(DOMID_HYPERVISOR, order, limit);
 
         if (f) {
             mfn[i] = frame_mfn(f).v;
@@ -105,7 +106,7 @@ static int exchange_chunk(const struct exchange *x, u64 at)
         return -EFAULT;
     if (!may_leave(x, in, in_count) || any_twice(x, in, in_count))
         return -EINVAL;
-    error = take(x->out_order, out, out_count);
+    error = take(x->out_order, x->limit, out, out_count);
     if (error)
         return error;
     leave(x, in, in_count);
@@ -115,20 +116,25 @@ static int exchange_chunk(const struct exchange *x, u64 at)
     return error;
 }
 
-static int check(const struct xen_memory_exchange *e, const struct domain *d)
+/* As long as a list may be at all. */
+static bool list_ok(const struct xen_memory_reservation *r)
+{
+    return r->nr_extents < ~0ULL / sizeof(u64) && pv_address_ok((u64)(uintptr_t)r->extent_start.p);
+}
+
+static int check(const struct xen_memory_exchange *e, const struct domain *d, u64 *limit)
 {
     const struct xen_memory_reservation *in = &e->in, *out = &e->out;
 
     if (in->extent_order > MEMORY_ORDER_MAX || out->extent_order > MEMORY_ORDER_MAX)
         return -EPERM;
     if (in->domid != out->domid || e->nr_exchanged > in->nr_extents ||
-        in->nr_extents > ~0ULL >> MEMOP_EXTENT_SHIFT ||
-        out->nr_extents > ~0ULL >> MEMOP_EXTENT_SHIFT ||
-        in->nr_extents << in->extent_order >> in->extent_order != in->nr_extents ||
-        in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
+        ~0ULL >> in->extent_order < in->nr_extents ||
+        ~0ULL >> out->extent_order < out->nr_extents ||
+        in->nr_extents << in->extent_order != out->nr_extents << out->extent_order ||
+        !memory_flags(out->mem_flags, limit))
         return -EINVAL;
-    if (!pv_range_ok((u64)(uintptr_t)in->extent_start.p, in->nr_extents * sizeof(u64)) ||
-        !pv_range_ok((u64)(uintptr_t)out->extent_start.p, out->nr_extents * sizeof(u64)))
+    if (!list_ok(in) || !list_ok(out))
         return -EFAULT;
     return pv_foreign_domain(d, in->domid);
 }
@@ -139,15 +145,16 @@ s64 memory_exchange(struct domain *d, u64 argument)
     struct xen_memory_exchange e;
     struct exchange x;
     bool again = false;
-    u64 whole;
+    u64 whole, limit;
     int error;
 
     if (!pv_copy_from(&e, argument, sizeof(e)))
         return -EFAULT;
-    error = check(&e, d);
+    error = check(&e, d, &limit);
     if (error)
-        return error;
+        return pv_put_word(done_at, e.nr_exchanged) ? -EFAULT : error;
     x = (struct exchange){.d = d,
+                          .limit = limit,
                           .in = (u64)(uintptr_t)e.in.extent_start.p,
                           .out = (u64)(uintptr_t)e.out.extent_start.p,
                           .in_order = e.in.extent_order,

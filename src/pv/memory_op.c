@@ -12,15 +12,33 @@
 
 #include <xen/memory.h>
 
-enum { MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1 };
+enum memory_op_constants {
+    MEMOP_COMMAND = (1 << MEMOP_EXTENT_SHIFT) - 1,
+    EXTENTS_MAX = ~0u >> MEMOP_EXTENT_SHIFT, /* of a call */
+    RANGE_MAX = 0xffff,                      /* of add_to_physmap */
+    NODE_NONE = 0xff,                        /* no node is named */
+};
 
-bool memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn)
+/* A number of bits with which all of the machine's memory is reached says nothing. Of virtual nodes
+ * there are none, so XENMEMF_vnode says nothing, too. */
+bool memory_flags(u32 flags, u64 *limit)
+{
+    unsigned bits = XENMEMF_get_address_bits(flags);
+
+    *limit = bits && bits < 64 ? 1ULL << (MAX(bits, PAGE_SHIFT + 1u) - PAGE_SHIFT) : frame_limit();
+    return flags & XENMEMF_vnode || !(flags & XENMEMF_exact_node_request) ||
+           XENMEMF_get_node(flags) == NODE_NONE;
+}
+
+/* An extent for the domain, its numbers from gfn on; false: it may not have so much, or there is
+ * not so much. */
+static bool populate(struct domain *d, unsigned order, u64 limit, u64 gfn, bool set_gfn, u64 *mfn)
 {
     struct frame *f;
 
     if (d->frames + (1ULL << order) > d->frames_max)
         return false;
-    f = frame_alloc_order(d->id, order);
+    f = frame_alloc_order_below(d->id, order, limit);
     if (!f)
         return false;
     *mfn = frame_mfn(f).v;
@@ -31,19 +49,46 @@ bool memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u6
     return true;
 }
 
-/* A table or descriptor page in use is not taken from under the guest. */
+/* As under Xen: of what else refers to the frame, a pin or a mapping, nothing changes. The frame is
+ * the domain's until that is gone, and may be given back as often as it likes. */
 static bool give_back(struct domain *d, unsigned order, u64 mfn)
 {
     for (u64 i = 0; i < 1ULL << order; i++) {
         struct frame *f = page_of(d, mfn + i);
 
-        if (!f || !(f->extra16 & PAGE_ALLOCATED) || f->flags & FRAME_XEN_HEAP ||
-            (f->type_count && f->type != FT_WRITABLE))
+        if (!f || f->flags & FRAME_XEN_HEAP)
             return false;
         m2p_set(mfn + i, ~0ULL);
-        page_release(d, f);
+        if (f->extra16 & PAGE_ALLOCATED)
+            page_release(d, f);
     }
     return true;
+}
+
+/* Memory on demand is for translated guests. So few bits of an address reach no frame. */
+static bool flags_suffice(u32 command, u32 flags, u64 *limit)
+{
+    unsigned bits = XENMEMF_get_address_bits(flags);
+
+    return memory_flags(flags, limit) && (!bits || bits > PAGE_SHIFT) &&
+           !(command == XENMEM_populate_physmap && flags & XENMEMF_populate_on_demand);
+}
+
+/* The extent that the list names, or will, at `at`. What is populated stays, as under Xen, even if
+ * the guest cannot be told; increase_reservation needs no list. */
+static bool one_extent(struct domain *d, u32 command, const struct xen_memory_reservation *r,
+                       u64 limit, u64 at)
+{
+    u64 gfn = 0, mfn;
+
+    if (command != XENMEM_increase_reservation && !pv_copy_from(&gfn, at, sizeof(gfn)))
+        return false;
+    if (command == XENMEM_decrease_reservation)
+        return give_back(d, r->extent_order, gfn);
+    if (!populate(d, r->extent_order, limit, gfn, command == XENMEM_populate_physmap, &mfn))
+        return false;
+    return (command == XENMEM_increase_reservation && !r->extent_start.p) ||
+           pv_copy_to(at, &mfn, sizeof(mfn));
 }
 
 /* Returns how many extents were done, those before `i` in earlier parts of the call included: what
@@ -52,35 +97,21 @@ static bool give_back(struct domain *d, unsigned order, u64 mfn)
 static s64 reservation(struct domain *d, u32 command, u64 i, u64 argument)
 {
     struct xen_memory_reservation r;
-    u64 list, extent;
+    u64 list, limit;
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return (s64)i;
     list = (u64)(uintptr_t)r.extent_start.p;
-    list += list ? i * sizeof(extent) : 0;
     if (pv_foreign_domain(d, r.domid) || r.extent_order > MEMORY_ORDER_MAX ||
-        r.nr_extents > ~0ULL >> MEMOP_EXTENT_SHIFT)
+        r.nr_extents > EXTENTS_MAX || !flags_suffice(command, r.mem_flags, &limit) ||
+        !pv_address_ok(list))
         return (s64)i;
-    for (u64 first = i; i < r.nr_extents; i++, list += list ? sizeof(extent) : 0) {
-        u64 mfn = 0;
+    for (u64 first = i; i < r.nr_extents; i++) {
         if (i > first && pv_time_is_up_now())
             return pv_again(pv_current(), __HYPERVISOR_memory_op, command | i << MEMOP_EXTENT_SHIFT,
                             argument);
-        bool given = list && pv_copy_from(&extent, list, sizeof(extent));
-
-        if (!given && (command != XENMEM_increase_reservation || list))
+        if (!one_extent(d, command, &r, limit, list + i * sizeof(u64)))
             break;
-        if (command == XENMEM_decrease_reservation) {
-            if (!give_back(d, r.extent_order, extent))
-                break;
-            continue;
-        }
-        if (!memory_populate(d, r.extent_order, extent, command == XENMEM_populate_physmap, &mfn))
-            break;
-        if (list && !pv_copy_to(list, &mfn, sizeof(mfn))) {
-            give_back(d, r.extent_order, mfn);
-            break;
-        }
     }
     return (s64)i;
 }
@@ -92,7 +123,7 @@ static s64 machphys_mapping(u64 argument)
     return pv_copy_to(argument, &m, sizeof(m)) ? 0 : -EFAULT;
 }
 
-/* One range of RAM from 0 on. */
+/* One range of RAM from 0 on, or, if there is no room, none. */
 static s64 memory_map(const struct domain *d, u64 argument)
 {
     enum { E820_RAM = 1 };
@@ -104,10 +135,8 @@ static s64 memory_map(const struct domain *d, u64 argument)
 
     if (!pv_copy_from(&map, argument, sizeof(map)))
         return -EFAULT;
-    if (!map.nr_entries)
-        return -EINVAL;
-    map.nr_entries = 1;
-    return pv_copy_to((u64)(uintptr_t)map.buffer.p, &entry, sizeof(entry)) &&
+    map.nr_entries = MIN(map.nr_entries, 1u);
+    return (!map.nr_entries || pv_copy_to((u64)(uintptr_t)map.buffer.p, &entry, sizeof(entry))) &&
                    pv_copy_to(argument, &map, sizeof(map))
                ? 0
                : -EFAULT;
@@ -116,6 +145,7 @@ static s64 memory_map(const struct domain *d, u64 argument)
 /* What is known of a domain's memory, its number at the argument. */
 static s64 of_domain(const struct domain *d, u32 command, u64 argument)
 {
+    u64 numbers;
     domid_t id;
     int error;
 
@@ -129,8 +159,9 @@ static s64 of_domain(const struct domain *d, u32 command, u64 argument)
         return (s64)(d->frames - d->pv->xen_frames);
     case XENMEM_maximum_reservation:
         return (s64)(d->frames_max - d->pv->xen_frames);
-    default: /* XENMEM_maximum_gpfn */
-        return (s64)(d->config.mem_bytes >> PAGE_SHIFT) - 1;
+    default: /* XENMEM_maximum_gpfn: as the guest itself has said */
+        numbers = *(volatile const xen_ulong_t *)&d->pv->shared->arch.max_pfn;
+        return numbers ? (s64)numbers - 1 : 0;
     }
 }
 
@@ -148,12 +179,33 @@ static s64 add_to_physmap(const struct domain *d, u64 argument)
     return error ? error : -EACCES;
 }
 
+/* Only some commands are made again, and have a number above theirs then. 0, or what the others
+ * answer to one: those that Xen has for one kind of processor, as if there were no such command. */
+static int cannot_go_on(u64 command, u64 first)
+{
+    const u64 go_on = 1ULL << XENMEM_increase_reservation | 1ULL << XENMEM_decrease_reservation |
+                      1ULL << XENMEM_populate_physmap;
+    const u64 common = 1ULL << XENMEM_exchange | 1ULL << XENMEM_maximum_ram_page |
+                       1ULL << XENMEM_current_reservation | 1ULL << XENMEM_maximum_reservation |
+                       1ULL << XENMEM_maximum_gpfn;
+
+    if (command == XENMEM_add_to_physmap)
+        return first > RANGE_MAX ? -EDOM : 0;
+    if (go_on >> command & 1)
+        return 0;
+    return common >> command & 1 ? -EINVAL : -ENOSYS;
+}
+
 static s64 do_memory_op(u64 command, u64 argument)
 {
     struct domain *d = pv_current()->domain;
     u64 first = command >> MEMOP_EXTENT_SHIFT;
+    int error;
 
     command &= MEMOP_COMMAND;
+    error = first ? cannot_go_on(command, first) : 0;
+    if (error)
+        return error;
     switch (command) {
     case XENMEM_increase_reservation:
     case XENMEM_decrease_reservation:
@@ -162,7 +214,7 @@ static s64 do_memory_op(u64 command, u64 argument)
     case XENMEM_exchange:
         return memory_exchange(d, argument);
     case XENMEM_maximum_ram_page:
-        return (s64)frame_limit() - 1;
+        return (s64)frame_limit(); /* one more than its name says, as under Xen */
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:

@@ -13,9 +13,9 @@ enum memory_limits {
     MEMOP_EXTENT_SHIFT = 6,
 };
 
-/* An extent for the domain, its numbers from gfn on; false: it may not have
- * so much, or there is not so much. */
-bool memory_populate(struct domain *d, unsigned order, u64 gfn, bool set_gfn, u64 *mfn);
+/* What mem_flags (XENMEMF_*) ask of new frames: *limit is one past the highest that they may have
+ * (XENMEMF_address_bits). false: a node's, and only its, which is not a domain's to ask for. */
+bool memory_flags(u32 flags, u64 *limit);
 /* memory_exchange.c: as the ABI has it. */
 s64 memory_exchange(struct domain *d, u64 argument);
 

@@ -36,9 +36,12 @@ static s64 break_off(struct vcpu *v, u64 list, u32 calls)
     struct virt_vcpu *x = v->virt;
 
     if (x->again) {
-        x->again = false;
+        bool more = x->again_more;
+
+        x->again = x->again_more = false;
         if (pv_put_word(list + offsetof(struct multicall_entry, args[0]), x->again_first) ||
-            pv_put_word(list + offsetof(struct multicall_entry, args[1]), x->again_second))
+            pv_put_word(list + offsetof(struct multicall_entry, args[1]), x->again_second) ||
+            (more && pv_put_word(list + offsetof(struct multicall_entry, args[2]), x->again_third)))
             return -EFAULT;
     }
     return pv_again(v, __HYPERVISOR_multicall, list, calls);

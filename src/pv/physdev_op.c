@@ -33,7 +33,7 @@ static s64 set_iobitmap(struct virt_vcpu *x, u64 argument)
     if (!pv_copy_from(&s, argument, sizeof(s)))
         return -EFAULT;
     bitmap = (u64)(uintptr_t)s.bitmap.p;
-    if (s.nr_ports > PORTS || !pv_range_ok(bitmap, s.nr_ports / 8))
+    if (s.nr_ports > PORTS || !pv_address_ok(bitmap))
         return -EINVAL;
     x->io_bitmap = bitmap;
     x->io_ports = s.nr_ports;

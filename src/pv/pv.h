@@ -22,7 +22,7 @@
 
 enum pv_limits {
     PV_PORTS = EVTCHN_2L_NR_CHANNELS, /* event channels of a domain, port 0 never used */
-    PV_PORT_BUCKET = 128,             /* records of ports that are made together */
+    PV_PORT_BUCKET = 64,              /* records of ports that are made together, as Xen's are */
     PV_GDT_FRAMES = 14,               /* FIRST_RESERVED_GDT_PAGE: those below are the guest's */
     PV_LDT_FRAMES = 16,               /* 8192 entries */
     PV_WINDOW_FRAMES = 32             /* a vcpu's part of the per-domain window: GDT, then LDT */
@@ -97,13 +97,17 @@ struct virt_vcpu {
     /* Time. */
     struct timer periodic;   /* VCPUOP_set_periodic_timer */
     u64 period_ticks;        /* its period */
+    u64 period_last;         /* when it last came, in ticks */
     struct timer poll_timer; /* the end of SCHEDOP_poll */
     bool polling;            /* blocked in SCHEDOP_poll */
+    u32 poll_port;           /* for this port alone, or 0 */
 
     /* The call that is being made. */
     bool in_multicall;             /* it is an item of a multicall */
     bool again;                    /* the item is to be made again, with these arguments: */
     u64 again_first, again_second; /* its first two */
+    bool again_more;               /* its third as well: */
+    u64 again_third;               /* that */
     u64 entry_tsc;                 /* when the guest left for the run loop */
     struct ledger_cell *exit_cell; /* what that is charged to */
 
@@ -200,6 +204,12 @@ static inline bool pv_range_ok(u64 gva, u64 len)
 {
     return (gva < HYPERVISOR_VIRT_START && len <= HYPERVISOR_VIRT_START - gva) ||
            gva >= HYPERVISOR_VIRT_END;
+}
+/* An address of which no more than this is looked at before it is used, be it of a list of any
+ * length, or given for later: it is not the hypervisor's, and canonical, as Xen wants it. */
+static inline bool pv_address_ok(u64 gva)
+{
+    return canonical(gva) && pv_range_ok(gva, 0);
 }
 /* Such a range from gva on that may be read through the loaded tables with no further look: one
  * that goes on beyond the lower half faults. Any other goes through pv_read_careful. */

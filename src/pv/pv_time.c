@@ -13,7 +13,11 @@
 
 /* Later than any machine runs, and its ticks still fit into 64 bits. */
 #define FAR_FUTURE_NS (1ULL << 56)
-enum { PERIOD_MIN_NS = 1000000 };
+#define PERIOD_MIN_NS 1000000ULL
+#define PERIOD_MAX_NS ((1ULL << 62) - 1) /* of Xen's */
+/* What set_timer_op takes for a mistake: a time that long after now, or with bit 63. */
+#define HUGE_NS (1ULL << 50)
+enum { HUGE_TIMEOUT_NS = 100000000 };
 
 void pv_time_update(struct vcpu *v)
 {
@@ -48,6 +52,7 @@ static void on_period(struct timer *t, u64 now)
     struct virt_vcpu *x = container_of(t, struct virt_vcpu, periodic);
 
     event_raise(x->owner, EVENT_TIMER);
+    x->period_last = now;
     timer_set(t, now + x->period_ticks);
 }
 
@@ -73,10 +78,11 @@ void pv_timer_cancel(struct vcpu *v)
     timer_cancel(&v->virt->poll_timer);
 }
 
-/* The run loop arms the hardware for what is first now. */
+/* A time counts as signed, as under Xen: with bit 63 it is past. The run loop arms the hardware for
+ * what is first now. */
 static void set(struct vcpu *v, struct timer *t, u64 ns)
 {
-    timer_set(t, system_time_to_tsc(MIN(ns, FAR_FUTURE_NS)));
+    timer_set(t, system_time_to_tsc((s64)ns < 0 ? 0 : MIN(ns, FAR_FUTURE_NS)));
     v->kicked = 1;
 }
 
@@ -90,24 +96,32 @@ void pv_set_poll_timer(struct vcpu *v, u64 deadline_ns)
     set(v, &v->virt->poll_timer, deadline_ns);
 }
 
+/* A period after it last came: at once, if that is past. */
 s64 pv_set_periodic(struct vcpu *v, u64 period_ns)
 {
-    if (period_ns < PERIOD_MIN_NS || period_ns > FAR_FUTURE_NS)
+    struct virt_vcpu *x = v->virt;
+
+    if (period_ns < PERIOD_MIN_NS || period_ns > PERIOD_MAX_NS)
         return -EINVAL;
-    v->virt->period_ticks = mul_div(period_ns, tsc_khz, 1000000);
-    timer_set(&v->virt->periodic, rdtsc() + v->virt->period_ticks);
+    x->period_ticks = mul_div(MIN(period_ns, FAR_FUTURE_NS), tsc_khz, 1000000);
+    timer_set(&x->periodic, x->period_last + x->period_ticks);
     v->kicked = 1;
     return 0;
 }
 
+/* As under Xen a time that is far too late, such as one that a guest has got by a wrong
+ * subtraction, comes soon: neither never, nor at once and again and again. */
 static s64 do_set_timer_op(u64 ns)
 {
     struct vcpu *v = pv_current();
+    u64 now = system_time_ns(rdtsc());
 
-    if (ns)
-        pv_set_timer(v, ns);
-    else
+    if (!ns)
         timer_cancel(&v->timer);
+    else if ((s64)ns < 0 || (ns > now && ns - now >= HUGE_NS))
+        pv_set_timer(v, now + HUGE_TIMEOUT_NS);
+    else
+        pv_set_timer(v, ns);
     return 0;
 }
 HYPERCALL(__HYPERVISOR_set_timer_op, do_set_timer_op, LC_HC_SET_TIMER_OP);

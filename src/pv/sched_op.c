@@ -3,6 +3,7 @@
  */
 #include "errno.h"
 #include "event.h"
+#include "event_channel.h"
 #include "hypercall.h"
 #include "sched.h"
 #include "watchdog.h"
@@ -62,26 +63,31 @@ void pv_shutdown(struct domain *d, u8 reason)
     }
 }
 
-/* Sleeps until one of the ports is pending or the time has come; may wake for another. */
+/* Sleeps until one of the ports is pending or the time has come; of several may wake for another.
+ */
 static s64 poll(struct vcpu *v, const struct sched_poll *p)
 {
     const struct shared_info *s = v->domain->pv->shared;
-    evtchn_port_t port;
+    u64 list = (u64)(uintptr_t)p->ports.p;
+    evtchn_port_t port = 0;
 
     if (p->nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
+    if (!pv_address_ok(list))
+        return -EFAULT;
+    if (event_pending(v))
+        return 0;
     for (u32 i = 0; i < p->nr_ports; i++) {
-        u64 at = (u64)(uintptr_t)p->ports.p + i * sizeof(port);
-
-        if (!pv_copy_from(&port, at, sizeof(port)))
+        if (!pv_copy_from(&port, list + i * sizeof(port), sizeof(port)))
             return -EFAULT;
-        if (!port || port >= PV_PORTS)
+        if (!port_of(v->domain, port))
             return -EINVAL;
-        if (s->evtchn_pending[port / 64] >> (port % 64) & 1)
+        if (s->evtchn_pending[port / EVENT_WORD_BITS] >> (port % EVENT_WORD_BITS) & 1)
             return 0;
     }
     pv_console_drain(v->domain);
     v->virt->polling = true;
+    v->virt->poll_port = p->nr_ports == 1 ? port : 0;
     if (p->timeout)
         pv_set_poll_timer(v, p->timeout);
     sched_block(v);

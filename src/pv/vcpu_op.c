@@ -69,20 +69,22 @@ static s64 register_runstate(struct vcpu *v, u64 argument)
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
-    if (!pv_range_ok(r.addr.p, sizeof(struct vcpu_runstate_info)))
+    if (!pv_address_ok(r.addr.p))
         return -EFAULT;
     v->virt->runstate_gva = r.addr.p;
     pv_runstate_change(v, RUNSTATE_running);
     return 0;
 }
 
-/* Both ends of a structure that nobody needs can be read. */
+/* A structure that nobody needs can be read: every page of it. */
 static bool readable(u64 at, size_t size)
 {
-    u64 word;
+    u64 word, end = at + size - sizeof(word);
 
-    return pv_range_ok(at, size) && pv_copy_from(&word, at, sizeof(word)) &&
-           pv_copy_from(&word, at + size - sizeof(word), sizeof(word));
+    for (; at < end; at += PAGE_SIZE)
+        if (!pv_copy_from(&word, at, sizeof(word)))
+            return false;
+    return pv_copy_from(&word, end, sizeof(word));
 }
 
 /* Also written with each change of the scale, by pv_time_update. */
@@ -92,7 +94,7 @@ static s64 register_time(struct vcpu *v, u64 argument)
 
     if (!pv_copy_from(&r, argument, sizeof(r)))
         return -EFAULT;
-    if (!pv_range_ok(r.addr.p, sizeof(struct vcpu_time_info)))
+    if (!pv_address_ok(r.addr.p))
         return -EFAULT;
     v->virt->time_gva = r.addr.p;
     pv_time_update(v);

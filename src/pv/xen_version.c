@@ -3,7 +3,7 @@
  * xen/version.h, xen/features.h.
  *
  * The features listed are those that are there: no writable page tables, no writable descriptor
- * tables.
+ * tables. A command that is for who controls the machine answers as Xen does to everybody else.
  */
 #include "errno.h"
 #include "hypercall.h"
@@ -13,12 +13,26 @@
 
 #include <string.h>
 
+#define DENIED "<denied>"
+
 static s64 text(u64 to, const char *from, size_t size)
 {
     char out[sizeof(xen_capabilities_info_t)] = {0};
 
     memcpy(out, from, strlen(from));
     return pv_copy_to(to, out, size) ? 0 : -EFAULT;
+}
+
+/* The frames that a domain names are the machine's; and it may name a node in memory_op, though it
+ * has no more than one. */
+static u32 features_of(const struct domain *d)
+{
+    u32 always = 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
+                 1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_memory_op_vnode_supported |
+                 1u << XENFEAT_direct_mapped;
+
+    return pv_assisted(d, VMASST_TYPE_pae_extended_cr3) ? always | 1u << XENFEAT_pae_pgdir_above_4gb
+                                                        : always;
 }
 
 static s64 features(u64 argument)
@@ -29,10 +43,7 @@ static s64 features(u64 argument)
         return -EFAULT;
     if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    f.submap = f.submap_idx
-                   ? 0
-                   : 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_pae_pgdir_above_4gb |
-                         1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits;
+    f.submap = f.submap_idx ? 0 : features_of(pv_current()->domain);
     return pv_copy_to(argument, &f, sizeof(f)) ? 0 : -EFAULT;
 }
 
@@ -60,9 +71,9 @@ static s64 __attribute__((noinline)) other_version(u32 command, u64 argument)
     case XENVER_guest_handle:
         return pv_copy_to(argument, &handle, sizeof(handle)) ? 0 : -EFAULT;
     case XENVER_commandline:
-        return text(argument, "", sizeof(xen_commandline_t));
+        return text(argument, DENIED, sizeof(DENIED));
     case XENVER_build_id:
-        return -ENODATA;
+        return -EPERM;
     default:
         return -ENOSYS;
     }
@@ -78,8 +89,9 @@ static s64 do_xen_version(u32 command, u64 argument)
 }
 HYPERCALL(__HYPERVISOR_xen_version, do_xen_version, LC_HC_XEN_VERSION);
 
-/* Segments of 4 GiB and the extended CR3 are a 32-bit guest's affair and change nothing here. */
-static s64 assist(struct pv_domain *p, u32 type, bool enable)
+/* Segments of 4 GiB are a 32-bit guest's affair and change nothing here; the extended CR3 is, too,
+ * but for a feature. */
+static bool assist_known(u32 type)
 {
     switch (type) {
     case VMASST_TYPE_4gb_segments:
@@ -89,19 +101,24 @@ static s64 assist(struct pv_domain *p, u32 type, bool enable)
     case VMASST_TYPE_architectural_iopl:
     case VMASST_TYPE_runstate_update_flag:
     case VMASST_TYPE_m2p_strict: /* roots.c */
-        if (type == VMASST_TYPE_architectural_iopl)
-            pv_show_iopl(p->owner, enable);
-        p->assists = enable ? p->assists | 1ULL << type : p->assists & ~(1ULL << type);
-        return 0;
+        return true;
     default:
-        return -EINVAL;
+        return false;
     }
 }
 
 static s64 do_vm_assist(u32 command, u32 type)
 {
+    struct pv_domain *p = pv_current()->domain->pv;
+    bool enable = command == VMASST_CMD_enable;
+
+    if (!assist_known(type))
+        return -EINVAL;
     if (command > VMASST_CMD_disable)
         return -ENOSYS;
-    return assist(pv_current()->domain->pv, type, command == VMASST_CMD_enable);
+    if (type == VMASST_TYPE_architectural_iopl)
+        pv_show_iopl(p->owner, enable);
+    p->assists = enable ? p->assists | 1ULL << type : p->assists & ~(1ULL << type);
+    return 0;
 }
 HYPERCALL(__HYPERVISOR_vm_assist, do_vm_assist, LC_HC_VM_ASSIST);

@@ -254,11 +254,12 @@ s64 world_call(u64 number, u64 a, u64 b, u64 c, u64 d)
     v->regs.rip = PAGE_SIZE;
     v->regs.rdi = a;
     v->regs.rsi = b;
+    v->regs.rdx = c;
     for (unsigned i = 0; number < HYPERCALLS; i++) {
         u64 rip = v->regs.rip;
 
         host_pcpu.until = world_cpu.tsc + SLICE;
-        result = hypercall_slot[number].handler(v->regs.rdi, v->regs.rsi, c, d, 0, 0);
+        result = hypercall_slot[number].handler(v->regs.rdi, v->regs.rsi, v->regs.rdx, d, 0, 0);
         if (v->virt->in_multicall || v->virt->again)
             world_fail("a multicall has left something behind", number);
         if (v->regs.rip == rip || v->domain->doomed)

@@ -79,9 +79,9 @@ bool pv_time_is_up_now(void)
 {
     return false;
 }
-s64 pv_again(struct vcpu *v, u64 number, u64 first, u64 second)
+s64 pv_again_third(struct vcpu *v, u64 number, u64 first, u64 second, u64 third)
 {
-    (void)v, (void)number, (void)first, (void)second;
+    (void)v, (void)number, (void)first, (void)second, (void)third;
     fail();
     return 0;
 }

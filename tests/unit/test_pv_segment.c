@@ -26,6 +26,11 @@ static void code_and_data_become_level_3(void **state)
         {0x00afbb000000ffffULL, 0x00affb000000ffffULL}, /* 1 */
         {0x00af1b000000ffffULL, 0x00af1b000000ffffULL}, /* not present */
         {0x00000e0000080000ULL, 0x00000e0000080000ULL}, /* a gate that is not present */
+        {0x0000800000000000ULL, 0x0000800000000000ULL}, /* of type 0: nothing */
+        {0x0000e00000000000ULL, 0x0000e00000000000ULL},
+        {0x0000ec00e0331234ULL, 0x00008c00e0331234ULL}, /* call gates: nobody's */
+        {0x00008c0000081234ULL, 0x00008c00000b1234ULL},
+        {0x0000cc00fffc1234ULL, 0x00008c00ffff1234ULL}, /* into the LDT */
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -35,14 +40,19 @@ static void code_and_data_become_level_3(void **state)
     }
 }
 
-/* Present system segments and gates of every type and level. */
+/* Present system segments and gates of every type and level but the two that are harmless; a call
+ * gate to the hypervisor's code, and one with bits that are to be 0. */
 static void system_descriptors_are_refused(void **state)
 {
     (void)state;
     u64 page[PT_ENTRIES];
 
+    assert_false(segment_descriptor_adjust(&(u64){0x0000ec00e0081234ULL}));
+    assert_false(segment_descriptor_adjust(&(u64){0x0000ec01e0331234ULL}));
     for (u64 type = 0; type < 16; type++)
         for (u64 dpl = 0; dpl < 4; dpl++) {
+            if (type == 0 || type == 12)
+                continue;
             u64 d = 1ULL << 47 | dpl << 45 | type << 40 | 0xffff;
             assert_false(segment_descriptor_adjust(&(u64){d}));
             memset(page, 0, sizeof(page));
