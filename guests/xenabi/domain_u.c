@@ -51,6 +51,20 @@ static void check_command_line(void)
     check("it is not told", !memcmp(text, "<denied>\0x", sizeof("<denied>\0x") - 1));
 }
 
+/* Which node of the machine's it is from is not for it to say. */
+static void check_node(void)
+{
+    xen_pfn_t in = abi_frame(abi_page), out = 0;
+    struct xen_memory_exchange e = {
+        .in = {.nr_extents = 1, .domid = DOMID_SELF},
+        .out = {.nr_extents = 1, .domid = DOMID_SELF, .mem_flags = XENMEMF_exact_node(0)}};
+
+    set_xen_guest_handle(e.in.extent_start, &in);
+    set_xen_guest_handle(e.out.extent_start, &out);
+    abi_equal("exchange: for a frame of one node's", -ABI_EINVAL,
+              hypercall2(__HYPERVISOR_memory_op, XENMEM_exchange, (u64)&e));
+}
+
 static void check_machine(void)
 {
     struct evtchn_bind_pirq keyboard = {.pirq = 1};
@@ -201,6 +215,7 @@ void abi_domain_u(void)
     if (!pv_is_trivisor())
         return;
     check_no_grants();
+    check_node();
     check_machine();
     check_memory_map();
     check_frames();

@@ -62,6 +62,7 @@ static void check_refused(void)
     abi_equal("exchange: more than there can be", -ABI_EINVAL, exchange(&e));
     e = wish();
     e.out.nr_extents = ~0UL;
+    e.out.extent_order = 1;
     abi_equal("exchange: for more than there can be", -ABI_EINVAL, exchange(&e));
     e = wish();
     e.in.nr_extents = e.out.nr_extents = 1UL << 57; /* of 2^64 frames together */

@@ -132,28 +132,38 @@ static void check_arrays(void)
               hypercall2(__HYPERVISOR_set_gdt, NOWHERE, 512));
 }
 
+/* The item, so that its argument of this number is the first thing on a page that is read-only. */
+static u64 across(const multicall_entry_t *item, unsigned argument)
+{
+    u64 at = (u64)pair[1] - offsetof(multicall_entry_t, args) - argument * sizeof(u64);
+
+    map_own(pair[1], ENTRY_RW);
+    memcpy((void *)at, item, sizeof(*item));
+    map_own(pair[1], ENTRY_PRESENT);
+    return at;
+}
+
 /* An item of a multicall that lasts for more than a slice is to be noted in the list. (What Xen
  * answers then is left in rax by the continuation that it has taken back.) */
 static void check_broken_off(void)
 {
-    enum { UPDATES = 65536, TIMES = 4 }; /* more than a slice under any emulator */
+    enum { UPDATES = 65536, ZEROS = 2 << 20, TIMES = 4 }; /* more than a slice anywhere */
     struct mmu_update *list = memory_take(UPDATES * sizeof(*list), PAGE_SIZE);
-    multicall_entry_t item = {.op = __HYPERVISOR_mmu_update,
-                              .args = {(u64)list, UPDATES, 0, DOMID_SELF}};
-    u64 across;
+    const void *zeros = memory_take(ZEROS, PAGE_SIZE);
+    multicall_entry_t update = {.op = __HYPERVISOR_mmu_update,
+                                .args = {(u64)list, UPDATES, 0, DOMID_SELF}};
+    multicall_entry_t print = {.op = __HYPERVISOR_console_io, /* shows nothing */
+                               .args = {CONSOLEIO_write, ZEROS, (u64)zeros}};
 
     for (unsigned i = 0; i < UPDATES; i++)
         list[i] = (struct mmu_update){.ptr = pv_machine((u64)pages), .val = i};
-    for (unsigned i = 0; i < TIMES; i++)
-        abi_equal("multicall: no room for what is left of a long item", -ABI_EFAULT,
-                  hypercall2(__HYPERVISOR_multicall, KEEP(item), 1));
-    across = (u64)pair[1] - offsetof(multicall_entry_t, args[1]);
     for (unsigned i = 0; i < TIMES; i++) {
-        map_own(pair[1], ENTRY_RW);
-        memcpy((void *)across, &item, sizeof(item));
-        map_own(pair[1], ENTRY_PRESENT);
-        abi_equal("multicall: no room for the end of what is left", -ABI_EFAULT,
-                  hypercall2(__HYPERVISOR_multicall, across, 1));
+        abi_equal("multicall: no room for what is left of a long item", -ABI_EFAULT,
+                  hypercall2(__HYPERVISOR_multicall, KEEP(update), 1));
+        abi_equal("multicall: no room for the second word of it", -ABI_EFAULT,
+                  hypercall2(__HYPERVISOR_multicall, across(&update, 1), 1));
+        abi_equal("multicall: no room for the third", -ABI_EFAULT,
+                  hypercall2(__HYPERVISOR_multicall, across(&print, 2), 1));
     }
     map_own(pair[1], ENTRY_RW);
 }
