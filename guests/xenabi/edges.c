@@ -7,6 +7,7 @@
 #include "kit/insn.h"
 #include "kit/pv_paging.h"
 #include "kit/space.h"
+#include "kit/user.h"
 
 #include <xen/features.h>
 #include <xen/physdev.h>
@@ -22,6 +23,8 @@
 
 enum { GATES = 600, GATE_VECTOR = 201 };
 static struct trap_info gates[GATES];
+static struct space other;
+static u64 ldt[512] __attribute__((aligned(4096)));
 static struct mmuext_op ldt_wild = {
     .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = ABI_NOT_CANONICAL, .arg2.nr_ents = 1};
 static struct mmuext_op ldt_last = {
@@ -201,6 +204,31 @@ static void check_flush_masks(void)
               hypercall3(OP(update_va_mapping), at, entry, ABI_BAD));
 }
 
+/* The LDT's pages are held from their first use, until another root is loaded, whose pages they are
+ * then. */
+static void check_ldt_and_root(void)
+{
+    enum { DATA_0 = 7 }; /* entry 0 of the LDT, level 3 */
+    struct mmuext_op set = {.cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (u64)ldt, .arg2.nr_ents = 1};
+    u64 at = (u64)ldt;
+
+    user_space_create(&other);
+    ldt[0] = 0x00cff3000000ffff;
+    hypercall3(OP(update_va_mapping), at, pv_entry_of(at, ENTRY_PRESENT), UVMF_INVLPG);
+    abi_equal("an LDT", 0, hypercall4(OP(mmuext_op), (u64)&set, 1, 0, DOMID_SELF));
+    __asm__ volatile("mov %0, %%fs" : : "r"(DATA_0));
+    __asm__ volatile("mov %0, %%fs" : : "r"(0));
+    check("its page is held",
+          hypercall3(OP(update_va_mapping), at, pv_entry_of(at, ENTRY_RW), UVMF_INVLPG) < 0);
+    platform->space_load(&other);
+    platform->space_load(&kernel_space);
+    abi_equal("after another root it is not", 0,
+              hypercall3(OP(update_va_mapping), at, pv_entry_of(at, ENTRY_RW), UVMF_INVLPG));
+    set.arg2.nr_ents = 0;
+    hypercall4(OP(mmuext_op), (u64)&set, 1, 0, DOMID_SELF);
+    ldt[0] = 0;
+}
+
 void abi_edges(void)
 {
     set_xen_guest_handle(wild_ports.bitmap, (uint8_t *)ABI_NOT_CANONICAL);
@@ -212,4 +240,5 @@ void abi_edges(void)
     check_features();
     check_counts();
     check_flush_masks();
+    check_ldt_and_root();
 }

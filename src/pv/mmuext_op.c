@@ -21,8 +21,11 @@ static int change_root(struct vcpu *v, u64 *root, u64 mfn)
         return error;
     *root = mfn << PAGE_SHIFT;
     pv_show_m2p(v->domain, *root, root == &v->virt->kernel_root);
-    if (root == &v->virt->kernel_root)
+    if (root == &v->virt->kernel_root) {
+        if (unlikely(v->virt->ldt_entries))
+            pv_drop_ldt(v); /* its pages are those of the new table: taken when they are used */
         pv_load_root(v);
+    }
     if (old)
         page_put_and_type(v->domain, &frame_table[old >> PAGE_SHIFT]);
     return 0;
