@@ -199,6 +199,17 @@ static void check_time_area(void)
     hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0, (u64)&time_area);
 }
 
+/* A version that is even, and a time after the year 2000 began, where emulators' clocks stand. */
+static void check_wall_clock(void)
+{
+    const u64 year_2000 = 946684800;
+    u64 second = (u64)PV_SHARED->wc_sec_hi << 32 | PV_SHARED->wc_sec;
+
+    check("the wall clock is whole", PV_SHARED->wc_version && !(PV_SHARED->wc_version & 1));
+    check("it shows a time", second >= year_2000 - 1 && !(second >> 33));
+    check("and less than a second beside", PV_SHARED->wc_nsec < 1000000000);
+}
+
 static u64 all_states(const struct vcpu_runstate_info *r)
 {
     u64 sum = 0;
@@ -237,5 +248,6 @@ void abi_processor(void)
     abi_run(cases, ARRAY_SIZE(cases));
     check_multicall();
     check_time_area();
+    check_wall_clock();
     check_virtual_time();
 }

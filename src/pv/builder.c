@@ -143,6 +143,7 @@ static int ready_vcpus(struct building *b, u64 entry)
         .rsi = va_of(b, b->start_info),
     };
     pv_time_update(v);
+    pv_wall_clock(d);
     return 0;
 }
 

@@ -390,6 +390,8 @@ void pv_console_input_end(struct domain *d);
 void pv_watchdogs_end(struct domain *d);
 /* pv_time.c */
 void pv_time_update(struct vcpu *v);
+/* The wall clock of a new domain's shared_info. */
+void pv_wall_clock(struct domain *d);
 void pv_timer_init(struct vcpu *v);
 void pv_set_timer(struct vcpu *v, u64 deadline_ns);
 void pv_set_poll_timer(struct vcpu *v, u64 deadline_ns);

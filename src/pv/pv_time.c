@@ -10,6 +10,7 @@
 #include "sched.h"
 #include "time_scale.h"
 #include "timer.h"
+#include "wall_clock.h"
 
 /* Later than any machine runs, and its ticks still fit into 64 bits. */
 #define FAR_FUTURE_NS (1ULL << 56)
@@ -39,6 +40,19 @@ void pv_time_update(struct vcpu *v)
         (void)pv_copy_to(v->virt->time_gva, t, sizeof(*t));
         pv_kernel_root_end(v);
     }
+}
+
+/* What the clock on the wall showed when system time was 0. */
+void pv_wall_clock(struct domain *d)
+{
+    const u64 second = 1000000000;
+    struct shared_info *s = d->pv->shared;
+    u64 now = sched_now(), ns = wall_clock(now) * second - system_time_ns(now);
+
+    s->wc_sec = (u32)(ns / second);
+    s->wc_sec_hi = (u32)(ns / second >> 32);
+    s->wc_nsec = (u32)(ns % second);
+    s->wc_version = 2; /* even: it is whole */
 }
 
 static void on_timer(struct timer *t, u64 now)

@@ -79,6 +79,11 @@ void m2p_set(u64 mfn, u64 gfn)
     m2p[mfn] = gfn;
 }
 
+void pv_wall_clock(struct domain *d)
+{
+    (void)d;
+}
+
 void pv_time_update(struct vcpu *v)
 {
     v->virt->info->time.version += 2;

@@ -297,6 +297,19 @@ static void told_in_user_mode(void **state)
     assert_true(time.tsc_to_system_mul && !(time.version & 1));
 }
 
+/* At system time 0 the wall clock showed this. */
+static void the_wall_clock(void **state)
+{
+    const struct shared_info *s = world_domain[0]->pv->shared;
+
+    (void)state;
+    world_run(0);
+    world_cpu.tsc += 5ULL * 1000000000; /* ticks: tsc_khz is a million here */
+    pv_wall_clock(world_domain[0]);
+    assert_true(s->wc_sec == 946684800 || s->wc_sec == 946684799); /* seconds are whole ones */
+    assert_true(s->wc_version && !(s->wc_version & 1) && !s->wc_sec_hi && s->wc_nsec < 1000000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ends, setup, teardown),
         cmocka_unit_test_setup_teardown(watchdogs, setup, teardown),
         cmocka_unit_test_setup_teardown(told_in_user_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_wall_clock, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
