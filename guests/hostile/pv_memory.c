@@ -275,14 +275,21 @@ static s64 pin_twice(void)
     return first == 0 && second == -PV_EINVAL && writable < 0 && unpinned == 0 &&
            again == -PV_EINVAL;
 }
-/* A pinned table's frame given back while it is pinned: it stays the guest's, and a table. */
+/* A pinned table's frame given back while it is pinned: it is a table as long as it is used as one.
+ */
 static s64 give_table_back(void)
 {
-    u64 frame = mfn(level1_table());
+    static u8 table[PAGE_SIZE] __attribute__((aligned(4096)));
+    u64 frame = mfn(table);
     struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+    s64 given;
 
     set_xen_guest_handle(r.extent_start, &frame);
-    return hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, (u64)&r);
+    pv_map(table, frame << PAGE_SHIFT | READ_ONLY);
+    if (pv_ext(MMUEXT_PIN_L1_TABLE, frame, 0))
+        return -1;
+    given = hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, (u64)&r);
+    return given == 1 && pv_map(page, frame << PAGE_SHIFT | TABLE) < 0;
 }
 static s64 give_foreign_back(void)
 {
@@ -416,7 +423,7 @@ static const struct attack attacks[] = {
     {"copy a frame of the hypervisor's", SURVIVES, try_copy_from_hypervisor, RETURNS(-PV_EINVAL),
      0},
     {"pin and unpin twice", SURVIVES, try_pin_twice, RETURNS(1), 0},
-    {"give a table's frame back", SURVIVES, try_give_table_back, RETURNS(0), 0},
+    {"give a table's frame back", SURVIVES, try_give_table_back, RETURNS(1), 0},
     {"give a frame of the hypervisor's back", SURVIVES, try_give_foreign_back, RETURNS(0), 0},
     {"take more memory than allowed", SURVIVES, try_take_too_much, RETURNS(0), 0},
     {"a reservation at the hypervisor's address", SURVIVES, try_reservation_in_hypervisor,

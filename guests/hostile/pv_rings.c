@@ -93,7 +93,7 @@ static s64 closed_while_pending(void)
     notify(port);
     close.port = unmask.port = port;
     hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&close);
-    left = hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, (u64)&unmask) != -PV_EINVAL;
+    left = hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, (u64)&unmask) != 0;
     bind_ipi(&again);
     left += again != port || PV_SHARED->evtchn_pending[0] >> port & 1;
     close.port = again;

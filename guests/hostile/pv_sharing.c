@@ -347,7 +347,7 @@ static const struct attack attacks[] = {
     {"exchange a frame of the hypervisor's", SURVIVES, try_exchange_hypervisors,
      RETURNS(-PV_EINVAL), 0},
     {"exchange shared_info", SURVIVES, try_exchange_shared_info, RETURNS(-PV_EINVAL), 0},
-    {"exchange 2^64 - 1 frames", SURVIVES, try_exchange_without_end, RETURNS(-PV_EINVAL), 0},
+    {"exchange 2^64 - 1 frames", SURVIVES, try_exchange_without_end, RETURNS(-PV_EFAULT), 0},
     {"exchange an extent of order 60", SURVIVES, try_exchange_huge, RETURNS(-PV_EPERM), 0},
     {"populate an extent of order 63", SURVIVES, try_populate_huge, RETURNS(0), 0},
     {"populate 2^64 - 1 extents", SURVIVES, try_populate_overflow, RETURNS(0), 0},
