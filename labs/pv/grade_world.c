@@ -88,6 +88,10 @@ int pv_set_ldt(struct vcpu *v, u64 gva, u32 entries)
     (void)entries;
     return 0;
 }
+void pv_drop_ldt(struct vcpu *v)
+{
+    (void)v;
+}
 void m2p_set(u64 mfn, u64 gfn)
 {
     m2p = mfn << 32 | gfn;
