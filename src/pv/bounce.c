@@ -98,8 +98,6 @@ void pv_bounce_page_fault(struct vcpu *v, u64 cr2, u32 error)
 
 void pv_deliver_events(struct vcpu *v)
 {
-    if (unlikely(!v->virt->event.address))
-        return;
     ledger_count(&v->domain->ledger, LC_DELIVERED_INTERRUPT);
     TRACE(v->domain, DELIVERED_INTERRUPT);
     pv_bounce(v, &v->virt->event, 0);

@@ -15,6 +15,7 @@
 #include "../../src/pv/refused.h"
 #include "errno.h"
 #include "timer.h"
+#include "virt.h"
 
 #include <xen/callback.h>
 #include <xen/memory.h>
@@ -222,6 +223,24 @@ static void ends(void **state)
     expect_end(0x100, 0x100, END_POWEROFF, 0);
 }
 
+/* An event comes although there is no callback for it. */
+static void an_event_for_nobody(void **state)
+{
+    struct vcpu *v = world_domain[0]->vcpu[0];
+    struct vcpu_info *info = v->virt->info;
+
+    (void)state;
+    world_run(0);
+    v->virt->event.address = 0;
+    info->evtchn_upcall_pending = info->evtchn_upcall_mask = 1;
+    virt_deliver_pending(v);
+    assert_false(world_domain[0]->doomed);
+    info->evtchn_upcall_mask = 0;
+    virt_deliver_pending(v);
+    assert_true(world_domain[0]->doomed);
+    assert_int_equal(world_end_reason, END_CRASH);
+}
+
 static s64 watchdog(u32 id, u32 seconds)
 {
     struct sched_watchdog w = {.id = id, .timeout = seconds};
@@ -320,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exchange_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(the_console, setup, teardown),
         cmocka_unit_test_setup_teardown(ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_event_for_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(watchdogs, setup, teardown),
         cmocka_unit_test_setup_teardown(told_in_user_mode, setup, teardown),
         cmocka_unit_test_setup_teardown(the_wall_clock, setup, teardown),
