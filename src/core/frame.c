@@ -125,13 +125,18 @@ static u32 take_block(unsigned order, bool cleared)
     return split_block(free_list[cleared][have].head, have, order, cleared);
 }
 
-/* The same, of a block that begins below a limit; all blocks are looked at. */
+/* The same, of a block that begins below a limit; so many of each list are looked at. */
 static u32 take_block_below(unsigned order, bool cleared, u64 limit)
 {
-    for (unsigned have = order; have <= MAX_ORDER; have++)
-        for (u32 i = free_list[cleared][have].head; i; i = frame_table[i].next)
+    enum { LOOKS = 1024 };
+
+    for (unsigned have = order; have <= MAX_ORDER; have++) {
+        u32 i = free_list[cleared][have].head;
+
+        for (unsigned looks = 0; i && looks < LOOKS; looks++, i = frame_table[i].next)
             if (i + (1ULL << order) <= limit)
                 return split_block(i, have, order, cleared);
+    }
     return 0;
 }
 

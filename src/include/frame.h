@@ -89,7 +89,8 @@ struct frame *frame_alloc(u16 owner);
 struct frame *frame_alloc_raw(u16 owner);
 /* 2^order cleared frames, contiguous and aligned to their size; order <= 9. */
 struct frame *frame_alloc_order(u16 owner, unsigned order);
-/* The same, of frames below limit only; slow. */
+/* The same, of frames below limit only; slow, and NULL if there is none among the first thousand
+ * free blocks of each size. */
 struct frame *frame_alloc_order_below(u16 owner, unsigned order, u64 limit);
 /* 512 * 512 cleared frames, contiguous and aligned to their size. */
 struct frame *frame_alloc_1g(u16 owner);

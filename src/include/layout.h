@@ -22,6 +22,7 @@
 #define HYPERVISOR_LAST_SLOT  271
 
 #define M2P_BASE        0xffff800000000000ULL
+#define M2P_SLOT_BYTES  (1ULL << 39) /* an L4 entry */
 #define PERDOMAIN_SLOT  260
 #define PERDOMAIN_BASE  0xffff820000000000ULL
 #define IMAGE_BASE      0xffff828000000000ULL

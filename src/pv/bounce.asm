@@ -44,7 +44,7 @@ pv_bounce:
 ; does in long mode; it is stored by STORE (the processor never writes there), where it cannot reach
 ; the hypervisor's slots or an address that is not canonical, else .no_stack; the longest has 88
 ; bytes. If events are masked bit FRAME_MASK_BIT of cs is set, and IF is clear in the frame's rflags.
-; A gate with an error code or the failsafe's goes to .longer with the guest's r11 in rax and its
+; A gate with an error code or another frame goes to .longer with the guest's r11 in rax and its
 ; rcx in r9; any other ends with r11 and rcx in the frame, r11 pointing to its last word, at .stored.
 ; Free: rax once cs is stored, r9; rdx only if the gate has no error code. rdi, rsi, r8, r10 and cl stay.
 .on_stack:
@@ -73,7 +73,7 @@ pv_bounce:
     STORE 40, rax
     mov rax, [rdi + REGS_r11]
     mov r9, [rdi + REGS_rcx]
-    test cl, BOUNCE_ERROR | BOUNCE_FAILSAFE
+    test cl, BOUNCE_ERROR | BOUNCE_OTHER_FRAME
     jnz .longer
     STORE 48, rax
     STORE 56, r9

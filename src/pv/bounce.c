@@ -2,6 +2,7 @@
  * What is bounced to a guest's kernel, and what becomes of one that cannot take it. The frame
  * itself is laid by bounce.asm.
  */
+#include "layout.h"
 #include "log.h"
 #include "pv.h"
 #include "sched.h"
@@ -76,14 +77,13 @@ static inline void page_fault(struct vcpu *v, u64 cr2, u32 error)
 
 /* At an address of the hypervisor's: a page of the LDT's that is to be brought, or what is mapped
  * there is not the guest's to know, but for the M2P. */
-#define M2P_SLOT_BYTES (1ULL << 39)
 static void __attribute__((noinline, cold)) fault_beyond(struct vcpu *v, u64 cr2, u32 error)
 {
     bool by_processor = !(error & (PF_U | PF_RSVD));
 
     if (by_processor && pv_ldt_fault(v, &cr2))
         return;
-    if (!pv_range_ok(cr2, 1) && cr2 >= HYPERVISOR_VIRT_START + M2P_SLOT_BYTES)
+    if (!pv_range_ok(cr2, 1) && cr2 >= M2P_BASE + M2P_SLOT_BYTES)
         error |= PF_P;
     page_fault(v, cr2, error);
 }

@@ -32,7 +32,7 @@ static struct pv_gate gate_of(const struct virt_vcpu *x, const struct trap_info 
 
 /* The list is as long as the guest makes it: a vector may be in it more than once, and the last one
  * counts. */
-static s64 do_set_trap_table(u64 list)
+static s64 do_set_trap_table(u64 list, u64 unused)
 {
     struct vcpu *v = pv_current();
     struct virt_vcpu *x = v->virt;
@@ -44,7 +44,7 @@ static s64 do_set_trap_table(u64 list)
     }
     for (u64 i = 0;; i++, list += sizeof(t)) {
         if (pv_time_is_up(i))
-            return pv_again(v, __HYPERVISOR_set_trap_table, list, v->regs.rsi);
+            return pv_again(v, __HYPERVISOR_set_trap_table, list, unused);
         if (!pv_copy_from(&t, list, sizeof(t)))
             return -EFAULT;
         if (!t.address)
@@ -72,7 +72,7 @@ static s64 register_callback(struct virt_vcpu *x, const struct callback_register
         x->event = gate;
         return 0;
     case CALLBACKTYPE_failsafe:
-        gate.flags |= BOUNCE_FAILSAFE | BOUNCE_SELECTORS;
+        gate.flags |= BOUNCE_OTHER_FRAME | BOUNCE_SELECTORS;
         x->failsafe = gate;
         return 0;
     case CALLBACKTYPE_syscall:
@@ -166,9 +166,9 @@ static void show_iopl(struct pv_gate *gate, bool show)
 {
     gate->flags &= (u8)~BOUNCE_IOPL;
     if (show)
-        gate->flags |= BOUNCE_FAILSAFE | BOUNCE_IOPL;
+        gate->flags |= BOUNCE_OTHER_FRAME | BOUNCE_IOPL;
     else if (!(gate->flags & BOUNCE_SELECTORS))
-        gate->flags &= (u8)~BOUNCE_FAILSAFE;
+        gate->flags &= (u8)~BOUNCE_OTHER_FRAME;
 }
 
 void pv_show_iopl(struct domain *d, bool show)

@@ -7,7 +7,8 @@
  *  - The window maps frames of type FT_SEGDESC that this vcpu holds, and the hypervisor's page; the
  *    guest cannot reach the window.
  *  - An LDT's pages are taken when the processor first looks there, wherever it does: for the guest
- *    (#PF), in iretq and in loads of segments (the exception table). They are let go with the LDT.
+ *    (#PF), in iretq and in loads of segments (the exception table). They are let go with the LDT,
+ *    and when the kernel has another root.
  *  - GDTR points to the window only while the vcpu is loaded, since the window goes with its
  * tables.
  */

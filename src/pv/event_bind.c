@@ -151,8 +151,8 @@ static void free_port(struct domain *d, u32 port)
 {
     struct pv_port *p = port_at(d, port);
 
-    if (p->state == PORT_VIRQ)
-        d->vcpu[p->vcpu]->virt->virq_port[p->virq] = 0;
+    if (p->state == PORT_VIRQ) /* a domain's is vcpu 0's to bind, whichever is told */
+        d->vcpu[virq_is_vcpus(p->virq) ? p->vcpu : 0]->virt->virq_port[p->virq] = 0;
     if (p->state == PORT_PAIR)
         part(d, p);
     __atomic_fetch_and(&d->pv->shared->evtchn_pending[port / EVENT_WORD_BITS],

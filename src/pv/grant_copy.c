@@ -2,8 +2,8 @@
  * GNTTABOP_copy: bytes from a frame to a frame, each the caller's own or named by a grant. Source:
  * xen/grant_table.h.
  *
- * Invariant: what is written is memory that may be written at this moment: a type reference is held
- * while it is.
+ * Invariant: while bytes are copied a reference is held of either frame; and what is written is
+ * memory that may be written at this moment: a type reference is held, too.
  */
 #include "grant_table.h"
 
@@ -31,7 +31,7 @@ static s16 copy(struct domain *d, const struct gnttab_copy *op)
 {
     struct domain *from, *to;
     u64 source, dest;
-    struct frame *f;
+    struct frame *f, *read;
     s16 status;
 
     if (op->source.offset + op->len > (int)PAGE_SIZE || op->dest.offset + op->len > (int)PAGE_SIZE)
@@ -41,11 +41,17 @@ static s16 copy(struct domain *d, const struct gnttab_copy *op)
         status = find(d, &op->dest, op->flags & GNTCOPY_dest_gref, true, &to, &dest);
     if (status != GNTST_okay)
         return status;
-    if (page_get_and_type(to, dest, FT_WRITABLE, &f))
+    read = &frame_table[source];
+    if (!page_get(read)) /* to take the other's type may end a table that alone holds it */
         return GNTST_general_error;
+    if (page_get_and_type(to, dest, FT_WRITABLE, &f)) {
+        page_put(from, read);
+        return GNTST_general_error;
+    }
     memmove((u8 *)mfn_to_va(mfn_of(dest)) + op->dest.offset,
             (const u8 *)mfn_to_va(mfn_of(source)) + op->source.offset, op->len);
     page_put_and_type(to, f);
+    page_put(from, read);
     return GNTST_okay;
 }
 

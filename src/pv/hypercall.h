@@ -41,12 +41,6 @@ s64 pv_again_third(struct vcpu *v, u64 number, u64 first, u64 second, u64 third)
 /* Lists with a count of what is done (mmu_update, mmuext_op): bit 31 of the number of items says
  * that the call is made again, and what was done before is to be added. */
 #define PV_COUNT_AGAIN (1u << 31)
-/* Whether a list may begin here, whatever its length: looked at before anything else, as under Xen.
- */
-static inline bool pv_list_ok(u64 gva)
-{
-    return pv_range_ok(gva, 1) && canonical(gva);
-}
 static inline u32 pv_count_left(u32 left)
 {
     return left | PV_COUNT_AGAIN;

@@ -1,10 +1,11 @@
 /*
  * Reads of the running guest's memory where its tables may lead through the hypervisor's.
  *
- * Each L4 holds the hypervisor's slots (layout.h). Through an entry by which an L4 leads to itself,
- * or to another (table.c), they appear a level lower, at addresses that are the guest's: with such
- * an entry in slot s the address [s][262][i][j] names what entry j of the direct map's i-th L2
- * says, large pages being taken for tables' entries or for small pages. Who gets what there:
+ * Each L4 holds the hypervisor's slots (layout.h), the kernel's that of the M2P, too. Through an
+ * entry by which an L4 leads to itself, or to another (table.c), they appear a level lower, at
+ * addresses that are the guest's: with such an entry in slot s the address [s][262][i][j] names
+ * what entry j of the direct map's i-th L2 says, large pages being taken for tables' entries or for
+ * small pages. Who gets what there:
  *
  *  - Whatever runs in ring 3 (the guest): nothing, for the hypervisor's entries have no U. Only the
  *    M2P's have, and the guest reads that anyway; of its tables it learns where they lie, and as no
@@ -19,7 +20,8 @@
  *  - From the moment that a domain has such an entry (linear_l4, never false again) the hypervisor
  *    reads nothing of its memory through the loaded tables: pv_read_plain says no to every address,
  *    since the bounds in struct pcpu, which go with the domain that is loaded, leave it none.
- *    A domain that never had one pays nothing: the bounds are then those of its own addresses.
+ * (bounce.asm looks once more at a word that it has stored: what cannot be written it never comes
+ * to.) A domain that never had one pays nothing: the bounds are then those of its own addresses.
  *  - Instead the tables are walked here, each entry needs U, and what they name is read through the
  *    direct map: so it does not matter what a TLB remembers of older entries.
  *  - Reads that the guest itself could make succeed, those of its own tables, too.

@@ -3,9 +3,10 @@
  * hypervisor's slots, and can change an entry of its own frames by MMU_MACHPHYS_UPDATE only, and,
  * as under Xen, those of frames that are no RAM, which nobody relies on.
  *
- * Invariant: it is mapped for ring 3, read-only at every level, in slot 256; the hypervisor writes
- * it through its direct map. Of the hypervisor's slots it is the only one that has U, so all that a
- * guest can read through a linear L4 (linear.c) beside its own are these tables.
+ * Invariant: it is mapped for ring 3, read-only at every level, in slot 256 (of those L4s that have
+ * it: l4_fill); the hypervisor writes it through its direct map. Of the hypervisor's slots it is
+ * the only one that has U, so all that a guest can read through a linear L4 (linear.c) beside its
+ * own are these tables.
  */
 #include "boot_steps.h"
 #include "frame.h"

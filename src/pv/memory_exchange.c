@@ -59,11 +59,16 @@ static bool any_twice(const struct exchange *x, const u64 *extent, unsigned coun
     return false;
 }
 
-/* New extents, nobody's yet: their frames in mfn[]. */
-static int take(unsigned order, u64 limit, u64 *mfn, unsigned count)
+/* New extents, nobody's yet: their frames in mfn[]. With a limit a block is slow to find: they are
+ * cut from one. */
+static int take(const struct exchange *x, u64 *mfn, unsigned count)
 {
+    bool slow = x->limit < frame_limit();
+    unsigned order = slow ? MAX(x->in_order, x->out_order) : x->out_order;
+
     for (unsigned i = 0; i < count; i++) {
-        struct frame *f = frame_alloc_order_below(DOMID_HYPERVISOR, order, limit);
+        struct frame *f = slow && i ? &frame_table[mfn[i - 1] + (1ULL << x->out_order)]
+                                    : frame_alloc_order_below(DOMID_HYPERVISOR, order, x->limit);
 
         if (f) {
             mfn[i] = frame_mfn(f).v;
@@ -106,7 +111,7 @@ static int exchange_chunk(const struct exchange *x, u64 at)
         return -EFAULT;
     if (!may_leave(x, in, in_count) || any_twice(x, in, in_count))
         return -EINVAL;
-    error = take(x->out_order, x->limit, out, out_count);
+    error = take(x, out, out_count);
     if (error)
         return error;
     leave(x, in, in_count);

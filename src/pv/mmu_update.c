@@ -64,9 +64,9 @@ static int update(struct domain *d, const struct mmu_update *u)
 }
 
 /* A request by one who has named others than itself. Those who are PV_OTHERS are not the caller's
- * to name. DOMID_IO may be named, though no domain may map a device's frames: so tables take only
- * what maps none, an L1 what it maps already, too; other memory takes everything; and the numbers
- * of frames that are no RAM may be set, which nobody looks at. */
+ * to name. DOMID_IO may be named, though no domain may map a device's frames: so an L1 takes only
+ * what maps none, or what it maps already; the other tables take nothing, other memory everything;
+ * and the numbers of frames that are no RAM may be set, which nobody looks at. */
 static int update_for(struct domain *d, const struct mmu_update *u, enum pv_owner whose)
 {
     u64 mfn = u->ptr >> PAGE_SHIFT;
@@ -126,7 +126,7 @@ static s64 do_mmu_update(u64 list, u32 count, u64 done, u32 foreign)
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
-    if (unlikely(!pv_list_ok(list)))
+    if (unlikely(!pv_address_ok(list)))
         return -EFAULT;
     if (unlikely(foreign != DOMID_SELF)) {
         error = foreign_owner(d, foreign, &whose);

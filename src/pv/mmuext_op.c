@@ -168,7 +168,7 @@ static s64 do_mmuext_op(u64 list, u32 count, u64 done, u32 foreign)
     u32 before = pv_done_before(&count, done), i = 0;
     int error = 0;
 
-    if (unlikely(!pv_list_ok(list)))
+    if (unlikely(!pv_address_ok(list)))
         return -EFAULT;
     if (unlikely(foreign != DOMID_SELF)) {
         error = pv_foreign_frames(v->domain, (u16)foreign);

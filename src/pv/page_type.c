@@ -64,7 +64,7 @@ static void forget(const struct frame *f)
 
 void page_put_last(struct domain *d, struct frame *f)
 {
-    struct domain *owner = f->owner == d->id ? d : domain_by_id(f->owner); /* mapped by grant */
+    struct domain *owner = f->owner == d->id ? d : domain_by_id(f->owner); /* in use by grant */
 
     ASSERT(f->refs == 1 && f->type_count == 0);
     forget(f);
@@ -106,7 +106,7 @@ static void leave_partial(struct domain *d, struct frame *f)
         return;
     f->flags &= (u16)~FRAME_PARTIAL;
     set_done(f, 0);
-    page_put(d, f); /* not the last: who asks holds one */
+    page_put(d, f); /* at a domain's end it may be the last */
 }
 
 /* The first type reference of a frame that is to be a table, or a descriptor page; f->type is set.

@@ -34,9 +34,10 @@ enum { VECTOR_SYSCALL = 0x100 };
 
 /* Where a trap or callback goes. */
 enum bounce_flags {
-    BOUNCE_MASK = 1 << 0,      /* evtchn_upcall_mask is set on the way */
-    BOUNCE_ERROR = 1 << 1,     /* an error code is pushed */
-    BOUNCE_FAILSAFE = 1 << 2,  /* the frame is another yet: one of the next two, or both, is set */
+    BOUNCE_MASK = 1 << 0,  /* evtchn_upcall_mask is set on the way */
+    BOUNCE_ERROR = 1 << 1, /* an error code is pushed */
+    BOUNCE_OTHER_FRAME =
+        1 << 2,                /* the frame is another yet: one of the next two, or both, is set */
     BOUNCE_SELECTORS = 1 << 3, /* the segment selectors are pushed */
     BOUNCE_IOPL = 1 << 4,      /* rflags has the virtual I/O privilege level */
 };
@@ -51,9 +52,8 @@ _Static_assert(sizeof(struct pv_gate) == 16, "256 of them in a page");
 
 /* What an iret does beside going back. */
 enum at_iret {
-    IRET_SETS_IOPL =
-        1 << 0, /* its rflags have the I/O privilege level: see VMASST_TYPE_architectural_iopl */
-    IRET_ENDS_NMI = 1 << 1, /* an NMI's handler runs: no other one comes before it */
+    IRET_SETS_IOPL = 1 << 0, /* its rflags have the level: VMASST_TYPE_architectural_iopl */
+    IRET_ENDS_NMI = 1 << 1,  /* an NMI's handler runs: no other one comes before it */
 };
 
 struct virt_vcpu {
@@ -79,7 +79,7 @@ struct virt_vcpu {
     u32 gdt_frames;                  /* pages of its own GDT */
     u32 ldt_entries;                 /* of its LDT */
     u64 gdt_mfn[PV_GDT_FRAMES];      /* the GDT's */
-    u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: not used since the LDT was set */
+    u64 ldt_mfn[PV_LDT_FRAMES];      /* 0: not used since the LDT, or the root, was set */
     u64 ldt_gva;                     /* where the guest has it */
     u64 *window;                     /* PV_WINDOW_FRAMES entries of the L1 table of slot 260 */
     struct iret_context iret_frame;  /* of the iret that is made, where its address is walked */
@@ -344,7 +344,7 @@ int pv_pit_attach(struct domain *d);
  * level from now on, or no longer. */
 static inline u8 pv_gate_flags(const struct virt_vcpu *x, unsigned flags)
 {
-    return (u8)(flags | (x->at_iret & IRET_SETS_IOPL ? BOUNCE_FAILSAFE | BOUNCE_IOPL : 0));
+    return (u8)(flags | (x->at_iret & IRET_SETS_IOPL ? BOUNCE_OTHER_FRAME | BOUNCE_IOPL : 0));
 }
 void pv_show_iopl(struct domain *d, bool show);
 /* nmi_op.c: 0 or -EINVAL; address 0: none. */

@@ -1,11 +1,11 @@
 /*
  * The end of a paravirtualized domain's memory: pins are dropped, then what the hypervisor held,
- * then allocations; by the rules of page_type.c nothing is left but what others have mapped by
- * grant.
+ * then allocations; by the rules of page_type.c nothing is left but what others have mapped, or
+ * their devices use, by grant.
  *
  * This is as long as the domain is large, and is done in pieces (domain_unbuild). Between them
- * others run. What they have mapped of the domain's by grant stays what it was and theirs to
- * unmap; nothing new of it can be had, since it is doomed.
+ * others run. What they use of the domain's by grant stays what it was, and theirs until
+ * they end it; nothing new of it can be had, since it is doomed.
  */
 #include "devices.h"
 #include "log.h"
@@ -34,7 +34,8 @@ static void drop_allocation(struct domain *d, struct frame *f)
     page_release(d, f);
 }
 
-/* What others have mapped by grant belongs to nobody until they let it go: see page_put_last. */
+/* What others have mapped, or a device of theirs uses, by grant belongs to nobody until they let it
+ * go: see page_put_last. */
 static void leave_mapped(struct domain *d, struct frame *f)
 {
     if (f->flags & FRAME_NOT_RAM)

@@ -126,6 +126,28 @@ static void scrub_counts_what_it_cleared(void **state)
     frame_put(f);
 }
 
+/* Those below a limit, each once, cleared or not, and then none. */
+static void below_a_limit(void **state)
+{
+    enum { LIMIT = 64, BEFORE = 32 };
+    static struct frame *got[LIMIT];
+    unsigned n = 0;
+
+    (void)state;
+    frame_scrub(BEFORE);
+    while ((got[n] = frame_alloc_order_below(7, 0, LIMIT))) {
+        assert_in_range(frame_mfn(got[n]).v, 1, LIMIT - 1);
+        assert_true(is_clear(got[n], 0));
+        memset(mfn_to_va(frame_mfn(got[n])), 0xff, PAGE_SIZE);
+        n++;
+    }
+    assert_int_equal(n, LIMIT - 1);
+    assert_null(frame_alloc_order_below(7, 6, LIMIT + LIMIT - 1));
+    while (n)
+        frame_put(got[--n]);
+    assert_int_equal(frame_free_count(), USABLE);
+}
+
 static void references_keep_a_frame(void **state)
 {
     (void)state;
@@ -232,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(blocks_merge_again, setup, teardown),
         cmocka_unit_test_setup_teardown(used_frames_are_cleared_for_the_next, setup, teardown),
         cmocka_unit_test_setup_teardown(scrub_counts_what_it_cleared, setup, teardown),
+        cmocka_unit_test_setup_teardown(below_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(references_keep_a_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(no_record_outside_ram, setup, teardown),
         cmocka_unit_test_setup_teardown(random_blocks, setup, teardown),

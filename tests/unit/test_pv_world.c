@@ -90,6 +90,7 @@ static void end(unsigned who)
 
 static void exchanged(void **state)
 {
+    enum { LIMIT_BITS = 19 }; /* half of the machine */
     (void)state;
     struct lists {
         struct xen_memory_exchange e;
@@ -119,6 +120,17 @@ static void exchanged(void **state)
     l.e.in.nr_extents = ~0ULL >> 2;
     put(&l, sizeof(l));
     assert_int_equal(world_call(__HYPERVISOR_memory_op, XENMEM_exchange, SCRATCH, 0, 0), -EINVAL);
+    l.in[0] = l.out[0]; /* and back, below a limit */
+    l.e.in = (struct xen_memory_reservation){l.e.in.extent_start, 1, 2, 0, DOMID_SELF};
+    l.e.out = (struct xen_memory_reservation){l.e.out.extent_start, 4, 0,
+                                              XENMEMF_address_bits(LIMIT_BITS), DOMID_SELF};
+    l.e.nr_exchanged = 0;
+    put(&l, sizeof(l));
+    assert_int_equal(world_call(__HYPERVISOR_memory_op, XENMEM_exchange, SCRATCH, 0, 0), 0);
+    get(&l, sizeof(l));
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(l.out[i] < 1ULL << (LIMIT_BITS - PAGE_SHIFT) &&
+                    frame_table[l.out[i]].owner == 0 && l.out[i] == l.out[0] + i);
 }
 
 /* Its memory as one range of RAM; under Xen a domain 0 has no such map, so no guest asks for it. */
