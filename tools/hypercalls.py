@@ -37,8 +37,8 @@ refused is refused on purpose, with the reason. A number beyond the table answer
 that no header names. Errors of what is implemented are those of Xen 4.17; the guest `xenabi` makes each call and gets the
 same answers under both (`make run GUESTS=xenabi MODES=pv XEN=1`; what only Xen's domain 0 is answered otherwise, `domain_u.c`, is
 asked here alone). That it sees each error is tested: `tests/boot/abi_errors.py` builds a hypervisor in which every place that
-makes an error has a number of its own, and looks which numbers come out of the guest's checks; those that none can bring about stand
-there with the reason. `tools/hypercalls.py` makes this page.
+makes an error has a number of its own (where one of several conditions makes it, each of them), and looks which numbers come out of the
+guest's checks; those that none can bring about stand there with the reason. `tools/hypercalls.py` makes this page.
 """
 
 

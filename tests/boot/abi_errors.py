@@ -1,10 +1,10 @@
 """Each error that a hypercall can answer is seen by a check of the guest xenabi.
 
 A copy of the hypervisor is built in which each place of src/pv/ that makes an error has a number of its own, and so has
-each of the conditions that an `if` just before it joins by `||`: where the
-source says `-EINVAL` it answers -(EINVAL + 4096 * number), where it says GNTST_bad_page that - 16 * number. In xenabi, which
-expects Xen's answers, just those checks fail then that see an error, and what they got says which place made it. A
-place that none of them has seen fails this test, unless it is in EXCUSED with the reason."""
+each of the conditions that an `if` there joins by `||`: where the source says `-EINVAL` it answers
+-(EINVAL + 4096 * number), where it says GNTST_bad_page that - 16 * number. In xenabi, which expects Xen's answers, just
+those checks fail then that see an error, and what they got says which place, or condition, made it. One that none of
+them has seen fails this test, unless it is in EXCUSED with the reason."""
 import collections
 import os
 import re
