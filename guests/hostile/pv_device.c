@@ -10,7 +10,6 @@
 #include "kit/kit.h"
 #include "kit/pv.h"
 
-#include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
@@ -34,18 +33,6 @@ static u64 machine(const void *p)
     return pv_machine((u64)p);
 }
 
-static u16 self(void)
-{
-    struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-    struct evtchn_status s = {.dom = DOMID_SELF};
-
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (u64)&a);
-    s.port = a.port;
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (u64)&s);
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&a.port);
-    return s.u.unbound.dom;
-}
-
 /* An entry of the table, which is mapped when it is first wanted: the frame granted to itself. */
 static volatile grant_entry_v1_t *grant(u32 ref, u64 frame, u16 flags)
 {
@@ -58,7 +45,7 @@ static volatile grant_entry_v1_t *grant(u32 ref, u64 frame, u16 flags)
         set_xen_guest_handle(s.frame_list, &at);
         hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (u64)&s, 1);
         pv_map(table, at << PAGE_SHIFT | WRITABLE);
-        id = self();
+        id = pv_self();
     }
     e->domid = id;
     e->frame = (u32)frame;

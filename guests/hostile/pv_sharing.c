@@ -28,18 +28,6 @@ static u64 mfn(const void *p)
     return pv_machine((u64)p) >> PAGE_SHIFT;
 }
 
-static u16 self(void)
-{
-    struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-    struct evtchn_status s = {.dom = DOMID_SELF};
-
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (u64)&a);
-    s.port = a.port;
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (u64)&s);
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&a.port);
-    return s.u.unbound.dom;
-}
-
 /* Its table of grants, mapped; this frame granted to itself. */
 static volatile grant_entry_v1_t *grant(u64 frame, u16 flags)
 {
@@ -54,7 +42,7 @@ static volatile grant_entry_v1_t *grant(u64 frame, u16 flags)
         pv_map(grants, table << PAGE_SHIFT | TABLE);
         ready = true;
     }
-    e->domid = self();
+    e->domid = pv_self();
     e->frame = (u32)frame;
     e->flags = (u16)(GTF_permit_access | flags);
     return e;
@@ -63,7 +51,7 @@ static volatile grant_entry_v1_t *grant(u64 frame, u16 flags)
 static s64 map_at(u64 address, u32 flags, u32 *handle)
 {
     struct gnttab_map_grant_ref m = {
-        .host_addr = address, .flags = GNTMAP_host_map | flags, .ref = REF, .dom = self()};
+        .host_addr = address, .flags = GNTMAP_host_map | flags, .ref = REF, .dom = pv_self()};
 
     hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (u64)&m, 1);
     *handle = m.handle;
@@ -282,7 +270,7 @@ static s64 others_ports(void)
     s64 bound = 0;
 
     for (u16 dom = 0; dom < DOMAINS; dom++)
-        for (u32 port = 0; port < PORTS && dom != self(); port++) {
+        for (u32 port = 0; port < PORTS && dom != pv_self(); port++) {
             struct evtchn_bind_interdomain b = {.remote_dom = dom, .remote_port = port};
             bound +=
                 hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, (u64)&b) == 0;

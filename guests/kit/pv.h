@@ -49,6 +49,8 @@ void pv_irq_on(void);
 void pv_idle(void);
 /* Binds a virtual interrupt to handler; returns the port. */
 evtchn_port_t pv_bind_virq(u32 virq, void (*handler)(void));
+/* Its own domain's number: what a port that waits for itself says. */
+u16 pv_self(void);
 /* Binds a port on which the guest sends to itself. */
 evtchn_port_t pv_bind_self(void (*handler)(void));
 

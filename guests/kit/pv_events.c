@@ -89,6 +89,18 @@ evtchn_port_t pv_bind_virq(u32 virq, void (*handler)(void))
     return bind.port;
 }
 
+u16 pv_self(void)
+{
+    struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+    struct evtchn_status s = {.dom = DOMID_SELF};
+
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (u64)&a);
+    s.port = a.port;
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (u64)&s);
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&a.port);
+    return s.u.unbound.dom;
+}
+
 evtchn_port_t pv_bind_self(void (*handler)(void))
 {
     struct evtchn_bind_ipi bind = {.vcpu = 0};

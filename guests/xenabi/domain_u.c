@@ -147,8 +147,8 @@ static u16 find_neighbour(void)
     for (u16 id = 0; id < DOMAINS; id++) {
         domid_t named = id;
 
-        if (id != abi_self() && hypercall2(__HYPERVISOR_memory_op, XENMEM_current_reservation,
-                                           (u64)&named) != -ABI_ESRCH)
+        if (id != pv_self() && hypercall2(__HYPERVISOR_memory_op, XENMEM_current_reservation,
+                                          (u64)&named) != -ABI_ESRCH)
             return id;
     }
     return NO_DOMAIN;

@@ -83,13 +83,13 @@ static void check_devices(void)
 
 static void check_owners(void)
 {
-    u64 at = pv_machine((u64)table), own = (u64)(abi_self() + 1) << UPPER;
+    u64 at = pv_machine((u64)table), own = (u64)(pv_self() + 1) << UPPER;
     u64 nobody = (u64)(ABI_NOBODY + 1) << UPPER;
 
     expect("its own tables", 0, 1, update(at, 0, own | DOMID_SELF));
     expect("its own tables, a device's", 0, 1, update(at, 0, own | DOMID_IO));
     expect("its own tables, nobody's frames", -ABI_ESRCH, 0, update(at, 0, own | ABI_NOBODY));
-    expect("its own number for frames", -ABI_ESRCH, 0, update(at, 0, abi_self()));
+    expect("its own number for frames", -ABI_ESRCH, 0, update(at, 0, pv_self()));
     expect("nobody's tables", -ABI_ESRCH, DONE_BEFORE, update(at, 0, nobody | DOMID_SELF));
     expect("nobody's tables and frames", -ABI_ESRCH, DONE_BEFORE, update(at, 0, nobody));
     expect("tables of itself, as for frames", -ABI_ESRCH, DONE_BEFORE,
@@ -126,7 +126,7 @@ static void check_extended(void)
     abi_equal("mmuext_op: flush the hypervisor", -ABI_EPERM,
               hypercall4(__HYPERVISOR_mmuext_op, (u64)&flush, 1, 0, DOMID_XEN));
     abi_equal("mmuext_op: its own number is not foreign", -ABI_ESRCH,
-              hypercall4(__HYPERVISOR_mmuext_op, (u64)&flush, 1, 0, abi_self()));
+              hypercall4(__HYPERVISOR_mmuext_op, (u64)&flush, 1, 0, pv_self()));
     abi_equal("mmuext_op: nobody's, bad address", -ABI_EFAULT,
               hypercall4(__HYPERVISOR_mmuext_op, ABI_BAD, 1, 0, ABI_NOBODY));
     abi_equal("mmuext_op: none at a bad address", -ABI_EFAULT,

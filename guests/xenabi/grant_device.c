@@ -35,21 +35,10 @@ static void restore(const void *at)
     check_quietly(map_page(at, pv_entry_of((u64)at, ENTRY_RW)) == 0);
 }
 
-/* The table, in place of `grants`. */
-static s64 show_table(void)
-{
-    xen_pfn_t frame = 0;
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
-
-    set_xen_guest_handle(s.frame_list, &frame);
-    hypercall3(GR, GNTTABOP_setup_table, (u64)&s, 1);
-    return map_page(grants, frame << PAGE_SHIFT | ENTRY_RW);
-}
-
 static void grant(u32 ref, const void *p, u16 flags)
 {
     grants[ref].frame = (u32)abi_frame(p);
-    grants[ref].domid = abi_self();
+    grants[ref].domid = pv_self();
     __atomic_store_n(&grants[ref].flags, GTF_permit_access | flags, __ATOMIC_SEQ_CST);
 }
 
@@ -205,7 +194,7 @@ static s64 pin(const void *table)
 static int copy_to(u32 ref)
 {
     struct gnttab_copy c = {.source = {.u.gmfn = abi_frame(window[0]), .domid = DOMID_SELF},
-                            .dest = {.u.ref = ref, .domid = abi_self()},
+                            .dest = {.u.ref = ref, .domid = pv_self()},
                             .len = 8,
                             .flags = GNTCOPY_dest_gref};
 
@@ -227,7 +216,7 @@ static void check_changed(void)
     check_quietly(map_page(page, pv_entry_of((u64)page, ENTRY_PRESENT)) == 0);
     abi_equal("a page table of what a device writes to", -ABI_EINVAL, pin(page));
     restore(page);
-    grants[REF] = (grant_entry_v1_t){.frame = (u32)abi_frame(other), .domid = abi_self()};
+    grants[REF] = (grant_entry_v1_t){.frame = (u32)abi_frame(other), .domid = pv_self()};
     abi_equal("map: it has changed", GNTST_okay, use(REF, GNTMAP_device_map, 0));
     second = given;
     check_equal("it is the same page", frame, bus);
@@ -303,7 +292,7 @@ static void check_entries(void)
 
 void abi_grant_device(void)
 {
-    if (show_table())
+    if (abi_show_grants(grants))
         return;
     check_device();
     check_both();

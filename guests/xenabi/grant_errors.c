@@ -21,17 +21,6 @@ static s64 map_page(const void *at, u64 entry)
     return hypercall3(__HYPERVISOR_update_va_mapping, (u64)at, entry, UVMF_INVLPG);
 }
 
-/* The table, in place of `grants`. */
-static s64 show_table(void)
-{
-    xen_pfn_t frame = 0;
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
-
-    set_xen_guest_handle(s.frame_list, &frame);
-    hypercall3(GR, GNTTABOP_setup_table, (u64)&s, 1);
-    return map_page(grants, frame << PAGE_SHIFT | ENTRY_RW);
-}
-
 static void grant(u32 ref, u16 to, u64 frame, u16 flags)
 {
     grants[ref].frame = (u32)frame;
@@ -42,7 +31,7 @@ static void grant(u32 ref, u16 to, u64 frame, u16 flags)
 static int map(u32 ref, u32 flags, const void *at, grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref m = {
-        .host_addr = (u64)at, .flags = flags, .ref = ref, .dom = abi_self()};
+        .host_addr = (u64)at, .flags = flags, .ref = ref, .dom = pv_self()};
 
     abi_equal("map_grant_ref", 0, hypercall3(GR, GNTTABOP_map_grant_ref, (u64)&m, 1));
     *handle = m.handle;
@@ -52,7 +41,7 @@ static int map(u32 ref, u32 flags, const void *at, grant_handle_t *handle)
 static int copy_to(u32 ref)
 {
     struct gnttab_copy c = {.source = {.u.gmfn = abi_frame(window[1]), .domid = DOMID_SELF},
-                            .dest = {.u.ref = ref, .domid = abi_self()},
+                            .dest = {.u.ref = ref, .domid = pv_self()},
                             .len = 8,
                             .flags = GNTCOPY_dest_gref};
 
@@ -64,7 +53,7 @@ static void check_wrong_frame(void)
 {
     grant_handle_t none;
 
-    grant(WRONG_REF, abi_self(), 0x3ffffff, 0);
+    grant(WRONG_REF, pv_self(), 0x3ffffff, 0);
     abi_equal("map: no frame", GNTST_bad_page, map(WRONG_REF, GNTMAP_host_map, window, &none));
     abi_equal("copy: no frame", GNTST_bad_page, copy_to(WRONG_REF));
     abi_equal("copy: what is not granted", GNTST_general_error, copy_to(FREE_REF));
@@ -96,7 +85,7 @@ static void check_in_use(void)
 {
     grant_handle_t handle;
 
-    grant(REF, abi_self(), abi_frame(abi_page), 0);
+    grant(REF, pv_self(), abi_frame(abi_page), 0);
     abi_equal("swap: beyond the table", GNTST_bad_gntref, swap(REF, BEYOND));
     abi_equal("swap: the first beyond it", GNTST_bad_gntref, swap(BEYOND, REF));
     abi_equal("swap", GNTST_okay, swap(REF, OTHER_REF));
@@ -128,7 +117,7 @@ static void check_wrong_unmaps(void)
     u64 own = abi_frame(abi_page) << PAGE_SHIFT;
     grant_handle_t handle;
 
-    grant(REF, abi_self(), abi_frame(abi_page), 0);
+    grant(REF, pv_self(), abi_frame(abi_page), 0);
     abi_equal("map it", GNTST_okay, map(REF, GNTMAP_host_map, window[0], &handle));
     abi_equal("unmap: where no table is", GNTST_general_error, unmap(handle, NO_TABLE));
     abi_equal("unmap: where another is", GNTST_general_error, unmap(handle, window[1]));
@@ -151,7 +140,7 @@ static void check_uses(void)
     unsigned uses = 0;
     int status = 0;
 
-    grant(REF, abi_self(), abi_frame(abi_page), 0);
+    grant(REF, pv_self(), abi_frame(abi_page), 0);
     while (uses < MORE && !(status = map(REF, GNTMAP_host_map, places[uses], &handle[uses])))
         uses++;
     abi_equal("map: once too often", GNTST_general_error, status);
@@ -172,7 +161,7 @@ static void check_handles(void)
 {
     enum { MORE = 5000, USES = 128, FIRST_REF = 64 };
     struct gnttab_map_grant_ref m = {
-        .host_addr = (u64)window, .flags = GNTMAP_host_map, .dom = abi_self()};
+        .host_addr = (u64)window, .flags = GNTMAP_host_map, .dom = pv_self()};
     unsigned made = 0;
 
     for (; made < MORE; made++) {
@@ -212,7 +201,7 @@ static void check_versions(void)
 void abi_grant_errors(void)
 {
     check_versions();
-    if (show_table())
+    if (abi_show_grants(grants))
         return;
     check_wrong_frame();
     check_in_use();

@@ -3,6 +3,8 @@
  */
 #include "xenabi.h"
 
+#include "kit/space.h"
+
 #include <xen/grant_table.h>
 
 #define GR __HYPERVISOR_grant_table_op
@@ -25,6 +27,17 @@ static const struct abi_case cases[] = {
     {"size: two at once", GR, -ABI_EINVAL, GNTTABOP_query_size, (u64)&nobodys_size, 2, 0},
     {"version 3", GR, -ABI_EINVAL, GNTTABOP_set_version, (u64)&third, 1, 0},
 };
+
+s64 abi_show_grants(const void *at)
+{
+    xen_pfn_t frame = 0;
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
+
+    set_xen_guest_handle(s.frame_list, &frame);
+    hypercall3(GR, GNTTABOP_setup_table, (u64)&s, 1);
+    return hypercall3(__HYPERVISOR_update_va_mapping, (u64)at, frame << PAGE_SHIFT | ENTRY_RW,
+                      UVMF_INVLPG);
+}
 
 static grant_entry_v1_t *entry(unsigned ref)
 {
@@ -148,7 +161,7 @@ static void check_copy(u16 self)
 
 void abi_grants(void)
 {
-    u16 self = abi_self();
+    u16 self = pv_self();
 
     abi_run(cases, ARRAY_SIZE(cases));
     if (!set_up())

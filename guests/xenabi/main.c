@@ -5,8 +5,6 @@
  */
 #include "xenabi.h"
 
-#include <xen/event_channel.h>
-
 const char guest_name[] = "xenabi";
 
 u64 abi_page[512] __attribute__((aligned(4096)));
@@ -14,18 +12,6 @@ u64 abi_page[512] __attribute__((aligned(4096)));
 u64 abi_frame(const void *p)
 {
     return pv_machine((u64)p) >> PAGE_SHIFT;
-}
-
-u16 abi_self(void)
-{
-    struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
-    struct evtchn_status s = {.dom = DOMID_SELF};
-
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (u64)&a);
-    s.port = a.port;
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (u64)&s);
-    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&a.port);
-    return s.u.unbound.dom;
 }
 
 void abi_run(const struct abi_case *list, unsigned count)

@@ -106,7 +106,7 @@ static void check_frames(void)
     u64 gdt = abi_frame(abi_page), at = abi_frame(abi_page) << PAGE_SHIFT;
 
     abi_equal("mmu_update: its own number is not foreign", -ABI_ESRCH,
-              hypercall4(OP(mmu_update), (u64)&data, 1, 0, abi_self()));
+              hypercall4(OP(mmu_update), (u64)&data, 1, 0, pv_self()));
     abi_equal("mmu_update: of data", 0, hypercall4(OP(mmu_update), (u64)&data, 1, 0, DOMID_SELF));
     abi_equal("stored", 77, (s64)abi_page[0]);
     struct mmuext_op copy = {.cmd = MMUEXT_COPY_PAGE, .arg1.mfn = ABI_NO_FRAME};

@@ -73,7 +73,7 @@ enum { ABI_NOBODY = 0x7000 };
 /* Memory for a case, and its machine frame. */
 extern u64 abi_page[512];
 u64 abi_frame(const void *p);
-/* Its own number. */
-u16 abi_self(void);
+/* The table of grants, in place of the page at `at`: what update_va_mapping answers. */
+s64 abi_show_grants(const void *at);
 
 #endif

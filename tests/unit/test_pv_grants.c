@@ -9,44 +9,17 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "pvworld/world.h"
+#include "pvworld/case.h"
 
 #include "errno.h"
 
 #include <xen/memory.h>
 #include <xen/sched.h>
 
-#define SCRATCH     ((u64)WORLD_SCRATCH << PAGE_SHIFT)
 #define PAGE(n)     ((u64)(WORLD_DATA + (n)) << PAGE_SHIFT)
 #define FRAME(w, n) world_mfn(w, WORLD_DATA + (n))
 
 enum { REF = 3 };
-
-static int setup(void **state)
-{
-    (void)state;
-    world_begin();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_end();
-    return 0;
-}
-
-/* A structure in the running guest's memory. */
-static u64 put(const void *from, size_t len)
-{
-    assert_true(world_store(SCRATCH, from, len));
-    return SCRATCH;
-}
-
-static void get(void *to, size_t len)
-{
-    assert_true(pv_copy_bytes_from(to, SCRATCH, len));
-}
 
 /* Domain `who` makes its table and grants page n to the other. */
 static void grant(unsigned who, unsigned n, u16 flags)

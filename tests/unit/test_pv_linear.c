@@ -13,27 +13,12 @@
 #include "errno.h"
 #include "guest_access.h"
 #include "layout.h"
-#include "pvworld/world.h"
+#include "pvworld/case.h"
 
 #include "../../src/pv/table.h"
 
 enum { SLOT = 5, OTHER_SLOT = 6, DIRECT_SLOT = 262, READ_ONLY = PTE_P | PTE_U };
-#define SCRATCH ((u64)WORLD_SCRATCH << PAGE_SHIFT)
-#define ROOT    (world_mfn(0, WORLD_TABLES) << PAGE_SHIFT)
-
-static int setup(void **state)
-{
-    (void)state;
-    world_begin();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_end();
-    return 0;
-}
+#define ROOT (world_mfn(0, WORLD_TABLES) << PAGE_SHIFT)
 
 static u64 va(u64 l4, u64 l3, u64 l2, u64 l1)
 {

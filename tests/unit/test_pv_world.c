@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define __XEN_TOOLS__ 1 /* also the operations that only tools make */
-#include "pvworld/world.h"
+#include "pvworld/case.h"
 
 #include "../../src/pv/refused.h"
 #include "errno.h"
@@ -23,35 +23,8 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
-#define SCRATCH     ((u64)WORLD_SCRATCH << PAGE_SHIFT)
 #define PAGE(n)     ((u64)(WORLD_DATA + (n)) << PAGE_SHIFT)
 #define FRAME(w, n) world_mfn(w, WORLD_DATA + (n))
-
-static int setup(void **state)
-{
-    (void)state;
-    world_begin();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_end();
-    return 0;
-}
-
-/* A structure in the running guest's memory. */
-static u64 put(const void *from, size_t len)
-{
-    assert_true(world_store(SCRATCH, from, len));
-    return SCRATCH;
-}
-
-static void get(void *to, size_t len)
-{
-    assert_true(pv_copy_bytes_from(to, SCRATCH, len));
-}
 
 static void refused_calls(void **state)
 {
